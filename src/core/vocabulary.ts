@@ -6,7 +6,6 @@
  * @module
  */
 
-
 /** Kinds without a qualifier, in the order of their tags (the first is tag 1; tag 0 means "no key"). */
 export const PLAIN_KINDS = [
   'email',

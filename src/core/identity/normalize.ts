@@ -1,0 +1,73 @@
+/**
+ * The texts that DROP, UID2, Google, Meta and LiveRamp hash for one clear identifier.
+ *
+ * | dialect  | e-mail                                              | phone                      | device                  |
+ * | -------- | --------------------------------------------------- | -------------------------- | ----------------------- |
+ * | DROP     | no white space, lower case                          | last ten digits            | lower case, no hyphens  |
+ * | UID2     | trimmed, lower; gmail.com: no dots, no `+suffix`    | E.164                      |                         |
+ * | Google   | trimmed, lower; gmail.com, googlemail.com: no dots  | E.164                      |                         |
+ * | Meta     | trimmed, lower                                      | E.164 without `+`          | lower case, hyphens     |
+ * | LiveRamp | no white space, lower                               | without country code       | IDFA upper, AAID lower  |
+ *
+ * A form that would be the same for many people (a gmail address whose local part is only a suffix) is left out.
+ * @module
+ */
+import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js/min';
+import { PHONE_DIGIT_COUNT_MIN } from './limits.js';
+
+/** Where a phone number without a country code is taken to be from, unless told. */
+export const DEFAULT_COUNTRY: CountryCode = 'US';
+
+/** An identifier's own canonical form, and every distinct text some dialect hashes. */
+export interface Forms {
+  readonly canonical: string;
+  readonly hashed: readonly string[];
+}
+
+/** The forms of an e-mail address; `null` if it is not `something@something`. */
+export function emailForms(value: string): Forms | null {
+  const canonical = value.trim().toLowerCase();
+  const bare = canonical.replace(/\s+/g, '');
+  const at = canonical.lastIndexOf('@');
+  if (bare.startsWith('@') || bare.endsWith('@') || at < 0) return null;
+  const local = canonical.slice(0, at);
+  const domain = canonical.slice(at + 1);
+  const hashed = new Set([bare, canonical]);
+  if (domain === 'gmail.com' || domain === 'googlemail.com') {
+    const undotted = local.replaceAll('.', '');
+    if (undotted !== '') hashed.add(`${undotted}@${domain}`);
+    const unsuffixed = undotted.split('+', 1)[0] ?? '';
+    if (domain === 'gmail.com' && unsuffixed !== '') hashed.add(`${unsuffixed}@${domain}`);
+  }
+  return { canonical, hashed: [...hashed] };
+}
+
+/** The forms of a phone number; `null` if it has too few digits or nothing but zeros. */
+export function phoneForms(value: string, country: CountryCode): Forms | null {
+  const written = value.replace(/[^0-9]+/g, '');
+  const number = parsePhone(value, written, country);
+  if (number === null) {
+    if (written.length < PHONE_DIGIT_COUNT_MIN || /^0*$/.test(written)) return null;
+    return { canonical: written, hashed: [...new Set([written, lastTenDigits(written)])] };
+  }
+  const digits = number.e164.slice(1);
+  const hashed = new Set([number.e164, digits, number.national, lastTenDigits(digits)]);
+  if (written !== '') hashed.add(written).add(lastTenDigits(written));
+  return { canonical: number.e164, hashed: [...hashed] };
+}
+
+/** The phone rule of DROP: the last ten digits, or all if there are fewer. */
+export function lastTenDigits(digits: string): string {
+  return digits.slice(-10);
+}
+
+/** As dialled in `country`; if that cannot be, as a number whose country code was written without its `+`. */
+function parsePhone(value: string, written: string, country: CountryCode): { e164: string; national: string } | null {
+  for (const text of [value, `+${written.replace(/^00/, '')}`]) {
+    const number = parsePhoneNumberFromString(text, country);
+    if (number?.isPossible() && !/^0*$/.test(number.nationalNumber)) {
+      return { e164: number.number, national: number.nationalNumber };
+    }
+  }
+  return null;
+}
