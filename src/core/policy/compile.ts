@@ -1,0 +1,78 @@
+/**
+ * Turns the rules and a policy into masks, so that deciding is a few ANDs.
+ * @module
+ */
+import { RIGHTS, STRIP_ALL, stripMask } from '../vocabulary.js';
+import type { Causes, Reason } from './decision.js';
+import { assertPolicy, type Policy } from './policy.js';
+import { type GppNames, reasonsOf } from './reasons.js';
+import { CAUSE_RULES, type CauseName, FINDING_RULES, RIGHT_RULES, type Rule, SECTION_MISSING_RULE } from './rules.js';
+
+const CAUSE_NAMES = Object.keys(CAUSE_RULES) as CauseName[];
+
+/** The bit of each cause. */
+export const CAUSE = Object.fromEntries(CAUSE_NAMES.map((name, bit) => [name, 1 << bit])) as Readonly<
+  Record<CauseName, number>
+>;
+
+/** Signals a policy may decide not to hear at all; without their consequence they are not worth a reason either. */
+const SILENCEABLE: readonly CauseName[] = ['lmt', 'dnt', 'att'];
+
+/** The bits of one table that strip one set of groups. */
+export interface StripRow {
+  readonly strip: number;
+  readonly mask: number;
+  /** The part of `mask` that no service provider is exempt from. */
+  readonly binding: number;
+}
+
+export interface CompiledRules {
+  readonly policy: Policy;
+  readonly causes: readonly StripRow[];
+  readonly findings: readonly StripRow[];
+  readonly rights: readonly StripRow[];
+  readonly missingStrip: number;
+  /** Causes this policy does not hear; cleared before anything else looks. */
+  readonly silenced: number;
+  reasonsOf(causes: Causes): readonly Reason[];
+}
+
+/** @throws {TypeError} where `policy` was not made by `parsePolicy`. */
+export function compileRules(policy: Policy, names: GppNames): CompiledRules {
+  assertPolicy(policy);
+  const stripOf = (rule: Rule): number => (rule.off?.(policy) === true ? 0 : stripMask(rule.strip));
+  const rows = (rules: readonly Rule[]) => stripRows(rules.map((rule) => [stripOf(rule), rule.exemptible]));
+  return {
+    policy,
+    causes: rows(Object.values(CAUSE_RULES)),
+    findings: rows(names.findings.map((name) => FINDING_RULES[name])),
+    rights: stripRows(RIGHTS.map((right) => [stripMask(RIGHT_RULES[right].strip), RIGHT_RULES[right].exemptible])),
+    missingStrip: stripOf(SECTION_MISSING_RULE),
+    silenced: SILENCEABLE.reduce((mask, name) => (stripOf(CAUSE_RULES[name]) === 0 ? mask | CAUSE[name] : mask), 0),
+    reasonsOf: (causes) => reasonsOf(causes, policy, names),
+  };
+}
+
+/** One row for each distinct set of groups, the full set first because it is the common one. */
+function stripRows(rules: readonly (readonly [strip: number, exemptible: boolean])[]): readonly StripRow[] {
+  const masks = new Map<number, { mask: number; binding: number }>();
+  for (const [bit, [strip, exemptible]] of rules.entries()) {
+    if (strip === 0) continue;
+    const row = masks.get(strip) ?? { mask: 0, binding: 0 };
+    row.mask |= 1 << bit;
+    if (!exemptible) row.binding |= 1 << bit;
+    masks.set(strip, row);
+  }
+  const isFull = (row: StripRow) => Number(row.strip === STRIP_ALL);
+  return [...masks].map(([strip, row]) => ({ strip, ...row })).sort((a, b) => isFull(b) - isFull(a));
+}
+
+/** HOT. The groups that the set bits strip. */
+export function stripFor(rows: readonly StripRow[], bits: number, exempt: boolean): number {
+  let strip = 0;
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows[index]!;
+    if ((bits & (exempt ? row.binding : row.mask)) !== 0) strip |= row.strip;
+  }
+  return strip;
+}
