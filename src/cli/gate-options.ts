@@ -1,0 +1,68 @@
+/**
+ * The options that `check` and `restrict` share, and the gate they ask for.
+ * @module
+ */
+import type { CheckContext } from '../core/gate.js';
+import { createGate, type Gate } from '../core/gate.js';
+import type { SuppressionTable } from '../core/suppression/index.js';
+import { readSnapshotFile } from '../snapshot-file.js';
+import { CommandError, type Io, loadPolicy, messageOf, parseOptions, UsageError } from './command.js';
+import { LineError } from './lines.js';
+
+export const GATE_OPTIONS = {
+  set: { type: 'string' },
+  policy: { type: 'string' },
+  destination: { type: 'string' },
+  state: { type: 'string' },
+  'sec-gpc': { type: 'string' },
+  'with-request': { type: 'boolean' },
+} as const;
+
+export const GATE_OPTIONS_HELP = `  --set FILE          suppression set made by "optgate set build"; without it only signals are judged
+  --policy FILE       policy, JSON; every default is in docs/policy.md
+  --destination ID    recipient in the policy's data inventory; without it any third party is assumed
+  --state CA          state of the person, where you know better than the request
+  --sec-gpc 1         value of the Sec-GPC header the requests came with`;
+
+export interface GateSetup {
+  readonly gate: Gate;
+  readonly context: CheckContext;
+  readonly withRequest: boolean;
+}
+
+/** Builds the gate that the options describe. @throws {UsageError | CommandError} */
+export async function setUpGate(args: readonly string[], io: Io): Promise<GateSetup> {
+  const { values, positionals } = parseOptions(args, GATE_OPTIONS);
+  if (positionals.length > 0) throw new UsageError('expected no file name: requests are read from standard input');
+  if (values.state !== undefined && !/^(US-)?[A-Za-z]{2}$/.test(values.state)) {
+    throw new UsageError('--state: expected two letters, such as CA');
+  }
+  const policy = loadPolicy(values.policy);
+  const { destination } = values;
+  if (destination !== undefined && !policy.destinations.some(({ id }) => id === destination)) {
+    io.stderr.write(`optgate: --destination ${destination} is not in the policy; treated as an unknown third party\n`);
+  }
+  return {
+    gate: createGate({ policy, table: values.set === undefined ? 'none' : await loadSet(values.set), now: io.now }),
+    context: { destination, state: values.state, secGpc: values['sec-gpc'] },
+    withRequest: values['with-request'] === true,
+  };
+}
+
+/** The suppression set in a file. @throws {CommandError} */
+export async function loadSet(path: string): Promise<SuppressionTable> {
+  try {
+    return await readSnapshotFile(path);
+  } catch (error) {
+    throw new CommandError(`${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** A bid request has an `imp` array (OpenRTB 2.x) or an `openrtb` object (3.0). @throws {LineError} */
+export function asBidRequest(value: unknown): object {
+  if (typeof value === 'object' && value !== null) {
+    const { imp, openrtb } = value as { imp?: unknown; openrtb?: unknown };
+    if (Array.isArray(imp) || (typeof openrtb === 'object' && openrtb !== null)) return value;
+  }
+  throw new LineError('request.invalid');
+}

@@ -1,0 +1,34 @@
+/**
+ * A progress line on standard error, when that is a terminal and the work takes longer than a second.
+ * @module
+ */
+import type { Io } from './command.js';
+
+const SHOW_AFTER_MS = 1_000;
+const SHOW_EVERY_MS = 250;
+/** The clock is asked once in this many steps. */
+const STEP_MASK = 0xff;
+
+export interface Progress {
+  at(count: number): void;
+  end(): void;
+}
+
+export function createProgress(io: Io, unit: string): Progress {
+  if (io.stderr.isTTY !== true) return { at: () => {}, end: () => {} };
+  const startMs = io.now();
+  let shownMs = 0;
+  return {
+    at(count) {
+      if ((count & STEP_MASK) !== 0) return;
+      const nowMs = io.now();
+      if (nowMs - startMs < SHOW_AFTER_MS || nowMs - shownMs < SHOW_EVERY_MS) return;
+      shownMs = nowMs;
+      const perSecond = Math.round((count * 1_000) / (nowMs - startMs));
+      io.stderr.write(`\r\x1b[K${count.toLocaleString('en-US')} ${unit}, ${perSecond.toLocaleString('en-US')}/s`);
+    },
+    end() {
+      if (shownMs !== 0) io.stderr.write('\r\x1b[K');
+    },
+  };
+}

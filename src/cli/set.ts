@@ -1,0 +1,214 @@
+/**
+ * `optgate set`: builds a suppression set from a list, shows what is in one, looks one identifier up.
+ * @module
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import {
+  ALL_TAGS,
+  appendIdentifier,
+  checkIdentifier,
+  createKeyList,
+  KEY_WORDS,
+  KEYS_PER_IDENTIFIER_MAX,
+} from '../core/identity/index.js';
+import { compacted, SuppressionTable, TableHolder } from '../core/suppression/index.js';
+import { BASE_KINDS, type Identifier, KIND_TAG, RIGHTS, rightsOfMask } from '../core/vocabulary.js';
+import { writeSnapshotFile } from '../snapshot-file.js';
+import {
+  type Command,
+  CommandError,
+  EXIT,
+  type Io,
+  messageOf,
+  parseOptions,
+  UsageError,
+  wholeNumber,
+} from './command.js';
+import { loadSet } from './gate-options.js';
+import { createProgress } from './progress.js';
+import { type RowFormat, readRows } from './rows.js';
+
+const CAPACITY_AT_START = 10_000;
+
+export const set: Command = {
+  name: 'set',
+  summary: 'build, inspect and query suppression sets',
+  help: `Usage: optgate set build --out FILE [--seq N] [--epoch NAME] [--exact] LIST
+       optgate set info FILE
+       optgate set lookup FILE --kind KIND VALUE
+
+build   reads LIST (.csv with a header, .ndjson; "-" with --format for standard input), one identifier a row:
+          kind,value,rights
+          maid,6d92078a-8246-4ba4-ae5b-76104861e7dc,sale|share
+          email,jane@example.com,
+        rights: ${RIGHTS.join(', ')}; none = all.
+        A clear e-mail address, phone number or device id is entered with its digests in every dialect (DROP, UID2,
+        Google, Meta, LiveRamp); --exact enters the row's own key only. A row that cannot be used is reported with its
+        line number on standard error; the others are entered, and the exit code is 1. With --strict nothing is written
+        then. The file appears whole or not at all.
+info    prints what a set holds, as JSON.
+lookup  prints {"suppressed","rights","seq"}. VALUE may be "-" to read it from standard input, out of the shell's history.
+
+Kinds: ${BASE_KINDS.map((kind) => (kind === 'eid' ? 'eid:<source>' : kind === 'account' ? 'account:<namespace>' : kind)).join(', ')}
+
+Examples:
+  optgate set build --out optouts.snap optouts.csv
+  optgate set info optouts.snap
+  optgate set lookup optouts.snap --kind email jane@example.com
+
+Exit codes: 0 done, 1 some rows were refused, 2 wrong usage, 3 a file failed.`,
+
+  async run(args, io) {
+    const [action, ...rest] = args;
+    switch (action) {
+      case 'build':
+        return build(rest, io);
+      case 'info':
+        return info(rest, io);
+      case 'lookup':
+        return lookup(rest, io);
+      default:
+        throw new UsageError('expected "build", "info" or "lookup"');
+    }
+  },
+};
+
+async function build(args: readonly string[], io: Io): Promise<number> {
+  const { values, positionals } = parseOptions(args, {
+    out: { type: 'string' },
+    seq: { type: 'string' },
+    epoch: { type: 'string' },
+    format: { type: 'string' },
+    exact: { type: 'boolean' },
+    strict: { type: 'boolean' },
+  });
+  const [list, ...more] = positionals;
+  if (values.out === undefined) throw new UsageError('expected --out FILE');
+  if (list === undefined || more.length > 0) throw new UsageError('expected one LIST');
+  const format = formatOf(list, values.format);
+  const seq = wholeNumber('seq', values.seq, 0);
+  const holder = new TableHolder({ table: createTable(values.epoch ?? randomUUID()) });
+  const { rowCount, refusedCount } = await enterRows(holder, list, format, values.exact === true, io);
+  if (refusedCount > 0 && values.strict === true) {
+    throw new CommandError(`${refusedCount} of ${rowCount} rows were refused; nothing was written (--strict)`);
+  }
+  const table = settled(holder);
+  table.publish(seq, null);
+  try {
+    await writeSnapshotFile(values.out, table, io.now());
+  } catch (error) {
+    throw new CommandError(`${values.out}: ${messageOf(error)}`, { cause: error });
+  }
+  const { entryCount, byteLength } = table;
+  io.stdout.write(
+    `${JSON.stringify({ out: values.out, rowCount, refusedCount, entryCount, bytes: byteLength, seq })}\n`,
+  );
+  return refusedCount === 0 ? EXIT.ok : EXIT.someRefused;
+}
+
+function formatOf(list: string, given: string | undefined): RowFormat {
+  const named = given ?? (/\.csv$/i.test(list) ? 'csv' : /\.(ndjson|jsonl)$/i.test(list) ? 'ndjson' : undefined);
+  if (named === 'csv' || named === 'ndjson') return named;
+  throw new UsageError('expected a LIST that ends in .csv, .ndjson or .jsonl, or --format csv|ndjson');
+}
+
+function createTable(epoch: string): SuppressionTable {
+  const seed = randomBytes(8).readBigUInt64LE();
+  try {
+    return SuppressionTable.create({ capacity: CAPACITY_AT_START, seed, epoch });
+  } catch (error) {
+    throw new UsageError(`--epoch: ${(error as Error).message}`);
+  }
+}
+
+/** Enters every usable row and reports every other one on standard error. */
+async function enterRows(holder: TableHolder, list: string, format: RowFormat, exact: boolean, io: Io) {
+  const stream = list === '-' ? (io.stdin as AsyncIterable<Uint8Array>) : createReadStream(list);
+  const progress = createProgress(io, 'rows');
+  const keys = createKeyList(KEYS_PER_IDENTIFIER_MAX);
+  let rowCount = 0;
+  let refusedCount = 0;
+  const refuse = (line: number, field: string, message: string) => {
+    refusedCount++;
+    io.stderr.write(`line ${line}: ${field}: ${message}\n`);
+  };
+  try {
+    for await (const row of readRows(stream, format)) {
+      rowCount++;
+      if (row.kind === 'refused') refuse(row.line, row.field, row.message);
+      else if (!enter(holder, row.identifier, row.rights, exact, keys)) {
+        refuse(row.line, 'value', 'is a placeholder (all zeros, or the digest of nothing), which names nobody');
+      }
+      progress.at(rowCount);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    throw new CommandError(`${list}: ${messageOf(error)}`, { cause: error });
+  }
+  progress.end();
+  return { rowCount, refusedCount };
+}
+
+/** Enters the keys of one identifier; a right once entered is not taken away by a later row. False: it names nobody. */
+function enter(
+  holder: TableHolder,
+  identifier: Identifier,
+  rights: number,
+  exact: boolean,
+  keys: ReturnType<typeof createKeyList>,
+): boolean {
+  keys.count = 0;
+  if (appendIdentifier(keys, identifier, { wantedTags: exact ? 0 : ALL_TAGS }) !== 'ok') return false;
+  const { words } = keys;
+  for (let at = 0; at < keys.count * KEY_WORDS; at += KEY_WORDS) {
+    const [tag, w0, w1, w2, w3] = [words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!, words[at + 4]!];
+    const before = holder.current?.rightsOf(tag, w0, w1, w2, w3) ?? 0;
+    holder.set(tag, w0, w1, w2, w3, before | rights, at > 0);
+  }
+  return true;
+}
+
+/** The table as it is written: of the size its entries need, whatever it grew to on the way. */
+function settled(holder: TableHolder): SuppressionTable {
+  while (holder.growStep()) {}
+  const { current } = holder;
+  if (current === null) throw new Error('unreachable: the holder was made with a table');
+  return compacted(current);
+}
+
+async function info(args: readonly string[], io: Io): Promise<number> {
+  const { positionals } = parseOptions(args, {});
+  const [path, ...more] = positionals;
+  if (path === undefined || more.length > 0) throw new UsageError('expected one FILE');
+  const table = await loadSet(path);
+  const { epoch, seq, entryCount, kindMask, byteLength, stateDigest } = table;
+  const answer = {
+    epoch,
+    seq,
+    entryCount,
+    kinds: BASE_KINDS.filter((kind) => kindMask & (1 << KIND_TAG[kind])),
+    bytes: byteLength,
+    bytesPerEntry: entryCount === 0 ? null : Math.round((100 * byteLength) / entryCount) / 100,
+    stateDigest,
+  };
+  io.stdout.write(`${JSON.stringify(answer, null, io.stdout.isTTY === true ? 2 : 0)}\n`);
+  return EXIT.ok;
+}
+
+async function lookup(args: readonly string[], io: Io): Promise<number> {
+  const { values, positionals } = parseOptions(args, { kind: { type: 'string' } });
+  const [path, given, ...more] = positionals;
+  if (path === undefined || given === undefined || more.length > 0) throw new UsageError('expected FILE and VALUE');
+  if (values.kind === undefined) throw new UsageError('expected --kind KIND');
+  const value = given === '-' ? (await text(io.stdin as AsyncIterable<Uint8Array>)).trim() : given;
+  const checked = checkIdentifier(values.kind, value);
+  if ('error' in checked) throw new UsageError(`${checked.error.field}: ${checked.error.message}`);
+  const table = await loadSet(path);
+  const keys = createKeyList(KEYS_PER_IDENTIFIER_MAX);
+  appendIdentifier(keys, checked.ok);
+  const rights = table.rightsOfKeys(keys, new Uint8Array(KEYS_PER_IDENTIFIER_MAX));
+  io.stdout.write(`${JSON.stringify({ suppressed: rights !== 0, rights: rightsOfMask(rights), seq: table.seq })}\n`);
+  return EXIT.ok;
+}

@@ -1,0 +1,335 @@
+/**
+ * The gate: asks signals, suppression and policy about one bid request, and answers.
+ *
+ * This file composes the five parts of core and is the only one that does. `check` is synchronous, never throws on
+ * what a request holds, and keeps nothing of it.
+ * @module
+ */
+import { LRUCache } from 'lru-cache';
+import { appendIdentifiers, flagCauses, hasReached, jurisdictionFor, usPrivacyCauses } from './causes.js';
+import { KEY_WORDS, type KeyList } from './identity/key.js';
+import { createFacts, IDENTIFIER_COUNT_MAX, type RequestFacts, resetFacts } from './openrtb/facts.js';
+import { type ReadOptions, readRequest } from './openrtb/read.js';
+import { type RestrictOptions, restrictRequest } from './openrtb/restrict.js';
+import { CAUSE, type CompiledRules, compileRules } from './policy/compile.js';
+import { decide, type Evidence } from './policy/decide.js';
+import type { Decision } from './policy/decision.js';
+import { anyThirdParty, type CompiledDestination, compileDestination } from './policy/destinations.js';
+import { gpcDutyIn, jurisdictionOf, OUTSIDE_US, UNKNOWN_JURISDICTION } from './policy/jurisdiction.js';
+import { DEFAULT_POLICY, type Policy } from './policy/policy.js';
+import { CAUSE_RULES, type CauseName } from './policy/rules.js';
+import { parseSecGpc } from './signals/gpc.js';
+import { GPP_FINDINGS } from './signals/gpp/findings.js';
+import { prefixOf } from './signals/gpp/sections.js';
+import { SIDS_LISTED, SIDS_MALFORMED, SIDS_NONE_APPLY, SIDS_UNKNOWN, SIDS_US } from './signals/gpp/sids.js';
+import { type GppVerdict, judgeGpp } from './signals/gpp/verdict.js';
+import { TableHolder } from './suppression/holder.js';
+import { SuppressionTable } from './suppression/table.js';
+import type { Action, Identifier } from './vocabulary.js';
+
+export interface GateOptions {
+  /** From `parsePolicy`; the default is `DEFAULT_POLICY`. */
+  readonly policy?: Policy;
+  /**
+   * The suppression set: a holder that is kept in sync, or a table that never changes hands (no freshness is known of
+   * it, so it never counts as stale). `'none'` judges signals alone, and has to be said so that nobody forgets the set.
+   */
+  readonly table: TableHolder | SuppressionTable | 'none';
+  /** Milliseconds since the epoch; the default is the system clock. */
+  readonly now?: () => number;
+}
+
+/** What the caller knows of a request that the request itself does not say. */
+export interface CheckContext {
+  /** Id in the policy's data inventory. Without one, any third party is assumed. */
+  readonly destination?: string | undefined;
+  /** The value or values of the HTTP header `Sec-GPC`. */
+  readonly secGpc?: string | readonly string[] | undefined;
+  /** US state the caller knows better than the request (`CA` or `US-CA`). */
+  readonly state?: string | undefined;
+  /** Country the caller knows better than the request, ISO 3166-1. */
+  readonly country?: string | undefined;
+  /** Identifiers of the person that the caller knows besides those in the request, such as the account logged in. */
+  readonly identifiers?: readonly Identifier[] | undefined;
+  /** `epoch.seq` that a write returned: the table must have reached it. */
+  readonly minSeq?: string | undefined;
+}
+
+export interface GateStats {
+  readonly actions: Readonly<Record<Action, number>>;
+  /** Checks in which a signal or container was malformed, by reason code. */
+  readonly malformed: Readonly<Record<string, number>>;
+  readonly memo: { readonly hits: number; readonly misses: number; readonly entryCount: number };
+}
+
+const NO_CONTEXT: CheckContext = Object.freeze({});
+const ALL_KINDS = -1;
+
+const MALFORMED_CAUSES = (Object.keys(CAUSE_RULES) as CauseName[]).filter((name) =>
+  CAUSE_RULES[name].code.endsWith('.malformed'),
+);
+const MALFORMED_MASK = MALFORMED_CAUSES.reduce((mask, name) => mask | CAUSE[name], 0);
+
+/**
+ * Builds a gate; costs about a millisecond, so keep it.
+ *
+ * @throws {TypeError} where `policy` or `table` is not of the stated kind.
+ * @example
+ * const gate = createGate({ table });
+ * const decision = gate.check(bidRequest, { secGpc: headers['sec-gpc'] });
+ * const outgoing = gate.restrict(bidRequest, decision);   // null: send nothing
+ */
+export function createGate(options: GateOptions): Gate {
+  return new Gate(options);
+}
+
+export class Gate {
+  readonly policy: Policy;
+  readonly #rules: CompiledRules;
+  readonly #holder: TableHolder | null;
+  readonly #now: () => number;
+  readonly #destinations: ReadonlyMap<string, CompiledDestination>;
+  readonly #unnamed: CompiledDestination;
+  readonly #unknown: CompiledDestination;
+  readonly #memo: LRUCache<string, GppVerdict> | null;
+  readonly #facts: RequestFacts = createFacts();
+  readonly #evidence: Evidence;
+  readonly #rights = new Uint8Array(IDENTIFIER_COUNT_MAX);
+  readonly #readOptions: { -readonly [K in keyof ReadOptions]: ReadOptions[K] };
+  readonly #restrictOptions: RestrictOptions;
+  readonly #actionCounts: Record<Action, number> = { allow: 0, restrict: 0, block: 0 };
+  readonly #malformedCounts: Record<string, number> = {};
+  #memoHits = 0;
+  #memoMisses = 0;
+
+  constructor(options: GateOptions) {
+    const { policy = DEFAULT_POLICY, now = Date.now } = options;
+    this.policy = policy;
+    this.#rules = compileRules(policy, { findings: GPP_FINDINGS, prefixOf });
+    this.#holder = holderOf(options.table);
+    this.#now = now;
+    const compiled = policy.destinations.map(
+      (row) => [row.id, compileDestination(row, policy.exemptPurposes)] as const,
+    );
+    this.#destinations = new Map(compiled);
+    this.#unnamed = anyThirdParty(policy.exemptPurposes, true);
+    this.#unknown = anyThirdParty(policy.exemptPurposes, false);
+    const { entryCountMax } = policy.memo;
+    this.#memo = entryCountMax === 0 ? null : new LRUCache({ max: entryCountMax });
+    this.#evidence = {
+      causes: 0,
+      verdict: null,
+      verdictExt: null,
+      sectionMask: 0,
+      missingMask: 0,
+      hits: new Int32Array(2 * IDENTIFIER_COUNT_MAX),
+      hitCount: 0,
+      jurisdiction: UNKNOWN_JURISDICTION,
+      seq: null,
+      stale: false,
+      nowMs: 0,
+    };
+    this.#readOptions = {
+      kindMask: 0,
+      digestMask: 0,
+      userIdNamespace: policy.identifiers.userIdNamespace,
+      buyerUidNamespace: policy.identifiers.buyerUidNamespace,
+      emptyIsAbsent: policy.signals.empty === 'absent',
+    };
+    this.#restrictOptions = policy.restrict;
+  }
+
+  /**
+   * HOT. Decides whether `request` may go to one destination.
+   * @param request An OpenRTB 2.x or 3.0 bid request, parsed. Anything else is restricted as malformed.
+   */
+  check(request: object, context: CheckContext = NO_CONTEXT): Decision {
+    this.#gather(request, context);
+    return this.#decideFor(context.destination);
+  }
+
+  /** The same for several destinations: signals and lookups are done once. One decision each, in their order. */
+  checkMany(request: object, destinations: readonly string[], context: CheckContext = NO_CONTEXT): Decision[] {
+    this.#gather(request, context);
+    return destinations.map((destination) => this.#decideFor(destination));
+  }
+
+  /**
+   * The request that may go out under a decision: the same object when allowed, a copy without what names the person
+   * when restricted (parts that stay are shared), `null` when blocked. The input is never changed.
+   */
+  restrict<T extends object>(request: T, decision: Decision): T | null {
+    switch (decision.action) {
+      case 'allow':
+        return request;
+      case 'restrict':
+        return restrictRequest(request, decision.strip, this.#restrictOptions);
+      case 'block':
+        return null;
+      default:
+        return decision.action satisfies never;
+    }
+  }
+
+  /** Counters since the gate was built; a copy. */
+  stats(): GateStats {
+    const memo = { hits: this.#memoHits, misses: this.#memoMisses, entryCount: this.#memo?.size ?? 0 };
+    return { actions: { ...this.#actionCounts }, malformed: { ...this.#malformedCounts }, memo };
+  }
+
+  #decideFor(destination: string | undefined): Decision {
+    const compiled = destination === undefined ? this.#unnamed : (this.#destinations.get(destination) ?? this.#unknown);
+    const decision = decide(this.#evidence, compiled, this.#rules);
+    this.#actionCounts[decision.action]++;
+    return decision;
+  }
+
+  /** HOT. Fills the evidence from the request, the context and the table. */
+  #gather(request: object, context: CheckContext): void {
+    const facts = this.#facts;
+    const evidence = this.#evidence;
+    const holder = this.#holder;
+    evidence.nowMs = this.#now();
+    const tableCauses = this.#tableCauses(context.minSeq);
+    // A table that may lack entries may lack a kind, too: then every identifier counts as one that was missed.
+    const table = holder === null ? null : holder.current;
+    this.#readOptions.kindMask = tableCauses !== 0 ? ALL_KINDS : table === null ? 0 : table.kindMask;
+    this.#readOptions.digestMask = table === null ? 0 : table.givenKindMask;
+    resetFacts(facts);
+    readRequest(request, facts, this.#readOptions);
+
+    let causes = flagCauses(facts);
+    if (context.identifiers !== undefined)
+      causes |= appendIdentifiers(facts.keys, context.identifiers, this.#readOptions.digestMask);
+    if (facts.keys.overflowed) causes |= CAUSE.identifiersOverflow;
+    causes |= this.#gatherGpp(facts) | usPrivacyCauses(facts, evidence);
+    evidence.jurisdiction = jurisdictionFor(facts, context);
+    causes |= this.#gpcCauses(facts, context);
+    this.#lookUp(facts.keys);
+    if (tableCauses === CAUSE.tableNotLoaded || facts.keys.count > 0) causes |= tableCauses;
+    causes &= ~this.#rules.silenced;
+    if ((causes & MALFORMED_MASK) !== 0) this.#countMalformed(causes);
+    evidence.causes = causes;
+  }
+
+  /** HOT. Asks the table for the rights of every key at once, so that the waits for memory overlap. */
+  #lookUp(keys: KeyList): void {
+    const evidence = this.#evidence;
+    const table = this.#holder?.current ?? null;
+    evidence.hitCount = 0;
+    if (table === null || table.rightsOfKeys(keys, this.#rights) === 0) return;
+    const { hits } = evidence;
+    let hitCount = 0;
+    for (let index = 0; index < keys.count; index++) {
+      const rights = this.#rights[index]!;
+      if (rights === 0) continue;
+      hits[2 * hitCount] = keys.words[KEY_WORDS * index]!;
+      hits[2 * hitCount + 1] = rights;
+      hitCount++;
+    }
+    evidence.hitCount = hitCount;
+  }
+
+  /** What the state of the table gives cause to say; also notes `seq` and `stale`. */
+  #tableCauses(minSeq: string | undefined): number {
+    const evidence = this.#evidence;
+    const holder = this.#holder;
+    evidence.stale = false;
+    evidence.seq = null;
+    if (holder === null) return 0;
+    if (holder.current === null) {
+      evidence.stale = true;
+      return CAUSE.tableNotLoaded;
+    }
+    evidence.seq = holder.seq;
+    let causes = 0;
+    const { freshAtMs } = holder;
+    if (freshAtMs !== null && evidence.nowMs - freshAtMs > this.policy.table.staleAfterMs) causes |= CAUSE.tableStale;
+    if (minSeq !== undefined && !hasReached(holder, minSeq)) causes |= CAUSE.tableBehind;
+    evidence.stale = causes !== 0;
+    return causes;
+  }
+
+  /** Judges both GPP strings and works out which sections apply. */
+  #gatherGpp(facts: RequestFacts): number {
+    const evidence = this.#evidence;
+    const { gppSid, gppSidExt } = facts;
+    const { gpp, gppExt } = facts;
+    const sids = gppSid | gppSidExt;
+    evidence.verdict = null;
+    evidence.verdictExt = null;
+    evidence.sectionMask = 0;
+    evidence.missingMask = 0;
+    if (sids === 0 && gpp === null && gppExt === null && !facts.gppWrongType) return 0;
+
+    let causes = 0;
+    if ((sids & SIDS_MALFORMED) !== 0) causes |= CAUSE.gppSidMalformed;
+    if ((sids & SIDS_UNKNOWN) !== 0) causes |= CAUSE.gppSectionUnknown;
+    if (gppSid !== 0 && gppSidExt !== 0 && gppSid !== gppSidExt) causes |= CAUSE.conflictGppSid;
+    if (gpp !== null && gppExt !== null && gpp !== gppExt) causes |= CAUSE.conflictGpp;
+
+    const listed = sids & SIDS_US;
+    let sectionMask = listed;
+    if ((sids & SIDS_MALFORMED) !== 0) sectionMask = SIDS_US;
+    else if ((sids & (SIDS_LISTED | SIDS_NONE_APPLY)) === 0 && this.policy.gpp.withoutSid === 'judge')
+      sectionMask = SIDS_US;
+    if (sectionMask === 0) return causes;
+
+    const verdict = gpp === null ? null : this.#judge(gpp);
+    const verdictExt = gppExt === null || gppExt === gpp ? null : this.#judge(gppExt);
+    const unreadable =
+      facts.gppWrongType || (verdict?.malformed ?? null) !== null || (verdictExt?.malformed ?? null) !== null;
+    evidence.verdict = verdict;
+    evidence.verdictExt = verdictExt;
+    evidence.sectionMask = sectionMask;
+    if (unreadable) return causes | CAUSE.gppMalformed;
+    evidence.missingMask = listed & ~((verdict?.presentMask ?? 0) | (verdictExt?.presentMask ?? 0));
+    return causes;
+  }
+
+  #judge(gpp: string): GppVerdict {
+    const memo = this.#memo;
+    if (memo === null) return judgeGpp(gpp);
+    const known = memo.get(gpp);
+    if (known !== undefined) {
+      this.#memoHits++;
+      return known;
+    }
+    this.#memoMisses++;
+    const verdict = judgeGpp(gpp);
+    memo.set(gpp, verdict);
+    return verdict;
+  }
+
+  #gpcCauses(facts: RequestFacts, context: CheckContext): number {
+    const header = context.secGpc !== undefined && parseSecGpc(context.secGpc);
+    if (!header && facts.gpc === 'absent') return 0;
+    const { jurisdiction, nowMs } = this.#evidence;
+    if (jurisdiction === OUTSIDE_US) {
+      if (this.policy.gpcOutsideUs === 'ignore') return 0;
+    } else if (this.policy.honor === 'by_state' && !gpcDutyIn(jurisdiction, nowMs)) {
+      if (!gpcDutyIn(jurisdictionOf(facts.userCountry, facts.userRegion), nowMs) || facts.userCountry === null)
+        return 0;
+    }
+    let causes = header ? CAUSE.gpcHeader : 0;
+    if (facts.gpc === 'on') causes |= CAUSE.gpcRegs;
+    if (facts.gpc === 'malformed') causes |= CAUSE.gpcMalformed;
+    if (header && facts.gpc !== 'on' && facts.gpc !== 'absent') causes |= CAUSE.conflictGpc;
+    return causes;
+  }
+
+  #countMalformed(causes: number): void {
+    for (const name of MALFORMED_CAUSES) {
+      if ((causes & CAUSE[name]) === 0) continue;
+      const { code } = CAUSE_RULES[name];
+      this.#malformedCounts[code] = (this.#malformedCounts[code] ?? 0) + 1;
+    }
+  }
+}
+
+function holderOf(table: unknown): TableHolder | null {
+  if (table === 'none') return null;
+  if (table instanceof TableHolder) return table;
+  if (table instanceof SuppressionTable) return new TableHolder({ table });
+  throw new TypeError("table: expected a TableHolder, a SuppressionTable, or 'none' to judge signals alone");
+}

@@ -1,0 +1,20 @@
+/**
+ * The core of optgate: pure, synchronous, no I/O. What a bidder imports.
+ * @module
+ */
+export { GATE_ERRORS, GateError, type GateErrorCode } from './errors.js';
+export { type CheckContext, createGate, type Gate, type GateOptions, type GateStats } from './gate.js';
+export type { Decision, Reason } from './policy/decision.js';
+export {
+  type Destination,
+  type DestinationTerms,
+  PURPOSES,
+  type Purpose,
+  ROLES,
+  type Role,
+} from './policy/destinations.js';
+export { type Jurisdiction, STATE_LAWS, type StateLaw } from './policy/jurisdiction.js';
+export { DEFAULT_POLICY, type Policy } from './policy/policy.js';
+export { decodeGpp, type GppDecoded, type GppVerdict, judgeGpp } from './signals/index.js';
+export { SuppressionTable, TableHolder } from './suppression/index.js';
+export * from './vocabulary.js';

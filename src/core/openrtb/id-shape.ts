@@ -1,0 +1,97 @@
+/**
+ * Recognises identifiers by their shape alone: e-mail addresses, UUIDs, and digests in hexadecimal.
+ *
+ * Used where a name says nothing: query parameters, ambiguous member names, vendor extensions. Everything here takes
+ * linear time, whatever the text.
+ * @module
+ */
+
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
+const DIGEST = /(?<![0-9a-z])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})(?![0-9a-z])/i;
+const DIGEST_LENGTH_MIN = 32;
+/** Opaque vendor tokens: one word of letters and digits, long enough not to be a plain word. */
+const TOKEN = /^(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_+/=*-]{16,}$/;
+const ESCAPED_ASCII = /%([0-7][0-9A-Fa-f])/g;
+/** Rounds of percent-decoding: a URL inside a parameter of a URL inside a parameter. */
+const DECODE_ROUNDS_MAX = 3;
+const DOT = 0x2e;
+/** What follows `@` in the name of a file, not of a host. None is a top-level domain. */
+const FILE_ENDINGS = new Set([
+  'png',
+  'jpg',
+  'jpeg',
+  'gif',
+  'svg',
+  'webp',
+  'css',
+  'js',
+  'mjs',
+  'html',
+  'htm',
+  'json',
+  'mp4',
+]);
+
+/** Whether an e-mail address, a UUID or a digest (MD5, SHA-1, SHA-256 in hexadecimal) stands anywhere in the text. */
+export function isIdentifierShaped(text: string): boolean {
+  if (holdsEmail(text)) return true;
+  return text.length >= DIGEST_LENGTH_MIN && (UUID.test(text) || DIGEST.test(text));
+}
+
+/** Whether the whole text may be an opaque id of some vendor. */
+export function isTokenShaped(text: string): boolean {
+  return TOKEN.test(text);
+}
+
+/** Whether `local@label.label` stands anywhere in the text. */
+export function holdsEmail(text: string): boolean {
+  for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
+    if (at > 0 && isLocalPart(text.charCodeAt(at - 1)) && isDomainFrom(text, at + 1)) return true;
+  }
+  return false;
+}
+
+/** Undoes percent-encoding of ASCII characters, several layers deep; what is no escape stays. */
+export function percentDecoded(text: string): string {
+  let decoded = text;
+  for (let round = 0; round < DECODE_ROUNDS_MAX && decoded.includes('%'); round++) {
+    const next = decoded.replace(ESCAPED_ASCII, decodeEscape);
+    if (next === decoded) break;
+    decoded = next;
+  }
+  return decoded;
+}
+
+function decodeEscape(_escape: string, digits: string): string {
+  return String.fromCharCode(Number.parseInt(digits, 16));
+}
+
+/** A character that can end the local part of an address. */
+function isLocalPart(code: number): boolean {
+  return isWord(code) || (code > 0x20 && code < 0x7f && "._+-%!#$'*{|}~^`".includes(String.fromCharCode(code)));
+}
+
+/** Whether a host name of at least two labels begins at `from`, and does not end like a file (`logo@2x.png`). */
+function isDomainFrom(text: string, from: number): boolean {
+  let end = from;
+  while (end < text.length && isDomainPart(text.charCodeAt(end))) end++;
+  while (end > from && text.charCodeAt(end - 1) === DOT) end--;
+  let dotAt = end - 1;
+  while (dotAt > from && text.charCodeAt(dotAt) !== DOT) dotAt--;
+  if (dotAt <= from || end - dotAt < 3) return false;
+  return isLetter(text.charCodeAt(dotAt + 1)) && !FILE_ENDINGS.has(text.slice(dotAt + 1, end).toLowerCase());
+}
+
+function isDomainPart(code: number): boolean {
+  return isWord(code) || code === DOT || code === 0x2d;
+}
+
+/** Letters and digits, and everything beyond ASCII. */
+function isWord(code: number): boolean {
+  return (code >= 0x30 && code <= 0x39) || isLetter(code);
+}
+
+function isLetter(code: number): boolean {
+  const lower = code | 0x20;
+  return code >= 0x80 || (lower >= 0x61 && lower <= 0x7a);
+}

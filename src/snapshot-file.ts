@@ -1,0 +1,137 @@
+/**
+ * Snapshots in files: read whole or not at all, written whole or not at all.
+ *
+ * Reading fills the new table's memory in one pass and checks every block on the way. Writing goes to a temporary name
+ * in the same folder, which is renamed only when everything is on disk; a failure leaves the file that was there.
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { GateError } from './core/errors.js';
+import { SnapshotReader, SnapshotWriter } from './core/suppression/snapshot.js';
+import {
+  dataOffset,
+  readSnapshotHeader,
+  SNAPSHOT_HEADER_BYTES,
+  type SnapshotHeader,
+} from './core/suppression/snapshot-header.js';
+import type { SuppressionTable } from './core/suppression/table.js';
+
+export interface SnapshotReadOptions {
+  /** Larger files are refused before anything is allocated. Default: SNAPSHOT_BYTES_MAX. */
+  readonly bytesMax?: number;
+}
+
+/**
+ * The table in a snapshot file. Throws a GateError: `snapshot.io` if the file cannot be read, `table.memory` if there is
+ * no room, otherwise what {@link readSnapshotHeader} throws.
+ * @example holder.replace(await readSnapshotFile('/var/lib/optgate/last-good.ogs'))
+ */
+export async function readSnapshotFile(path: string, options: SnapshotReadOptions = {}): Promise<SuppressionTable> {
+  return withFile(path, async (file, fileBytes) => {
+    const header = await readHeader(file, fileBytes, options);
+    const head = await readExactly(file, new Uint8Array(dataOffset(header)), 0);
+    const reader = new SnapshotReader(head, fileBytes, options.bytesMax);
+    const load = (index: number): Promise<Uint8Array> =>
+      readExactly(file, reader.block(index), head.length + index * header.blockBytes);
+    // the next block is read while this one is checked
+    let loading = load(0);
+    for (let index = 0; index < header.blockCount; index++) {
+      await loading;
+      if (index + 1 < header.blockCount) loading = load(index + 1);
+      try {
+        reader.verify(index);
+      } catch (error) {
+        await loading.catch(() => {}); // the file must not be closed under it
+        throw error;
+      }
+    }
+    return reader.finish();
+  });
+}
+
+/** What a snapshot file says of itself, without loading it. Only the header is verified. Throws as {@link readSnapshotFile}. */
+export async function readSnapshotFileHeader(path: string, options: SnapshotReadOptions = {}): Promise<SnapshotHeader> {
+  return withFile(path, (file, fileBytes) => readHeader(file, fileBytes, options));
+}
+
+/**
+ * Writes a snapshot of the table as it is now, under `path` in one step. The table must not be written to until that is
+ * done: if it is, nothing is kept and a GateError `snapshot.table_changed` thrown. Other failures: `snapshot.io`.
+ */
+export async function writeSnapshotFile(path: string, table: SuppressionTable, createdAtMs: number): Promise<void> {
+  const writer = new SnapshotWriter(table, createdAtMs);
+  const temporaryPath = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    const file = await open(temporaryPath, 'wx', 0o640);
+    try {
+      for (let index = 0; index < writer.blockCount; index++) {
+        await writeExactly(file, writer.block(index), writer.blockOffset(index));
+      }
+      await writeExactly(file, writer.head(), 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporaryPath, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temporaryPath, { force: true }).catch(() => {});
+    throw asGateError(error);
+  }
+}
+
+async function withFile<T>(path: string, use: (file: FileHandle, fileBytes: number) => Promise<T>): Promise<T> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { size } = await file.stat();
+      return await use(file, size);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw asGateError(error);
+  }
+}
+
+async function readHeader(
+  file: FileHandle,
+  fileBytes: number,
+  { bytesMax }: SnapshotReadOptions,
+): Promise<SnapshotHeader> {
+  if (fileBytes < SNAPSHOT_HEADER_BYTES) throw new GateError('snapshot.truncated');
+  return readSnapshotHeader(await readExactly(file, new Uint8Array(SNAPSHOT_HEADER_BYTES), 0), fileBytes, bytesMax);
+}
+
+async function readExactly(file: FileHandle, bytes: Uint8Array, position: number): Promise<Uint8Array> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesRead } = await file.read(bytes, done, bytes.length - done, position + done);
+    if (bytesRead === 0) throw new GateError('snapshot.truncated');
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+async function writeExactly(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+/** Makes the rename last; where folders cannot be opened (Windows) it lasts anyway. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function asGateError(error: unknown): GateError {
+  return error instanceof GateError ? error : new GateError('snapshot.io', undefined, { cause: error });
+}
