@@ -97,14 +97,15 @@ function copyBuckets(
 }
 
 /**
- * The last high mixed word whose home is this bucket or one before it. Counts from the middle of the range, so that every
- * number is a 32-bit integer: otherwise compiled code is thrown away half-way through a copy, and a step takes 7 ms.
+ * A value that no high mixed word with its home in this bucket or before is above, and that is at most one bucket above
+ * them: with the room that windowBucketsMax (layout.ts) leaves, that is exact enough. Counts from the middle of
+ * the range, so that every number is a 32-bit integer: otherwise compiled code is thrown away half-way through a copy,
+ * and one step takes 7 ms.
  */
 export function lastHighAt(bucket: number, bucketCount: number): number {
   const scale = bucketCount / 2 ** 32;
-  const last = Math.ceil((bucket + 1) / scale) - (2 ** 31 + 1);
-  const isPast = (last + 2 ** 31) * scale >= bucket + 1; // where the product of a home rounds up
-  return (isPast ? last - 1 : last) ^ -0x80000000;
+  const last = Math.min(Math.ceil((bucket + 1) / scale), 2 ** 32 - 1);
+  return (last - 2 ** 31) ^ -0x80000000;
 }
 
 /**

@@ -98,9 +98,12 @@ export function displacementMaxFor(bucketCount: number): number {
   return displacement;
 }
 
-/** How far from home an entry may lie: one bucket less than the spacing of homes, as a home's product may round up. */
+/**
+ * How far from home an entry may lie: less than the spacing of homes by two buckets, one because the product that finds a
+ * home may round up to the next bucket, one so that the way back (copy.ts) need not know where.
+ */
 export function windowBucketsMax(bucketCount: number): number {
-  return Math.floor(bucketCount / 128) - 2;
+  return Math.floor(bucketCount / 128) - 3;
 }
 
 /** How many buckets after its home an entry of this displacement lies. */

@@ -68,6 +68,18 @@ describe('reach', () => {
     );
   });
 
+  test('as far from home as a file may ask for, where 128 keys to a fingerprint are closest together', () => {
+    fc.assert(
+      fc.property(bucketCounts, highs, fc.nat(1), (bucketCount, anyHigh, less) => {
+        const high = mintHigh(anyHigh | 0);
+        const home = Math.floor((high >>> 0) * (bucketCount / 2 ** 32));
+        const bucket = (home + windowBucketsMax(bucketCount) - less) % bucketCount;
+        expect(highOf(high << 7, lastHighAt(bucket, bucketCount))).toBe(high);
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
   test('also where the product that finds a home rounds up to the next bucket', () => {
     let roundedUpCount = 0;
     for (let bucketCount = BUCKET_COUNT_MAX - 1; bucketCount > BUCKET_COUNT_MAX - 2000; bucketCount -= 2) {
@@ -75,7 +87,10 @@ describe('reach', () => {
       const high = Number(BigInt.asUintN(32, -inverse(BigInt(bucketCount))));
       const home = Math.floor(high * (bucketCount / 2 ** 32));
       if (BigInt(home) !== (BigInt(high) * BigInt(bucketCount)) >> 32n) roundedUpCount++;
-      expect(highOf(high << 7, lastHighAt(home, bucketCount)) >>> 0).toBe(high);
+      for (const displacement of [0, 1, displacementMaxFor(bucketCount)]) {
+        const bucket = (home + windowBuckets(displacement)) % bucketCount;
+        expect(highOf(high << 7, lastHighAt(bucket, bucketCount)) >>> 0).toBe(high);
+      }
     }
     expect(roundedUpCount).toBeGreaterThan(500);
   });

@@ -6,7 +6,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { SuppressionTable } from '../../../dist/core/suppression/table.js';
 
-const { share, control, hot, absent, inserted, freshAtMsPerSeq } = workerData;
+const { share, control, hot, absent, inserted, positionStep } = workerData;
 const table = SuppressionTable.attach(share);
 const isStopped = () => Atomics.load(control, 0) !== 0;
 
@@ -23,11 +23,9 @@ Atomics.notify(control, 1);
 
 while (!isStopped()) {
   // the seq first: everything up to it must be there for the lookups that follow
-  const seq = table.seq;
-  const freshAtMs = table.freshAtMs;
-  if (freshAtMs === null ? seq !== 0 : freshAtMs % freshAtMsPerSeq !== 0 || freshAtMs < seq * freshAtMsPerSeq) {
-    mixedPositionCount++;
-  }
+  const seq = table.seq / positionStep;
+  const freshAtMs = table.freshAtMs ?? 0;
+  if (!Number.isInteger(seq) || !Number.isInteger(freshAtMs / positionStep)) mixedPositionCount++;
   for (let index = 0; index < hot.length; index++) {
     const { key, legal } = hot[index];
     const rights = table.rightsOf(...key);
@@ -35,8 +33,9 @@ while (!isStopped()) {
     if (rights !== lastRights[index]) changeCounts[index]++;
     lastRights[index] = rights;
   }
+  for (let again = 0; again < 50; again++) if (!Number.isInteger(table.seq / positionStep)) mixedPositionCount++;
   for (const key of absent) if (table.rightsOf(...key) !== 0) phantomCount++;
-  // key number i was inserted before seq i + 1 was published
+  // key number i was inserted before position i + 1 was published
   for (let back = 1; back <= 8 && seq - back >= 0; back++) {
     const index = (seq - back) * 5;
     const rights = table.rightsOf(...inserted.subarray(index, index + 5));

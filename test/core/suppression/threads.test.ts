@@ -11,7 +11,8 @@ import { collidingPairs, keyAt, SEED } from './keys.js';
 
 const UPDATES_MIN = 1_000_000;
 const INSERTS = 60_000;
-const FRESH_AT_MS_PER_SEQ = 1_000_003;
+/** Published positions are multiples of this: both words change every time, and always in the same way. */
+const POSITION_STEP = 2 ** 32 + 1;
 const DEADLINE_MS = 20_000;
 /** Rights a key goes through: two values in turn, and every other key is removed in between. */
 const legalRights = (index: number): readonly number[] =>
@@ -43,7 +44,7 @@ test('a reader thread during 1 M in-place updates never sees a torn entry', asyn
     workerData: {
       ...{ share: table.share(), control, hot, absent },
       inserted: Int32Array.from(keys.flat()),
-      freshAtMsPerSeq: FRESH_AT_MS_PER_SEQ,
+      positionStep: POSITION_STEP,
     },
   });
   const answer = new Promise<Seen>((resolve, reject) => worker.once('message', resolve).once('error', reject));
@@ -63,7 +64,10 @@ test('a reader thread during 1 M in-place updates never sees a torn entry', asyn
     if (seq < INSERTS) {
       table.set(...keys[seq]!, 1 + (seq % 127));
       seq++;
-      table.publish(seq, seq * FRESH_AT_MS_PER_SEQ);
+    }
+    for (let back = 0; back < 8; back++) {
+      const published = Math.max(0, seq - (back % 3));
+      table.publish(published * POSITION_STEP, (INSERTS - published) * POSITION_STEP);
     }
   }
   Atomics.store(control, 0, 1);
