@@ -18,6 +18,9 @@ import {
 } from './core/suppression/snapshot-header.js';
 import type { SuppressionTable } from './core/suppression/table.js';
 
+/** Blocks read at the same time; the system zeroes memory and copies, which takes longer than checking. */
+const READS_IN_FLIGHT = 3;
+
 export interface SnapshotReadOptions {
   /** Larger files are refused before anything is allocated. Default: SNAPSHOT_BYTES_MAX. */
   readonly bytesMax?: number;
@@ -33,20 +36,7 @@ export async function readSnapshotFile(path: string, options: SnapshotReadOption
     const header = await readHeader(file, fileBytes, options);
     const head = await readExactly(file, new Uint8Array(dataOffset(header)), 0);
     const reader = new SnapshotReader(head, fileBytes, options.bytesMax);
-    const load = (index: number): Promise<Uint8Array> =>
-      readExactly(file, reader.block(index), head.length + index * header.blockBytes);
-    // the next block is read while this one is checked
-    let loading = load(0);
-    for (let index = 0; index < header.blockCount; index++) {
-      await loading;
-      if (index + 1 < header.blockCount) loading = load(index + 1);
-      try {
-        reader.verify(index);
-      } catch (error) {
-        await loading.catch(() => {}); // the file must not be closed under it
-        throw error;
-      }
-    }
+    await readBlocks(file, reader, head.length);
     return reader.finish();
   });
 }
@@ -103,6 +93,26 @@ async function readHeader(
 ): Promise<SnapshotHeader> {
   if (fileBytes < SNAPSHOT_HEADER_BYTES) throw new GateError('snapshot.truncated');
   return readSnapshotHeader(await readExactly(file, new Uint8Array(SNAPSHOT_HEADER_BYTES), 0), fileBytes, bytesMax);
+}
+
+/** Fills and verifies every block: while one is checked, the next ones are being read. */
+async function readBlocks(file: FileHandle, reader: SnapshotReader, start: number): Promise<void> {
+  const { blockBytes, blockCount } = reader.header;
+  const reads: Promise<unknown>[] = [];
+  // a failure is kept as a value until its turn comes
+  const read = (index: number): Promise<unknown> =>
+    readExactly(file, reader.block(index), start + index * blockBytes).catch((error: unknown) => error);
+  try {
+    for (let index = 0; index < blockCount; index++) {
+      while (reads.length < READS_IN_FLIGHT && index + reads.length < blockCount)
+        reads.push(read(index + reads.length));
+      const result = await reads.shift();
+      if (!(result instanceof Uint8Array)) throw result;
+      reader.verify(index);
+    }
+  } finally {
+    await Promise.all(reads); // the file must not be closed under them
+  }
 }
 
 async function readExactly(file: FileHandle, bytes: Uint8Array, position: number): Promise<Uint8Array> {
