@@ -6,7 +6,16 @@
  * @module
  */
 import { LRUCache } from 'lru-cache';
-import { appendIdentifiers, flagCauses, hasReached, jurisdictionFor, usPrivacyCauses } from './causes.js';
+import {
+  appendIdentifiers,
+  flagCauses,
+  hasMalformedSection,
+  hasReached,
+  isBidRequest,
+  isPlaceDisputed,
+  jurisdictionFor,
+  usPrivacyCauses,
+} from './causes.js';
 import { KEY_WORDS, type KeyList } from './identity/key.js';
 import { createFacts, IDENTIFIER_COUNT_MAX, type RequestFacts, resetFacts } from './openrtb/facts.js';
 import { type ReadOptions, readRequest } from './openrtb/read.js';
@@ -42,26 +51,28 @@ export interface GateOptions {
 /** What the caller knows of a request that the request itself does not say. */
 export interface CheckContext {
   /** Id in the policy's data inventory. Without one, any third party is assumed. */
-  readonly destination?: string | undefined;
+  readonly destination?: string | null | undefined;
   /** The value or values of the HTTP header `Sec-GPC`. */
-  readonly secGpc?: string | readonly string[] | undefined;
+  readonly secGpc?: string | readonly string[] | null | undefined;
   /** US state the caller knows better than the request (`CA` or `US-CA`). */
-  readonly state?: string | undefined;
+  readonly state?: string | null | undefined;
   /** Country the caller knows better than the request, ISO 3166-1. */
-  readonly country?: string | undefined;
+  readonly country?: string | null | undefined;
   /** Identifiers of the person that the caller knows besides those in the request, such as the account logged in. */
-  readonly identifiers?: readonly Identifier[] | undefined;
+  readonly identifiers?: readonly Identifier[] | null | undefined;
   /** `epoch.seq` that a write returned: the table must have reached it. */
-  readonly minSeq?: string | undefined;
+  readonly minSeq?: string | null | undefined;
 }
 
 export interface GateStats {
   readonly actions: Readonly<Record<Action, number>>;
-  /** Checks in which a signal or container was malformed, by reason code. */
+  /** Checks in which a signal or container was malformed, by reason code; `gpp.section_malformed` for any section. */
   readonly malformed: Readonly<Record<string, number>>;
   readonly memo: { readonly hits: number; readonly misses: number; readonly entryCount: number };
 }
 
+/** Longest GPP string whose verdict is kept; longer ones are rare, and keeping them would let memory be filled. */
+export const MEMO_LENGTH_MAX = 1024;
 const NO_CONTEXT: CheckContext = Object.freeze({});
 const ALL_KINDS = -1;
 
@@ -97,6 +108,8 @@ export class Gate {
   readonly #rights = new Uint8Array(IDENTIFIER_COUNT_MAX);
   readonly #readOptions: { -readonly [K in keyof ReadOptions]: ReadOptions[K] };
   readonly #restrictOptions: RestrictOptions;
+  /** Prebid Server empties the geography of a request under COPPA. */
+  readonly #restrictForChild: RestrictOptions;
   readonly #actionCounts: Record<Action, number> = { allow: 0, restrict: 0, block: 0 };
   readonly #malformedCounts: Record<string, number> = {};
   #memoHits = 0;
@@ -125,6 +138,7 @@ export class Gate {
       hits: new Int32Array(2 * IDENTIFIER_COUNT_MAX),
       hitCount: 0,
       jurisdiction: UNKNOWN_JURISDICTION,
+      placeDisputed: false,
       seq: null,
       stale: false,
       nowMs: 0,
@@ -137,20 +151,21 @@ export class Gate {
       emptyIsAbsent: policy.signals.empty === 'absent',
     };
     this.#restrictOptions = policy.restrict;
+    this.#restrictForChild = { ...policy.restrict, coordinates: 'remove' };
   }
 
   /**
    * HOT. Decides whether `request` may go to one destination.
    * @param request An OpenRTB 2.x or 3.0 bid request, parsed. Anything else is restricted as malformed.
    */
-  check(request: object, context: CheckContext = NO_CONTEXT): Decision {
-    this.#gather(request, context);
-    return this.#decideFor(context.destination);
+  check(request: object, context?: CheckContext | null): Decision {
+    this.#gather(request, context ?? NO_CONTEXT);
+    return this.#decideFor(context?.destination);
   }
 
   /** The same for several destinations: signals and lookups are done once. One decision each, in their order. */
-  checkMany(request: object, destinations: readonly string[], context: CheckContext = NO_CONTEXT): Decision[] {
-    this.#gather(request, context);
+  checkMany(request: object, destinations: readonly string[], context?: CheckContext | null): Decision[] {
+    this.#gather(request, context ?? NO_CONTEXT);
     return destinations.map((destination) => this.#decideFor(destination));
   }
 
@@ -163,7 +178,11 @@ export class Gate {
       case 'allow':
         return request;
       case 'restrict':
-        return restrictRequest(request, decision.strip, this.#restrictOptions);
+        return restrictRequest(
+          request,
+          decision.strip,
+          decision.isForChild ? this.#restrictForChild : this.#restrictOptions,
+        );
       case 'block':
         return null;
       default:
@@ -177,8 +196,8 @@ export class Gate {
     return { actions: { ...this.#actionCounts }, malformed: { ...this.#malformedCounts }, memo };
   }
 
-  #decideFor(destination: string | undefined): Decision {
-    const compiled = destination === undefined ? this.#unnamed : (this.#destinations.get(destination) ?? this.#unknown);
+  #decideFor(destination: string | null | undefined): Decision {
+    const compiled = !isGiven(destination) ? this.#unnamed : (this.#destinations.get(destination) ?? this.#unknown);
     const decision = decide(this.#evidence, compiled, this.#rules);
     this.#actionCounts[decision.action]++;
     return decision;
@@ -199,16 +218,21 @@ export class Gate {
     readRequest(request, facts, this.#readOptions);
 
     let causes = flagCauses(facts);
-    if (context.identifiers !== undefined)
-      causes |= appendIdentifiers(facts.keys, context.identifiers, this.#readOptions.digestMask);
+    if (!isBidRequest(request)) causes |= CAUSE.requestMalformed;
+    // Every digest the table holds: spellings of one e-mail address meet in their digests alone.
+    if (isGiven(context.identifiers)) {
+      causes |= appendIdentifiers(facts.keys, context.identifiers, this.#readOptions.kindMask);
+    }
     if (facts.keys.overflowed) causes |= CAUSE.identifiersOverflow;
     causes |= this.#gatherGpp(facts) | usPrivacyCauses(facts, evidence);
     evidence.jurisdiction = jurisdictionFor(facts, context);
+    evidence.placeDisputed = isPlaceDisputed(facts, context);
     causes |= this.#gpcCauses(facts, context);
     this.#lookUp(facts.keys);
     if (tableCauses === CAUSE.tableNotLoaded || facts.keys.count > 0) causes |= tableCauses;
     causes &= ~this.#rules.silenced;
     if ((causes & MALFORMED_MASK) !== 0) this.#countMalformed(causes);
+    if (hasMalformedSection(evidence)) this.#count('gpp.section_malformed');
     evidence.causes = causes;
   }
 
@@ -231,12 +255,15 @@ export class Gate {
   }
 
   /** What the state of the table gives cause to say; also notes `seq` and `stale`. */
-  #tableCauses(minSeq: string | undefined): number {
+  #tableCauses(minSeq: string | null | undefined): number {
     const evidence = this.#evidence;
     const holder = this.#holder;
     evidence.stale = false;
     evidence.seq = null;
-    if (holder === null) return 0;
+    if (holder === null) {
+      evidence.stale = isGiven(minSeq);
+      return evidence.stale ? CAUSE.tableBehind : 0;
+    }
     if (holder.current === null) {
       evidence.stale = true;
       return CAUSE.tableNotLoaded;
@@ -245,7 +272,9 @@ export class Gate {
     let causes = 0;
     const { freshAtMs } = holder;
     if (freshAtMs !== null && evidence.nowMs - freshAtMs > this.policy.table.staleAfterMs) causes |= CAUSE.tableStale;
-    if (minSeq !== undefined && !hasReached(holder, minSeq)) causes |= CAUSE.tableBehind;
+    // A table left behind by its writer gets no more changes, whatever it said of its freshness.
+    if (holder.current.standing === 'abandoned') causes |= CAUSE.tableStale;
+    if (isGiven(minSeq) && !hasReached(holder, minSeq)) causes |= CAUSE.tableBehind;
     evidence.stale = causes !== 0;
     return causes;
   }
@@ -289,7 +318,7 @@ export class Gate {
 
   #judge(gpp: string): GppVerdict {
     const memo = this.#memo;
-    if (memo === null) return judgeGpp(gpp);
+    if (memo === null || gpp.length > MEMO_LENGTH_MAX) return judgeGpp(gpp);
     const known = memo.get(gpp);
     if (known !== undefined) {
       this.#memoHits++;
@@ -302,7 +331,7 @@ export class Gate {
   }
 
   #gpcCauses(facts: RequestFacts, context: CheckContext): number {
-    const header = context.secGpc !== undefined && parseSecGpc(context.secGpc);
+    const header = isGiven(context.secGpc) && parseSecGpc(context.secGpc);
     if (!header && facts.gpc === 'absent') return 0;
     const { jurisdiction, nowMs } = this.#evidence;
     if (jurisdiction === OUTSIDE_US) {
@@ -321,10 +350,17 @@ export class Gate {
   #countMalformed(causes: number): void {
     for (const name of MALFORMED_CAUSES) {
       if ((causes & CAUSE[name]) === 0) continue;
-      const { code } = CAUSE_RULES[name];
-      this.#malformedCounts[code] = (this.#malformedCounts[code] ?? 0) + 1;
+      this.#count(CAUSE_RULES[name].code);
     }
   }
+
+  #count(code: string): void {
+    this.#malformedCounts[code] = (this.#malformedCounts[code] ?? 0) + 1;
+  }
+}
+
+function isGiven<T>(value: T | null | undefined): value is T {
+  return value !== undefined && value !== null;
 }
 
 function holderOf(table: unknown): TableHolder | null {

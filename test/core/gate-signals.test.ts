@@ -61,6 +61,7 @@ const CASES: readonly Case[] = [
   ['regs.ext.gpc junk', request({ ext: { gpc: 'yes' } }), restrict('signal.gpc.malformed')],
   ['Sec-GPC: 1', request({}), restrict('gpc.header'), { secGpc: '1' }],
   ['Sec-GPC sent twice', request({}), restrict('gpc.header'), { secGpc: ['0', '1'] }],
+  ['Sec-GPC: "1" in quotes', request({}), restrict('gpc.header'), { secGpc: '"1"' }],
   ['Sec-GPC: true is not the signal', request({}), allow(), { secGpc: 'true' }],
   [
     'Sec-GPC: 1 beside regs.ext.gpc 0',
@@ -248,6 +249,88 @@ describe('executed verdicts of Prebid.js and Prebid Server Java', () => {
   });
 });
 
+describe('who a service provider is, where and when', () => {
+  const policy = {
+    destinations: [
+      {
+        id: 'sp',
+        role: 'service_provider',
+        purposes: ['fraud_security'],
+        contract: { reference: 'MSA-1' },
+        states: { CA: { role: 'third_party' } },
+      },
+    ],
+  };
+  const sp = gateWith(policy);
+  const actionFor = (geo: { device?: object; user?: object }, context: CheckContext = {}) =>
+    sp.check(request({ us_privacy: '1YYN' }, { device: { geo: geo.device }, user: { geo: geo.user } }), {
+      destination: 'sp',
+      ...context,
+    }).action;
+  const CA = { country: 'USA', region: 'CA' };
+  const TX = { country: 'USA', region: 'TX' };
+  const PLACES: readonly (readonly [string, string, { device?: object; user?: object }, CheckContext?])[] = [
+    ['in California', 'restrict', { device: CA }],
+    ['in Texas', 'allow', { device: TX }],
+    ['in Canada', 'allow', { device: { country: 'CAN' } }],
+    ['in Texas, at home in California', 'restrict', { device: TX, user: CA }],
+    ['nobody knows where', 'restrict', {}],
+    ['in the US, state spelt out', 'restrict', { device: { country: 'USA', region: 'California' } }],
+    ['in a state there is not', 'restrict', { device: { country: 'USA', region: 'ZZ' } }],
+    ['in California, the caller knows only the country', 'restrict', { device: CA }, { country: 'USA' }],
+    ['in California, the caller says nothing readable', 'restrict', { device: CA }, { state: 'California' }],
+    ['in California, the caller says null', 'restrict', { device: CA }, { state: null, country: null }],
+    ['the caller knows better: Texas', 'allow', { device: CA }, { state: 'TX' }],
+    ['the caller knows better: California', 'restrict', { device: TX }, { state: 'US-CA' }],
+    ['the caller knows better: Canada', 'allow', { device: CA }, { country: 'CAN' }],
+  ];
+  for (const [name, action, geo, context] of PLACES) test(name, () => expect(actionFor(geo, context)).toBe(action));
+
+  const UNREADABLE: readonly (readonly [string, object])[] = [
+    ['an array for a device', request({}, { device: [{ ifa: 'x' }] })],
+    ['COPPA', request({ coppa: 'yes' })],
+    ['LMT', request({}, { device: { lmt: 'x' } })],
+    ['a GPP string', request({ gpp: 'garbage', gpp_sid: [7] })],
+    ['a GPP section', request({ gpp: 'DBABLA~BVV', gpp_sid: [7] })],
+    ['a section that is not there', request({ gpp: CLEAN, gpp_sid: [8] })],
+  ];
+  test.each(UNREADABLE)('is not exempt from what might hide a child or a deletion: %s', (_, bidRequest) => {
+    expect(sp.check(bidRequest, { destination: 'sp', state: 'TX' }).action).toBe('restrict');
+  });
+});
+
+test('under COPPA no coordinates go out, country and region do', () => {
+  const geo = { lat: 37.7749, lon: -122.4194, country: 'USA', region: 'CA', zip: '94103' };
+  const child = request({ coppa: 1 }, { device: { geo } });
+  expect(gate.restrict(child, gate.check(child))).toMatchObject({ device: { geo: { country: 'USA', region: 'CA' } } });
+  expect(JSON.stringify(gate.restrict(child, gate.check(child)))).not.toMatch(/lat|lon|zip/);
+  const adult = request({ us_privacy: '1YYN' }, { device: { geo } });
+  expect(gate.restrict(adult, gate.check(adult))).toMatchObject({ device: { geo: { lat: 37.77, lon: -122.42 } } });
+});
+
+test('what is no bid request is restricted', () => {
+  for (const value of [{}, Buffer.from('x'), { request: { imp: [] } }, { imp: {} }]) {
+    expect(gate.check(value).reasons).toEqual(['request.malformed']);
+  }
+});
+
+test('a context of the wrong shape never throws and never helps', () => {
+  const clean = request({});
+  expect(gate.check(clean, null).action).toBe('allow');
+  expect(
+    gate.check(clean, { destination: null, secGpc: null, state: null, identifiers: null, minSeq: null }).action,
+  ).toBe('allow');
+  for (const context of [{ identifiers: {} }, { identifiers: [null] }, { identifiers: [{ kind: 7, value: 7 }] }]) {
+    expect(gate.check(clean, context as never).reasons).toEqual(['signal.identifier.malformed']);
+  }
+});
+
+test('long strings are judged and not kept', () => {
+  const counting = gateWith();
+  counting.check(request({ gpp: `DBACNYA~${'A'.repeat(2000)}~1YYN`, gpp_sid: [6] }));
+  expect(counting.stats().memo).toEqual({ hits: 0, misses: 0, entryCount: 0 });
+});
+
 test('a decision can be written down: stable JSON without anything of the request', () => {
   const decision = gate.check(
     request({ us_privacy: '1YYN' }, { device: { ifa: '6d92078a-8246-4ba4-ae5b-76104861e7dc' } }),
@@ -293,6 +376,8 @@ test('what is counted: actions, malformed signals by code, memo', () => {
   const { actions, malformed, memo } = counting.stats();
   expect(actions).toEqual({ allow: 1, restrict: 3, block: 0 });
   expect(malformed).toEqual({ 'signal.us_privacy.malformed': 3 });
+  counting.check(request({ gpp: 'DBABLA~BVV', gpp_sid: [7] }));
+  expect(counting.stats().malformed).toMatchObject({ 'gpp.section_malformed': 1 });
   expect(memo).toEqual({ hits: 2, misses: 1, entryCount: 1 });
 });
 

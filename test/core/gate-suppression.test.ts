@@ -109,6 +109,13 @@ const FOUND: readonly (readonly [string, Identifier, object, string, CheckContex
     { identifiers: [{ kind: 'email', value: 'jane@example.com' }] },
   ],
   [
+    'e-mail known to the caller in another spelling',
+    { kind: 'email', value: 'jane@gmail.com' },
+    bid({}),
+    'suppressed.email_sha256',
+    { identifiers: [{ kind: 'email', value: 'J.ane+x@gmail.com' }] },
+  ],
+  [
     'account known to the caller',
     { kind: 'account:shop', value: '4711' },
     bid({}),
@@ -216,6 +223,14 @@ describe('a table that cannot be trusted', () => {
         seq: null,
       });
     }
+  });
+  test('a table its writer has left behind', () => {
+    const table = tableWith([{ kind: 'maid', value: MAID }]);
+    const gate = createGate({ table, now: () => NOW_MS });
+    expect(answer(gate, clean).action).toBe('allow');
+    const holder = new TableHolder({ table });
+    holder.replace(tableWith([{ kind: 'maid', value: MAID }]));
+    expect(answer(gate, clean)).toMatchObject({ action: 'restrict', reasons: ['table.stale'], stale: true });
   });
   test('loaded while the gate is in use', () => {
     const holder = new TableHolder();

@@ -23,26 +23,33 @@ export interface PlainEvidence {
   /** The rights of each identifier that hit. */
   readonly hits: readonly (readonly Right[])[];
   readonly state: string;
+  readonly placeDisputed: boolean;
   readonly nowMs: number;
 }
 
 export function decidePlainly(evidence: PlainEvidence, destination: Destination, policy: Policy) {
-  const terms = { ...destination, ...destination.states[evidence.state] };
+  const certain = !evidence.placeDisputed && !['US', 'unknown'].includes(evidence.state);
+  const overrides = certain ? [destination.states[evidence.state] ?? {}] : [{}, ...Object.values(destination.states)];
+  const candidates = overrides.map((override) => ({ ...destination, ...override }));
   const { contract } = destination;
   const contractLive =
     contract !== null && (contract.expires === null || evidence.nowMs < Date.parse(contract.expires) + 86_400_000);
-  const exempt =
-    terms.role !== 'third_party' &&
-    contractLive &&
-    terms.purposes.length > 0 &&
-    terms.purposes.every((purpose) => purpose in EXEMPT_PURPOSES && policy.exemptPurposes[purpose as never]);
+  const exempt = candidates.every(
+    (terms) =>
+      terms.role !== 'third_party' &&
+      contractLive &&
+      terms.purposes.length > 0 &&
+      terms.purposes.every((purpose) => purpose in EXEMPT_PURPOSES && policy.exemptPurposes[purpose as never]),
+  );
+  const purposes = candidates.flatMap((terms) => terms.purposes);
+  const blocks = candidates.some((terms) => terms.whenOptedOut === 'block');
 
   const rules: Pick<Rule, 'strip' | 'exemptible' | 'off'>[] = [
     ...evidence.causes.map((name): Rule => CAUSE_RULES[name]),
     ...evidence.findings.map((name) => FINDING_RULES[name]),
     ...evidence.hits
       .flat()
-      .filter((right) => terms.purposes.some((purpose) => RIGHT_COVERS[right].includes(purpose)))
+      .filter((right) => purposes.some((purpose) => RIGHT_COVERS[right].includes(purpose)))
       .map((right) => RIGHT_RULES[right]),
   ];
   if (evidence.sectionMissing) rules.push(SECTION_MISSING_RULE);
@@ -52,7 +59,7 @@ export function decidePlainly(evidence: PlainEvidence, destination: Destination,
   );
   const unsure = evidence.causes.some((name) => name.startsWith('table'));
   let action: Action = 'allow';
-  if (strip.size > 0) action = terms.whenOptedOut;
+  if (strip.size > 0) action = blocks ? 'block' : 'restrict';
   if (strip.size > 0 && unsure && policy.table.onStale === 'block') action = 'block';
   return { action, strip };
 }

@@ -2,7 +2,7 @@
  * Turns the rules and a policy into masks, so that deciding is a few ANDs.
  * @module
  */
-import { RIGHTS, STRIP_ALL, stripMask } from '../vocabulary.js';
+import { RIGHTS, rightsMask, STRIP_ALL, stripMask } from '../vocabulary.js';
 import type { Causes, Reason } from './decision.js';
 import { assertPolicy, type Policy } from './policy.js';
 import { type GppNames, reasonsOf } from './reasons.js';
@@ -32,9 +32,12 @@ export interface CompiledRules {
   readonly findings: readonly StripRow[];
   readonly rights: readonly StripRow[];
   readonly missingStrip: number;
+  /** What of that binds service providers. */
+  readonly missingBinding: number;
   /** Causes this policy does not hear; cleared before anything else looks. */
   readonly silenced: number;
   reasonsOf(causes: Causes): readonly Reason[];
+  concernsChild(causes: Causes): boolean;
 }
 
 /** @throws {TypeError} where `policy` was not made by `parsePolicy`. */
@@ -48,9 +51,19 @@ export function compileRules(policy: Policy, names: GppNames): CompiledRules {
     findings: rows(names.findings.map((name) => FINDING_RULES[name])),
     rights: stripRows(RIGHTS.map((right) => [stripMask(RIGHT_RULES[right].strip), RIGHT_RULES[right].exemptible])),
     missingStrip: stripOf(SECTION_MISSING_RULE),
+    missingBinding: SECTION_MISSING_RULE.exemptible ? 0 : stripOf(SECTION_MISSING_RULE),
     silenced: SILENCEABLE.reduce((mask, name) => (stripOf(CAUSE_RULES[name]) === 0 ? mask | CAUSE[name] : mask), 0),
     reasonsOf: (causes) => reasonsOf(causes, policy, names),
+    concernsChild: (causes) => concernsChild(causes, names),
   };
+}
+
+function concernsChild({ bits, hitRights, verdict, verdictExt, sectionMask }: Causes, { findings }: GppNames): boolean {
+  if ((bits & CAUSE.coppa) !== 0 || (hitRights & rightsMask(['child'])) !== 0) return true;
+  const bit = 1 << findings.indexOf('childNoConsent');
+  return [verdict, verdictExt].some((judged) =>
+    judged?.sectionIds.some((id, index) => sectionMask & (1 << id) && (judged.findings[index] ?? 0) & bit),
+  );
 }
 
 /** One row for each distinct set of groups, the full set first because it is the common one. */

@@ -10,7 +10,7 @@ import type { Action } from '../vocabulary.js';
 import { CAUSE, type CompiledRules, stripFor } from './compile.js';
 import { Decision } from './decision.js';
 import type { CompiledDestination, CompiledTerms } from './destinations.js';
-import type { Jurisdiction } from './jurisdiction.js';
+import { isStateOrAbroad, type Jurisdiction } from './jurisdiction.js';
 
 const TABLE_UNSURE = CAUSE.tableNotLoaded | CAUSE.tableStale | CAUSE.tableBehind;
 
@@ -26,6 +26,8 @@ export interface Evidence {
   readonly hits: Int32Array;
   hitCount: number;
   jurisdiction: Jurisdiction;
+  /** The device is in one state and the person at home in another. */
+  placeDisputed: boolean;
   seq: number | null;
   /** The table was not loaded, stale or behind, whether or not anything was looked up. */
   stale: boolean;
@@ -34,7 +36,7 @@ export interface Evidence {
 
 /** HOT. Decides for one destination. Allocates the decision and its causes, nothing else. */
 export function decide(evidence: Evidence, destination: CompiledDestination, rules: CompiledRules): Decision {
-  const terms = destination.states?.get(evidence.jurisdiction) ?? destination.base;
+  const terms = termsFor(destination, evidence);
   const exempt = terms.exempt && evidence.nowMs < terms.contractEndsMs;
   const { causes, verdict, verdictExt, sectionMask, missingMask } = evidence;
 
@@ -53,7 +55,7 @@ export function decide(evidence: Evidence, destination: CompiledDestination, rul
   let strip = stripAll(rules, causes, findings, missingMask, hitRights, false);
   let bits = causes | destinationCauses(terms, evidence.nowMs);
   if (exempt && strip !== 0) {
-    const binding = stripAll(rules, causes, findings, 0, hitRights, true);
+    const binding = stripAll(rules, causes, findings, missingMask, hitRights, true);
     if (binding !== strip) bits |= terms.role === 'contractor' ? CAUSE.exemptContractor : CAUSE.exemptServiceProvider;
     strip = binding;
   }
@@ -80,7 +82,7 @@ function stripAll(
     stripFor(rules.causes, causes, exempt) |
     (findings === 0 ? 0 : stripFor(rules.findings, findings, exempt)) |
     (hitRights === 0 ? 0 : stripFor(rules.rights, hitRights, exempt)) |
-    (missingMask === 0 ? 0 : rules.missingStrip)
+    (missingMask === 0 ? 0 : exempt ? rules.missingBinding : rules.missingStrip)
   );
 }
 
@@ -98,6 +100,13 @@ function destinationCauses(terms: CompiledTerms, nowMs: number): number {
   if (!terms.known) return CAUSE.destinationUnknown;
   if (!terms.needsContract || nowMs < terms.contractEndsMs) return 0;
   return terms.hasContract ? CAUSE.contractExpired : CAUSE.contractMissing;
+}
+
+/** HOT. The terms where the person is; the strictest of all where that is not certain. */
+function termsFor(destination: CompiledDestination, { jurisdiction, placeDisputed }: Evidence): CompiledTerms {
+  if (destination.states === null) return destination.base;
+  if (placeDisputed || !isStateOrAbroad(jurisdiction)) return destination.strictest;
+  return destination.states.get(jurisdiction) ?? destination.base;
 }
 
 /** The strictest action any cause asks for. */

@@ -86,6 +86,11 @@ export class Decision {
     return stripList(this.stripMask);
   }
 
+  /** @internal A child is concerned: COPPA, a refusal for a child in GPP, or the stored right. */
+  get isForChild(): boolean {
+    return this.#rules.concernsChild(this.#causes);
+  }
+
   /** Stable reason codes, in a fixed order; empty when nothing spoke against sending. */
   get reasons(): readonly string[] {
     return this.explain().map((reason) => reason.code);

@@ -49,6 +49,7 @@ export const EXEMPT_PURPOSES = {
 export type ExemptPurpose = keyof typeof EXEMPT_PURPOSES;
 
 const EVERY: readonly Purpose[] = PURPOSES;
+const MAY_BE_EXEMPT: readonly Role[] = ['service_provider', 'contractor'];
 
 /** Which purposes a stored right stands against, at a third party. */
 export const RIGHT_COVERS: Readonly<Record<Right, readonly Purpose[]>> = {
@@ -89,6 +90,8 @@ export interface CompiledTerms {
 export interface CompiledDestination {
   readonly base: CompiledTerms;
   readonly states: ReadonlyMap<string, CompiledTerms> | null;
+  /** The strictest of the base and every state, for a person whose state is not certain. */
+  readonly strictest: CompiledTerms;
 }
 
 const DAY_MS = 86_400_000;
@@ -105,7 +108,7 @@ export function compileDestination(
     return {
       blocks: terms.whenOptedOut === 'block',
       coverMask: rightsAgainst(terms.purposes),
-      exempt: terms.role !== 'third_party' && terms.purposes.length > 0 && terms.purposes.every(isExempt),
+      exempt: MAY_BE_EXEMPT.includes(terms.role) && terms.purposes.length > 0 && terms.purposes.every(isExempt),
       contractEndsMs: contract === null ? Number.NEGATIVE_INFINITY : endsMs,
       hasContract: contract !== null,
       needsContract: terms.role !== 'third_party',
@@ -113,10 +116,22 @@ export function compileDestination(
       known,
     };
   };
-  const states = Object.entries(destination.states).map(
-    ([state, terms]) => [state, compileTerms({ ...destination, ...terms })] as const,
-  );
-  return { base: compileTerms(destination), states: states.length === 0 ? null : new Map(states) };
+  const base = compileTerms(destination);
+  const states = Object.entries(destination.states).map(([state, terms]) => {
+    const { role = destination.role, purposes = destination.purposes, whenOptedOut = destination.whenOptedOut } = terms;
+    return [state, compileTerms({ role, purposes, whenOptedOut })] as const;
+  });
+  const strictest = states.reduce((strict, [, terms]) => strictestOf(strict, terms), base);
+  return { base, states: states.length === 0 ? null : new Map(states), strictest };
+}
+
+function strictestOf(first: CompiledTerms, second: CompiledTerms): CompiledTerms {
+  return {
+    ...(first.exempt ? second : first),
+    blocks: first.blocks || second.blocks,
+    coverMask: first.coverMask | second.coverMask,
+    exempt: first.exempt && second.exempt,
+  };
 }
 
 /** A recipient nobody has described: a third party for every purpose. */

@@ -29,11 +29,12 @@ const PERSON: readonly StripGroup[] = ['ids', 'eids', 'ufpd', 'tid', 'urls', 'ua
 const PLACE: readonly StripGroup[] = ['geo', 'ip'];
 
 const malformedOff = (policy: Policy) => policy.signals.malformed === 'ignore';
-const malformed = (field: string, citation: string) =>
+/** `binding`: what cannot be read might be something that binds service providers, too. */
+const malformed = (field: string, citation: string, binding: 'binding' | 'exemptible') =>
   ({
     code: `signal.${field}.malformed`,
     strip: ALL,
-    exemptible: true,
+    exemptible: binding === 'exemptible',
     sentence: `${field} is there but breaks its specification, so it cannot be read as permission.`,
     citation,
     off: malformedOff,
@@ -56,7 +57,7 @@ export const CAUSE_RULES = {
     sentence: 'The US Privacy string says the person opted out of sale (third character Y).',
     citation: 'IAB US Privacy String v1; Civ. Code 1798.120(a)',
   },
-  uspMalformed: malformed('us_privacy', 'IAB US Privacy String v1'),
+  uspMalformed: malformed('us_privacy', 'IAB US Privacy String v1', 'exemptible'),
   gpcHeader: {
     code: 'gpc.header',
     strip: ALL,
@@ -71,13 +72,13 @@ export const CAUSE_RULES = {
     sentence: 'The request carries a copy of Global Privacy Control (regs.ext.gpc), an opt-out of sale and sharing.',
     citation: 'OpenRTB community extension: GPC; 11 CCR 7025(b)-(c)',
   },
-  gpcMalformed: malformed('gpc', 'OpenRTB community extension: GPC'),
-  gppMalformed: malformed('gpp', GPP_CORE),
-  gppSidMalformed: malformed('gpp_sid', OPENRTB_REGS),
+  gpcMalformed: malformed('gpc', 'OpenRTB community extension: GPC', 'exemptible'),
+  gppMalformed: malformed('gpp', GPP_CORE, 'binding'),
+  gppSidMalformed: malformed('gpp_sid', OPENRTB_REGS, 'binding'),
   gppSectionUnknown: {
     code: 'gpp.section_unknown',
     strip: ALL,
-    exemptible: true,
+    exemptible: false,
     sentence: 'gpp_sid lists a section no specification assigns yet, so what the person chose there is not known.',
     citation: 'IAB GPP, Section Information',
     off: (policy: Policy) => policy.gpp.sectionUnknown === 'ignore',
@@ -89,7 +90,7 @@ export const CAUSE_RULES = {
     sentence: 'The request is flagged as directed to children under COPPA (regs.coppa).',
     citation: `16 CFR 312; ${OPENRTB_REGS}`,
   },
-  coppaMalformed: malformed('coppa', OPENRTB_REGS),
+  coppaMalformed: malformed('coppa', OPENRTB_REGS, 'binding'),
   lmt: {
     code: 'device.lmt',
     strip: ALL,
@@ -114,13 +115,13 @@ export const CAUSE_RULES = {
     citation: 'OpenRTB community extension: SKAdNetwork, device.ext.atts',
     off: (policy: Policy) => policy.signals.att === 'ignore',
   },
-  lmtMalformed: malformed('lmt', OPENRTB_DEVICE),
-  dntMalformed: malformed('dnt', OPENRTB_DEVICE),
-  attMalformed: malformed('atts', 'OpenRTB community extension: SKAdNetwork, device.ext.atts'),
+  lmtMalformed: malformed('lmt', OPENRTB_DEVICE, 'binding'),
+  dntMalformed: malformed('dnt', OPENRTB_DEVICE, 'binding'),
+  attMalformed: malformed('atts', 'OpenRTB community extension: SKAdNetwork, device.ext.atts', 'binding'),
   requestMalformed: {
     code: 'request.malformed',
     strip: ALL,
-    exemptible: true,
+    exemptible: false,
     sentence: 'An object that signals or identifiers stand in has the wrong type, so they cannot be read.',
     citation: 'OpenRTB 2.6, 3.2',
     off: malformedOff,
@@ -132,7 +133,7 @@ export const CAUSE_RULES = {
     sentence: 'The request carries more identifiers than are checked, so some of them were not.',
     citation: 'optgate limit IDENTIFIER_COUNT_MAX',
   },
-  identifierMalformed: malformed('identifier', 'optgate: CheckContext.identifiers'),
+  identifierMalformed: malformed('identifier', 'optgate: CheckContext.identifiers', 'binding'),
   conflictUsPrivacy: conflict('us_privacy', 'Two places disagree about the opt-out of sale; the stricter one counts.'),
   conflictGpp: conflict('gpp', 'regs.gpp and regs.ext.gpp differ; the findings of both count.'),
   conflictGppSid: conflict('gpp_sid', 'regs.gpp_sid and regs.ext.gpp_sid differ; the sections of both count.'),
@@ -196,6 +197,8 @@ const finding = (
   strip: readonly StripGroup[] = ALL,
   more: Partial<Rule> = {},
 ): Rule => ({ code, strip, exemptible: true, sentence, citation: mspa, ...more });
+/** A section that cannot be read might hold the refusal for a child, which binds service providers. */
+const BINDING = { exemptible: false } as const;
 const sectionOff = (policy: Policy) => policy.gpp.sectionMalformed === 'ignore';
 
 /** What each finding in a GPP section leads to. The code of a reason is `gpp.<section>.<code>`. */
@@ -277,11 +280,18 @@ export const FINDING_RULES: Readonly<Record<GppFinding, Rule>> = {
     ALL,
     { off: (policy) => policy.gpp.coveredTransactionZero === 'allow' },
   ),
-  illegalValue: finding('illegal_value', 'A field holds 3, which no field defines.', ALL, { off: sectionOff }),
+  illegalValue: finding('illegal_value', 'A field holds 3, which no field defines.', ALL, {
+    ...BINDING,
+    off: sectionOff,
+  }),
   versionUnknown: finding('version_unknown', 'The section has a version this release does not know.', ALL, {
+    ...BINDING,
     off: (policy) => policy.gpp.versionUnknown === 'ignore',
   }),
-  sectionMalformed: finding('section_malformed', 'The section cannot be decoded.', ALL, { off: sectionOff }),
+  sectionMalformed: finding('section_malformed', 'The section cannot be decoded.', ALL, {
+    ...BINDING,
+    off: sectionOff,
+  }),
 };
 
 /** A section that `gpp_sid` lists and the string does not hold: `gpp.<section>.section_missing`. */
@@ -289,7 +299,7 @@ export const SECTION_MISSING_RULE: Rule = finding(
   'section_missing',
   'gpp_sid lists the section and the string does not hold it, so the choice made there is not known.',
   ALL,
-  { off: (policy) => policy.gpp.sectionMissing === 'ignore' },
+  { ...BINDING, off: (policy) => policy.gpp.sectionMissing === 'ignore' },
 );
 
 /** What a stored opt-out leads to, by right. */

@@ -31,6 +31,7 @@ function toEvidence(plain: PlainEvidence): Evidence {
     hits: Int32Array.from(hits),
     hitCount: plain.hits.length,
     jurisdiction: plain.state,
+    placeDisputed: plain.placeDisputed,
     seq: 7,
     stale: false,
     nowMs: plain.nowMs,
@@ -78,6 +79,7 @@ const evidences: fc.Arbitrary<PlainEvidence> = fc.record({
   sectionMissing: fc.boolean(),
   hits: fc.array(fc.uniqueArray(fc.constantFrom(...RIGHTS), { minLength: 1 }), { maxLength: 3 }),
   state: fc.constantFrom('CA', 'TX', 'NY', 'US', 'unknown', 'outside_us'),
+  placeDisputed: fc.boolean(),
   nowMs: fc.constant(NOW_MS),
 });
 const STRICTNESS = { allow: 0, restrict: 1, block: 2 } as const;
@@ -124,7 +126,15 @@ describe('destinations', () => {
   const policy = parsePolicy({});
   const soldTo = (over: Partial<Destination>) =>
     decideFast(
-      { causes: ['gpcHeader'], findings: [], sectionMissing: false, hits: [], state: 'CA', nowMs: NOW_MS },
+      {
+        causes: ['gpcHeader'],
+        findings: [],
+        sectionMissing: false,
+        hits: [],
+        state: 'CA',
+        placeDisputed: false,
+        nowMs: NOW_MS,
+      },
       {
         id: 'acme',
         role: 'service_provider',
@@ -176,7 +186,15 @@ describe('destinations', () => {
   });
 
   test.each(['coppa', 'lmt', 'tableStale'] as const)('no service provider is exempt from %s', (cause) => {
-    const evidence = { causes: [cause], findings: [], sectionMissing: false, hits: [], state: 'CA', nowMs: NOW_MS };
+    const evidence = {
+      causes: [cause],
+      findings: [],
+      sectionMissing: false,
+      hits: [],
+      state: 'CA',
+      placeDisputed: false,
+      nowMs: NOW_MS,
+    };
     const exempt: Destination = {
       id: 'acme',
       role: 'service_provider',
@@ -200,7 +218,15 @@ test('a right restricts only for the purposes it covers', () => {
   };
   const hit = (right: (typeof RIGHTS)[number]) =>
     decideFast(
-      { causes: [], findings: [], sectionMissing: false, hits: [[right]], state: 'VA', nowMs: NOW_MS },
+      {
+        causes: [],
+        findings: [],
+        sectionMissing: false,
+        hits: [[right]],
+        state: 'VA',
+        placeDisputed: false,
+        nowMs: NOW_MS,
+      },
       measurement,
       parsePolicy({}),
     );

@@ -13,7 +13,7 @@ import {
   suppressedRule,
 } from '../../../src/core/policy/rules.js';
 import { GPP_FINDINGS } from '../../../src/core/signals/gpp/findings.js';
-import { BASE_KINDS } from '../../../src/core/vocabulary.js';
+import { BASE_KINDS, STRIP_GROUPS } from '../../../src/core/vocabulary.js';
 
 const causeRules: Rule[] = Object.values(CAUSE_RULES);
 const sectionRules: Rule[] = [...Object.values(FINDING_RULES), SECTION_MISSING_RULE];
@@ -35,12 +35,17 @@ test.each(all)('$code is fit to be read', ({ code, sentence, citation }) => {
   expect(citation).not.toBe('');
 });
 
-test('docs/reasons.md lists every code', () => {
-  const page = readFileSync('docs/reasons.md', 'utf8');
-  const codes = [
-    ...causeRules.map(({ code }) => code),
-    ...sectionRules.map(({ code }) => `gpp.<section>.${code}`),
-    ...BASE_KINDS.map((kind) => suppressedRule(kind).code),
+test('docs/reasons.md says of every code what the table says', () => {
+  const page = readFileSync('docs/reasons.md', 'utf8').split('\n');
+  const rowOf = (code: string, { sentence, strip, exemptible, citation }: Rule) => {
+    const stripped = strip.length === 0 ? 'nothing' : strip.length === STRIP_GROUPS.length ? 'all' : strip.join(' ');
+    const exempt = strip.length === 0 ? '' : exemptible ? 'yes' : 'no';
+    return `| \`${code}\` | ${sentence} | ${stripped} | ${exempt} | ${citation} |`;
+  };
+  const rows = [
+    ...causeRules.map((rule) => rowOf(rule.code, rule)),
+    ...sectionRules.map((rule) => rowOf(`gpp.<section>.${rule.code}`, rule)),
+    ...BASE_KINDS.map((kind) => `| \`${suppressedRule(kind).code}\` |`),
   ];
-  expect(codes.filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
+  expect(rows.filter((row) => !page.includes(row))).toEqual([]);
 });

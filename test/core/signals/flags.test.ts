@@ -8,10 +8,13 @@ import { parseAtt, parseBinaryFlag } from '../../../src/core/signals/device-flag
 import { parseRegsGpc, parseSecGpc } from '../../../src/core/signals/gpc.js';
 
 describe('the Sec-GPC header', () => {
-  const on: readonly unknown[] = ['1', ['1'], ['0', '1'], '0, 1', '1,0', '1 , 1', ' 1', '1\t', 'true,1', ['x,1']];
+  const on: readonly unknown[] = [
+    ...['1', ['1'], ['0', '1'], '0, 1', '1,0', '1 , 1', ' 1', '1\t', 'true,1', ['x,1']],
+    ...['"1"', ' "1" ', 1, true, [1]],
+  ];
   const off: readonly unknown[] = [
-    ...['', '0', 'true', '1.0', '11', '1 1', '"1"', '1;q=1', '?1', ',', ', ,', '01', '１'],
-    ...[undefined, null, 1, true, {}, [], [1], [['1']], ['']],
+    ...['', '0', 'true', '1.0', '11', '1 1', '"1', '""1""', '1;q=1', '?1', ',', ', ,', '01', '１'],
+    ...[undefined, null, 0, false, {}, [], [0], [['1']], ['']],
   ];
   for (const value of on) test(`on: ${JSON.stringify(value)}`, () => expect(parseSecGpc(value)).toBe(true));
   for (const value of off) test(`off: ${JSON.stringify(value)}`, () => expect(parseSecGpc(value)).toBe(false));
