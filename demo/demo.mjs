@@ -61,14 +61,17 @@ for (const [reason, count] of [...reasons].sort((a, b) => b[1] - a[1]).slice(0, 
   console.log(`   ${String(count).padStart(6)}  ${reason}`);
 }
 
-const shown = requests.find((request) =>
-  gate.check(request).reasons.some((reason) => reason.startsWith('suppressed.')),
-);
+/** The suppressed request that says most about a person. */
+const personal = ({ device, user }) => JSON.stringify([device, user])?.length ?? 0;
+const shown = requests
+  .filter((request) => gate.check(request).reasons.some((reason) => reason.startsWith('suppressed.')))
+  .sort((a, b) => personal(b) - personal(a))[0];
 const decision = gate.check(shown);
 console.log('\n3. One of them, and what may go out:\n');
-console.log(`   in   ${JSON.stringify({ device: shown.device, user: shown.user })}`);
+const indented = (value) => JSON.stringify(value, null, 2).replaceAll('\n', '\n        ');
+console.log(`   in   ${indented({ device: shown.device, user: shown.user })}`);
 const { device, user } = gate.restrict(shown, decision);
-console.log(`   out  ${JSON.stringify({ device, user })}`);
+console.log(`   out  ${indented({ device, user })}`);
 console.log(
   `\n   ${decision.action}: ${decision
     .explain()

@@ -143,8 +143,11 @@ export function parsePolicy(input: unknown): Policy {
 }
 
 function issuesOf(issue: z.core.$ZodIssue): readonly PolicyIssue[] {
-  if (issue.code !== 'unrecognized_keys') return [{ path: pathText(issue.path), message: issue.message }];
-  return issue.keys.map((key) => ({ path: pathText([...issue.path, key]), message: 'unknown key' }));
+  // a key that does not look like one may be a value in the wrong place, and messages never show those
+  const shown = (step: PropertyKey) =>
+    typeof step !== 'string' || /^[A-Za-z0-9_$.-]{1,40}$/.test(step) ? step : `<key of ${step.length} characters>`;
+  if (issue.code !== 'unrecognized_keys') return [{ path: pathText(issue.path.map(shown)), message: issue.message }];
+  return issue.keys.map((key) => ({ path: pathText([...issue.path, key].map(shown)), message: 'unknown key' }));
 }
 
 function pathText(path: readonly PropertyKey[]): string {

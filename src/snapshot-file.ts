@@ -49,8 +49,14 @@ export async function readSnapshotFileHeader(path: string, options: SnapshotRead
 /**
  * Writes a snapshot of the table as it is now, under `path` in one step. The table must not be written to until that is
  * done: if it is, nothing is kept and a GateError `snapshot.table_changed` thrown. Other failures: `snapshot.io`.
+ * @param createdAtMs What the header says of when it was made, in milliseconds since the epoch; now unless told.
+ * @example await writeSnapshotFile('/var/lib/optgate/last-good.ogs', table)
  */
-export async function writeSnapshotFile(path: string, table: SuppressionTable, createdAtMs: number): Promise<void> {
+export async function writeSnapshotFile(
+  path: string,
+  table: SuppressionTable,
+  createdAtMs = Date.now(),
+): Promise<void> {
   const writer = new SnapshotWriter(table, createdAtMs);
   const temporaryPath = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
   try {

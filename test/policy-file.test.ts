@@ -50,6 +50,26 @@ test.each(REFUSED)('%s is refused with its path', (_, input, paths) => {
   expect((refused as PolicyError).issues.map(({ path }) => path)).toEqual(paths);
 });
 
+test('a key that does not look like one is not shown', () => {
+  const paths = (input: unknown) => {
+    try {
+      parsePolicy(input);
+    } catch (error) {
+      return (error as PolicyError).issues.map(({ path }) => path);
+    }
+    return [];
+  };
+  expect(paths({ 'jane@example.com': 1 })).toEqual(['<key of 16 characters>']);
+  expect(paths({ gpp: { 'a b': 1, ok_key: 1 } })).toEqual(['gpp.<key of 3 characters>', 'gpp.ok_key']);
+  expect(paths({ ['x'.repeat(41)]: 1 })).toEqual(['<key of 41 characters>']);
+  expect(paths({ destinations: [{ id: 'a', states: { 'jane@example.com': {} } }] })).toEqual([
+    'destinations[0].states.<key of 16 characters>',
+  ]);
+  expect(() => parsePolicy({ destinations: [{ id: 'a', states: { 'jane@example.com': { role: 'x' } } }] })).toThrow(
+    /^(?!.*jane)/,
+  );
+});
+
 test('a gate takes no policy that was not checked', () => {
   expect(() => createGate({ table: 'none', policy: { ...DEFAULT_POLICY } as Policy })).toThrow(TypeError);
   expect(() => createGate({ table: undefined as never })).toThrow(/expected a TableHolder/);

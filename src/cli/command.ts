@@ -52,6 +52,11 @@ export function messageOf(error: unknown): string {
   return cause instanceof Error ? `${message}: ${cause.message}` : message;
 }
 
+/** True for what the operating system refused: its message holds paths and codes, and nothing that was read. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
+}
+
 type OptionsConfig = NonNullable<ParseArgsConfig['options']>;
 type Parsed<T extends OptionsConfig> = ReturnType<
   typeof parseArgs<{ options: T; allowPositionals: true; strict: true }>
@@ -62,23 +67,40 @@ export function parseOptions<T extends OptionsConfig>(args: readonly string[], o
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw new UsageError(optionMessage(error as Error));
   }
+}
+
+/** What is wrong with an option; an unknown one may be a value that slipped, so it is named only if it looks like an option. */
+function optionMessage({ message }: Error): string {
+  const [firstLine = ''] = message.split('\n', 1);
+  if (!firstLine.startsWith('Unknown option')) return firstLine;
+  const name = /^Unknown option '(--?[A-Za-z][A-Za-z-]{0,29})'/.exec(firstLine)?.[1];
+  return name === undefined ? 'unknown option' : `unknown option ${name}`;
 }
 
 /** Reads the policy file, or gives the default policy. */
 export function loadPolicy(path: string | undefined): Policy {
   if (path === undefined) return DEFAULT_POLICY;
-  let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
+    return parsePolicy(parsePolicyJson(readFileSync(path, 'utf8')));
   } catch (error) {
     throw new CommandError(`--policy ${path}: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** The parser's own message quotes the text, and a wrong file can be given by mistake; where it fails is all that is kept. */
+function parsePolicyJson(text: string): unknown {
   try {
-    return parsePolicy(json);
+    return JSON.parse(text);
   } catch (error) {
-    throw new CommandError(`--policy ${path}: ${(error as Error).message}`, { cause: error });
+    const { message } = error as Error;
+    const at = message.includes('end of JSON')
+      ? text.length
+      : Number(/^[^"]* JSON at position (\d+)/.exec(message)?.[1] ?? Number.NaN);
+    if (!(at <= text.length)) throw new CommandError('is not JSON');
+    const before = text.slice(0, at).split('\n');
+    throw new CommandError(`is not JSON (line ${before.length}, column ${before.at(-1)!.length + 1})`);
   }
 }
 

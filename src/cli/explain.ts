@@ -23,15 +23,17 @@ interface Signals {
 export const explain: Command = {
   name: 'explain',
   summary: 'decode privacy strings and show what they lead to, with citations',
-  help: `Usage: optgate explain [options] STRING
-       optgate explain --batch < signals.ndjson
+  help: `Usage: optgate explain [options] [STRING]
+       optgate explain --batch [--policy FILE] < signals.ndjson
 
-STRING is a GPP string or a US Privacy string. Shown for a person: each field, its meaning, what it led to.
+STRING is a GPP string or a US Privacy string; it can be left out with --us-privacy or --gpc. Shown for a person: each
+field, its meaning, what it led to.
 
 With --batch, each line is {"gpp"?,"gpp_sid"?,"us_privacy"?,"gpc"?}, and the answer is one line:
   {"sections":{"usnat":{"SaleOptOut":1,...}},"action":"restrict","strip":[...],"reasons":["gpp.usnat.sale_opt_out"]}
-Field names are those of the specification. A string that cannot be decoded adds "malformed":{"code","at"}.
-"Gpc" is there only when the string says something about it.
+Field names are those of the specification. A US Privacy string adds "usPrivacy":{...}, a string that cannot be decoded
+"malformed":{"code","at"}. "Gpc" is there only when the string says something about it. A line that is not such an
+object gives {"error":{"code","line"}}.
 
 Options:
   --gpp-sid 7,8       the sections that apply (gpp_sid)
@@ -45,7 +47,7 @@ Examples:
   optgate explain 1YYN
   echo '{"gpp":"DBABBg~BVWSSSVY.YA","gpp_sid":[8]}' | optgate explain --batch
 
-Exit codes: 0 explained, 1 some lines were refused, 2 wrong usage, 3 a file failed.`,
+Exit codes: 0 explained, 1 some lines were refused, 2 wrong usage, 3 a file or the system failed.`,
 
   async run(args, io) {
     const { values, positionals } = parseOptions(args, {
@@ -58,6 +60,9 @@ Exit codes: 0 explained, 1 some lines were refused, 2 wrong usage, 3 a file fail
     const gate = createGate({ policy: loadPolicy(values.policy), table: 'none', now: io.now });
     if (values.batch === true) {
       if (positionals.length > 0) throw new UsageError('--batch reads standard input and takes no STRING');
+      for (const name of ['gpp-sid', 'us-privacy', 'gpc'] as const) {
+        if (values[name] !== undefined) throw new UsageError(`--${name} does not go with --batch: put it in each line`);
+      }
       const { refusedCount } = await answerLines(io, (value) => JSON.stringify(batchAnswer(gate, asSignals(value))));
       return refusedCount === 0 ? EXIT.ok : EXIT.someRefused;
     }
@@ -67,6 +72,7 @@ Exit codes: 0 explained, 1 some lines were refused, 2 wrong usage, 3 a file fail
       throw new UsageError('expected a STRING, or --batch');
     }
     const isUsPrivacy = text !== undefined && /^\d.{0,4}$/.test(text);
+    if (isUsPrivacy && values['us-privacy'] !== undefined) throw new UsageError('expected one US Privacy string');
     const signals: Signals = {
       gpp: isUsPrivacy ? undefined : text,
       gpp_sid: values['gpp-sid'],

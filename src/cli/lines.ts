@@ -6,7 +6,7 @@
  * @module
  */
 import { once } from 'node:events';
-import type { Io } from './command.js';
+import { CommandError, type Io, isSystemError } from './command.js';
 import { createProgress } from './progress.js';
 
 /** Longest line that is read; a longer one is refused and skipped. */
@@ -17,7 +17,13 @@ const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /** Why a line was refused. Stable. */
-export type LineErrorCode = 'line.too_long' | 'json.not_utf8' | 'json.invalid' | 'request.invalid' | 'input.invalid';
+export type LineErrorCode =
+  | 'line.too_long'
+  | 'json.not_utf8'
+  | 'json.invalid'
+  | 'request.invalid'
+  | 'request.too_deep'
+  | 'input.invalid';
 
 export class LineError extends Error {
   override readonly name = 'LineError';
@@ -71,58 +77,87 @@ function joined(pieces: readonly Uint8Array[], last: Uint8Array): Uint8Array {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** The JSON value of a line. @throws {LineError} */
-export function parseLine(line: Line): unknown {
-  if (line === null) throw new LineError('line.too_long');
-  let text: string;
+/** The text of a line, without a byte order mark. @throws {LineError} */
+export function lineText(line: Line): string {
+  if (line === null) throw new LineError('line.too_long', 'the line is too long');
   try {
-    text = utf8.decode(line);
+    return utf8.decode(line);
   } catch {
-    throw new LineError('json.not_utf8');
+    throw new LineError('json.not_utf8', 'the line is not UTF-8');
   }
+}
+
+/** The JSON value of a line's text. @throws {LineError} */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     // The parser's message quotes the text, which may hold an identifier.
-    throw new LineError('json.invalid');
+    throw new LineError('json.invalid', 'the line is not JSON');
+  }
+}
+
+/** A value from a line as JSON: it can be nested deeper than can be written, though not deeper than can be read. @throws {LineError} */
+export function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError) throw new LineError('request.too_deep');
+    throw error;
   }
 }
 
 /**
- * Answers each line of standard input with what `answer` returns; `null` writes nothing for that line.
+ * Answers each line of standard input with what `answer` returns; `null` writes nothing for that line. Whatever ends the
+ * run early, the lines before it are answered.
+ * @param answer Gets the value of the line, and its text as it came.
  * @param refusalsTo Where `{"error":{"code","line"}}` goes for a line that cannot be used.
+ * @throws {CommandError} where standard input fails, or `answer` for a reason that is not the line's.
  * @returns How many lines were read and how many of them were refused.
  */
 export async function answerLines(
   io: Io,
-  answer: (value: unknown) => string | null,
+  answer: (value: unknown, text: string) => string | null,
   refusalsTo: 'stdout' | 'stderr' = 'stdout',
 ): Promise<{ readonly lineCount: number; readonly refusedCount: number }> {
   const progress = createProgress(io, 'lines');
   let lineCount = 0;
   let refusedCount = 0;
   let output = '';
-  for await (const line of readLines(io.stdin as AsyncIterable<Uint8Array>)) {
-    lineCount++;
-    try {
-      const text = answer(parseLine(line));
-      if (text !== null) output += `${text}\n`;
-    } catch (error) {
-      if (!(error instanceof LineError)) throw error;
-      refusedCount++;
-      const refusal = `${JSON.stringify({ error: { code: error.code, line: lineCount } })}\n`;
-      if (refusalsTo === 'stdout') output += refusal;
-      else io.stderr.write(refusal);
+  try {
+    for await (const line of readLines(io.stdin as AsyncIterable<Uint8Array>)) {
+      lineCount++;
+      try {
+        const text = lineText(line);
+        const answered = answer(parseJson(text), text);
+        if (answered !== null) output += `${answered}\n`;
+      } catch (error) {
+        if (!(error instanceof LineError)) throw error;
+        refusedCount++;
+        const refusal = `${JSON.stringify({ error: { code: error.code, line: lineCount } })}\n`;
+        if (refusalsTo === 'stdout') output += refusal;
+        else io.stderr.write(refusal);
+      }
+      if (output.length >= OUTPUT_CHARS) {
+        const full = output;
+        output = '';
+        await write(io.stdout, full);
+      }
+      progress.at(lineCount);
     }
-    if (output.length >= OUTPUT_CHARS) {
-      await write(io.stdout, output);
-      output = '';
-    }
-    progress.at(lineCount);
+  } catch (error) {
+    throw failureAt(lineCount, error);
+  } finally {
+    await write(io.stdout, output);
+    progress.end();
   }
-  await write(io.stdout, output);
-  progress.end();
   return { lineCount, refusedCount };
+}
+
+/** An error's message may quote what was being read, so only the system's own are shown. */
+function failureAt(line: number, error: unknown): CommandError {
+  const said = isSystemError(error) ? error.message : `unexpected ${(error as Error)?.name ?? 'error'}`;
+  return new CommandError(`standard input, line ${line}: ${said}`, { cause: error });
 }
 
 /** Writes and waits until the reader has taken enough of it. */

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { check } from './check.js';
-import { type Command, CommandError, EXIT, type Io, UsageError } from './command.js';
+import { type Command, CommandError, EXIT, type Io, isSystemError, UsageError } from './command.js';
 import { explain } from './explain.js';
 import { restrict } from './restrict.js';
 import { set } from './set.js';
@@ -37,7 +37,8 @@ async function main(args: readonly string[], io: Io): Promise<number> {
   }
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command === undefined) {
-    io.stderr.write(`optgate: there is no command "${name}"; see "optgate --help"\n`);
+    const shown = /^[A-Za-z-]{1,20}$/.test(name) ? `there is no command "${name}"` : 'there is no such command';
+    io.stderr.write(`optgate: ${shown}; see "optgate --help"\n`);
     return EXIT.usage;
   }
   if (rest.includes('--help') || rest.includes('-h')) {
@@ -55,14 +56,18 @@ async function main(args: readonly string[], io: Io): Promise<number> {
       io.stderr.write(`optgate ${name}: ${error.message}\n`);
       return EXIT.failed;
     }
-    throw error;
+    // the message of an error nobody expected may quote what was being read
+    const said = isSystemError(error) ? error.message : `unexpected ${(error as Error)?.name ?? 'error'}`;
+    io.stderr.write(`optgate ${name}: ${said}\n`);
+    return EXIT.failed;
   }
 }
 
 // A reader that has seen enough (`| head`) closes the pipe: that is no failure of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(EXIT.ok);
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  process.stderr.write(`optgate: standard output: ${error.message}\n`);
+  process.exit(EXIT.failed);
 });
 
 const { stdin, stdout, stderr } = process;

@@ -2,18 +2,20 @@
  * `optgate restrict`: the bid requests that may go out, and nothing else.
  * @module
  */
+import type { Action } from '../core/vocabulary.js';
 import { type Command, EXIT, UsageError } from './command.js';
 import { asBidRequest, GATE_OPTIONS_HELP, setUpGate } from './gate-options.js';
-import { answerLines } from './lines.js';
+import { answerLines, jsonText } from './lines.js';
+import { hasRepeatedKeys } from './member-count.js';
 
 export const restrict: Command = {
   name: 'restrict',
   summary: 'pass bid requests on as they may go out; drop those that may not',
   help: `Usage: optgate restrict [options] < requests.ndjson > outgoing.ndjson
 
-Writes each bid request as it may go out: as it came when allowed, without what names the person when restricted,
-not at all when blocked. Lines that are not bid requests are reported on standard error and never passed on.
-A summary goes to standard error at the end.
+Writes each bid request as it may go out: byte for byte as it came when allowed, without what names the person when
+restricted, not at all when blocked. Lines that are not bid requests, or are nested too deep to be written, are reported on
+standard error as {"error":{"code","line"}} and never passed on. A summary goes to standard error at the end.
 
 Options:
 ${GATE_OPTIONS_HELP}
@@ -21,21 +23,28 @@ ${GATE_OPTIONS_HELP}
 Example:
   optgate restrict --set optouts.snap --destination acme < requests.ndjson > outgoing.ndjson
 
-Exit codes: 0 every line was decided, 1 some lines were refused, 2 wrong usage, 3 a file failed.`,
+Exit codes: 0 every line was decided, 1 some lines were refused, 2 wrong usage, 3 a file or the system failed.`,
 
   async run(args, io) {
     const { gate, context, withRequest } = await setUpGate(args, io);
     if (withRequest) throw new UsageError('--with-request belongs to "optgate check"');
+    const counts: Record<Action, number> = { allow: 0, restrict: 0, block: 0 };
     const { lineCount, refusedCount } = await answerLines(
       io,
-      (value) => {
+      (value, text) => {
         const request = asBidRequest(value);
-        const outgoing = gate.restrict(request, gate.check(request, context));
-        return outgoing === null ? null : JSON.stringify(outgoing);
+        const decision = gate.check(request, context);
+        const outgoing = gate.restrict(request, decision);
+        // Parsing rounds large numbers, so what is allowed is written from the text, unless that holds a key twice:
+        // then it says more than was judged.
+        const asItCame = decision.action === 'allow' && !hasRepeatedKeys(text, value);
+        const written = asItCame ? text : outgoing === null ? null : jsonText(outgoing);
+        counts[decision.action]++;
+        return written;
       },
       'stderr',
     );
-    const { allow, restrict: restricted, block } = gate.stats().actions;
+    const { allow, restrict: restricted, block } = counts;
     io.stderr.write(
       `${lineCount} lines: ${allow} allowed, ${restricted} restricted, ${block} blocked, ${refusedCount} refused\n`,
     );

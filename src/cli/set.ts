@@ -3,24 +3,20 @@
  * @module
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Stats, statSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import {
-  ALL_TAGS,
-  appendIdentifier,
-  checkIdentifier,
-  createKeyList,
-  KEY_WORDS,
-  KEYS_PER_IDENTIFIER_MAX,
-} from '../core/identity/index.js';
+import { GateError } from '../core/errors.js';
+import { checkIdentifier } from '../core/identity/index.js';
+import { enterIdentifier, rightsOfIdentifier } from '../core/opt-out.js';
 import { compacted, SuppressionTable, TableHolder } from '../core/suppression/index.js';
-import { BASE_KINDS, type Identifier, KIND_TAG, RIGHTS, rightsOfMask } from '../core/vocabulary.js';
+import { BASE_KINDS, KIND_TAG, RIGHTS, rightsOfMask } from '../core/vocabulary.js';
 import { writeSnapshotFile } from '../snapshot-file.js';
 import {
   type Command,
   CommandError,
   EXIT,
   type Io,
+  isSystemError,
   messageOf,
   parseOptions,
   UsageError,
@@ -35,7 +31,7 @@ const CAPACITY_AT_START = 10_000;
 export const set: Command = {
   name: 'set',
   summary: 'build, inspect and query suppression sets',
-  help: `Usage: optgate set build --out FILE [--seq N] [--epoch NAME] [--exact] LIST
+  help: `Usage: optgate set build --out FILE [options] LIST
        optgate set info FILE
        optgate set lookup FILE --kind KIND VALUE
 
@@ -45,9 +41,15 @@ build   reads LIST (.csv with a header, .ndjson; "-" with --format for standard 
           email,jane@example.com,
         rights: ${RIGHTS.join(', ')}; none = all.
         A clear e-mail address, phone number or device id is entered with its digests in every dialect (DROP, UID2,
-        Google, Meta, LiveRamp); --exact enters the row's own key only. A row that cannot be used is reported with its
-        line number on standard error; the others are entered, and the exit code is 1. With --strict nothing is written
-        then. The file appears whole or not at all.
+        Google, Meta, LiveRamp). A row that cannot be used is reported with its line number on standard error; the
+        others are entered, and the exit code is 1. A CSV file with another header, other separators than commas or
+        line ends that are a lone CR is refused whole. FILE appears whole or not at all; it may not be LIST itself.
+          --seq N               number of the last change in the list (default 0); decisions name it
+          --epoch NAME          which history that number belongs to (default: a new random name)
+          --format csv|ndjson   format of LIST where its name does not tell
+          --exact               enter each row's own key only, without the digests of clear values
+          --strict              write nothing if a row was refused
+          --allow-empty         write a set even if no row could be used
 info    prints what a set holds, as JSON.
 lookup  prints {"suppressed","rights","seq"}. VALUE may be "-" to read it from standard input, out of the shell's history.
 
@@ -58,7 +60,7 @@ Examples:
   optgate set info optouts.snap
   optgate set lookup optouts.snap --kind email jane@example.com
 
-Exit codes: 0 done, 1 some rows were refused, 2 wrong usage, 3 a file failed.`,
+Exit codes: 0 done, 1 some rows were refused, 2 wrong usage, 3 a file or the system failed.`,
 
   async run(args, io) {
     const [action, ...rest] = args;
@@ -83,16 +85,22 @@ async function build(args: readonly string[], io: Io): Promise<number> {
     format: { type: 'string' },
     exact: { type: 'boolean' },
     strict: { type: 'boolean' },
+    'allow-empty': { type: 'boolean' },
   });
   const [list, ...more] = positionals;
   if (values.out === undefined) throw new UsageError('expected --out FILE');
   if (list === undefined || more.length > 0) throw new UsageError('expected one LIST');
   const format = formatOf(list, values.format);
+  refuseOutput(values.out, list);
   const seq = wholeNumber('seq', values.seq, 0);
   const holder = new TableHolder({ table: createTable(values.epoch ?? randomUUID()) });
   const { rowCount, refusedCount } = await enterRows(holder, list, format, values.exact === true, io);
   if (refusedCount > 0 && values.strict === true) {
     throw new CommandError(`${refusedCount} of ${rowCount} rows were refused; nothing was written (--strict)`);
+  }
+  if (refusedCount === rowCount && values['allow-empty'] !== true) {
+    const why = rowCount === 0 ? 'the list has no rows' : `all ${rowCount} rows were refused`;
+    throw new CommandError(`${why}; nothing was written (--allow-empty writes an empty set)`);
   }
   const table = settled(holder);
   table.publish(seq, null);
@@ -106,6 +114,22 @@ async function build(args: readonly string[], io: Io): Promise<number> {
     `${JSON.stringify({ out: values.out, rowCount, refusedCount, entryCount, bytes: byteLength, seq })}\n`,
   );
   return refusedCount === 0 ? EXIT.ok : EXIT.someRefused;
+}
+
+/** @throws {UsageError} where writing would destroy the list, or something that is no file, such as a device. */
+function refuseOutput(out: string, list: string): void {
+  const there = statOf(out);
+  if (there === null) return;
+  if (!there.isFile()) throw new UsageError('--out: expected a file');
+  const source = list === '-' ? null : statOf(list);
+  if (source !== null && source.dev === there.dev && source.ino === there.ino) {
+    throw new UsageError('--out: expected another file than LIST');
+  }
+}
+
+/** What the path leads to, links followed; `null` if it leads nowhere. */
+function statOf(path: string): Stats | null {
+  return statSync(path, { throwIfNoEntry: false }) ?? null;
 }
 
 function formatOf(list: string, given: string | undefined): RowFormat {
@@ -127,7 +151,6 @@ function createTable(epoch: string): SuppressionTable {
 async function enterRows(holder: TableHolder, list: string, format: RowFormat, exact: boolean, io: Io) {
   const stream = list === '-' ? (io.stdin as AsyncIterable<Uint8Array>) : createReadStream(list);
   const progress = createProgress(io, 'rows');
-  const keys = createKeyList(KEYS_PER_IDENTIFIER_MAX);
   let rowCount = 0;
   let refusedCount = 0;
   const refuse = (line: number, field: string, message: string) => {
@@ -138,36 +161,17 @@ async function enterRows(holder: TableHolder, list: string, format: RowFormat, e
     for await (const row of readRows(stream, format)) {
       rowCount++;
       if (row.kind === 'refused') refuse(row.line, row.field, row.message);
-      else if (!enter(holder, row.identifier, row.rights, exact, keys)) {
+      else if (!enterIdentifier(holder, row.identifier, row.rights, { exact })) {
         refuse(row.line, 'value', 'is a placeholder (all zeros, or the digest of nothing), which names nobody');
       }
       progress.at(rowCount);
     }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    if (!isSystemError(error) && !(error instanceof GateError)) throw error;
     throw new CommandError(`${list}: ${messageOf(error)}`, { cause: error });
   }
   progress.end();
   return { rowCount, refusedCount };
-}
-
-/** Enters the keys of one identifier; a right once entered is not taken away by a later row. False: it names nobody. */
-function enter(
-  holder: TableHolder,
-  identifier: Identifier,
-  rights: number,
-  exact: boolean,
-  keys: ReturnType<typeof createKeyList>,
-): boolean {
-  keys.count = 0;
-  if (appendIdentifier(keys, identifier, { wantedTags: exact ? 0 : ALL_TAGS }) !== 'ok') return false;
-  const { words } = keys;
-  for (let at = 0; at < keys.count * KEY_WORDS; at += KEY_WORDS) {
-    const [tag, w0, w1, w2, w3] = [words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!, words[at + 4]!];
-    const before = holder.current?.rightsOf(tag, w0, w1, w2, w3) ?? 0;
-    holder.set(tag, w0, w1, w2, w3, before | rights, at > 0);
-  }
-  return true;
 }
 
 /** The table as it is written: of the size its entries need, whatever it grew to on the way. */
@@ -206,9 +210,7 @@ async function lookup(args: readonly string[], io: Io): Promise<number> {
   const checked = checkIdentifier(values.kind, value);
   if ('error' in checked) throw new UsageError(`${checked.error.field}: ${checked.error.message}`);
   const table = await loadSet(path);
-  const keys = createKeyList(KEYS_PER_IDENTIFIER_MAX);
-  appendIdentifier(keys, checked.ok);
-  const rights = table.rightsOfKeys(keys, new Uint8Array(KEYS_PER_IDENTIFIER_MAX));
+  const rights = rightsOfIdentifier(table, checked.ok);
   io.stdout.write(`${JSON.stringify({ suppressed: rights !== 0, rights: rightsOfMask(rights), seq: table.seq })}\n`);
   return EXIT.ok;
 }

@@ -4,6 +4,8 @@
  */
 export { GATE_ERRORS, GateError, type GateErrorCode } from './errors.js';
 export { type CheckContext, createGate, type Gate, type GateOptions, type GateStats } from './gate.js';
+export { checkIdentifier, expandIdentifier, type IdentifierError } from './identity/index.js';
+export { type EnterOptions, enterIdentifier, rightsOfIdentifier } from './opt-out.js';
 export type { Decision, Reason } from './policy/decision.js';
 export {
   type Destination,

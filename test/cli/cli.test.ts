@@ -2,13 +2,13 @@
  * The commands as a user runs them: real processes, real files, real pipes.
  * @module
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bid, MAIN, optgate } from './run.js';
 
-const MAIN = 'dist/cli/main.js';
 const MAID = '6d92078a-8246-4ba4-ae5b-76104861e7dc';
 let folder: string;
 beforeAll(() => {
@@ -16,16 +16,10 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function optgate(args: readonly string[], input: string | Uint8Array = '') {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { input, encoding: 'utf8' });
-  const lines = stdout.split('\n').filter((line) => line !== '');
-  return { status, stdout, stderr, lines, json: () => lines.map((line) => JSON.parse(line)) };
-}
 const file = (name: string, text: string) => {
   writeFileSync(join(folder, name), text);
   return join(folder, name);
 };
-const bid = (rest: object) => JSON.stringify({ id: 'r', imp: [{ id: '1' }], ...rest });
 
 describe('help and usage', () => {
   test.each(['check', 'restrict', 'explain', 'set'])('%s --help shows usage, examples and exit codes', (name) => {
@@ -48,6 +42,8 @@ describe('help and usage', () => {
     [['restrict', '--with-request'], /belongs to/],
     [['explain'], /expected a STRING/],
     [['explain', 'a', 'b'], /one STRING/],
+    [['explain', '--batch', '--gpc', '1'], /--gpc does not go with --batch/],
+    [['explain', '1YNN', '--us-privacy', '1YYN'], /one US Privacy string/],
     [['set'], /build/],
     [['set', 'build', 'x.csv'], /--out/],
     [['set', 'build', '--out', 'x', 'list.txt'], /--format/],

@@ -143,7 +143,7 @@ const SHA1_EXPECTED = 'a SHA-1 digest: 40 hexadecimal digits, or 27 or 28 charac
 const MD5_EXPECTED = 'an MD5 digest: 32 hexadecimal digits, or 22 or 24 characters of Base64';
 
 const VALUE_EXPECTED: Readonly<Record<BaseKind, string>> = {
-  email: 'an e-mail address',
+  email: 'an e-mail address alone, as in name@example.com: no "mailto:", display name, list or invisible character',
   phone: `a phone number with at least ${PHONE_DIGIT_COUNT_MIN} digits`,
   email_sha256: SHA256_EXPECTED,
   email_sha1: SHA1_EXPECTED,

@@ -24,14 +24,19 @@ export interface Forms {
   readonly hashed: readonly string[];
 }
 
-/** The forms of an e-mail address; `null` if it is not `something@something`. */
+/** What no address holds: the punctuation of lists, display names and links, and characters nobody sees. */
+const NOT_IN_EMAIL = /[<>",;:()\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}]/u;
+
+/**
+ * The forms of an e-mail address; `null` if it is not one address alone: `name@domain`, with a dot in the domain. Whatever
+ * else were taken, such as `mailto:jane@x.com`, would be entered under keys that nobody looks up.
+ */
 export function emailForms(value: string): Forms | null {
-  const canonical = value.trim().toLowerCase();
-  const bare = canonical.replace(/\s+/g, '');
-  const at = canonical.lastIndexOf('@');
-  if (bare.startsWith('@') || bare.endsWith('@') || at < 0) return null;
-  const local = canonical.slice(0, at);
-  const domain = canonical.slice(at + 1);
+  const canonical = value.trim().toLowerCase().replace(/\.$/, '');
+  const bare = canonical.replace(/[^\S\ufeff]+/g, ''); // a byte order mark counts as white space, but is one nobody sees
+  const [local = '', afterAt = '', ...more] = canonical.split('@');
+  const domain = afterAt.trimStart();
+  if (more.length > 0 || local.trim() === '' || NOT_IN_EMAIL.test(bare) || !isDomain(domain)) return null;
   const hashed = new Set([bare, canonical]);
   if (domain === 'gmail.com' || domain === 'googlemail.com') {
     const undotted = local.replaceAll('.', '');
@@ -40,6 +45,11 @@ export function emailForms(value: string): Forms | null {
     if (domain === 'gmail.com' && unsuffixed !== '') hashed.add(`${unsuffixed}@${domain}`);
   }
   return { canonical, hashed: [...hashed] };
+}
+
+/** Two labels or more, none empty. White space in it would join the domain and what follows it, such as a note. */
+function isDomain(text: string): boolean {
+  return !/\s/.test(text) && /^[^.]+(?:\.[^.]+)+$/.test(text);
 }
 
 /** The forms of a phone number; `null` if it has too few digits or nothing but zeros. */

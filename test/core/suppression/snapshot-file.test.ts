@@ -48,6 +48,15 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('a file', () => {
+  test('was made now unless told otherwise', async () => {
+    const path = join(folder, 'set.ogs');
+    const beforeMs = Date.now();
+    await writeSnapshotFile(path, filledTable(10));
+    const { createdAtMs } = await readSnapshotFileHeader(path);
+    expect(createdAtMs).toBeGreaterThanOrEqual(beforeMs);
+    expect(createdAtMs).toBeLessThanOrEqual(Date.now());
+  });
+
   test('gives back the table, and is what encodeSnapshot makes', async () => {
     const table = filledTable();
     const path = join(folder, 'set.ogs');
