@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 import { EXEMPT_PURPOSES, PURPOSES, ROLES } from './core/policy/destinations.js';
+import { STATES } from './core/policy/jurisdiction.js';
 import { DEFAULT_POLICY, mintPolicy, type Policy } from './core/policy/policy.js';
 
 /** One thing wrong with a policy; `path` as in `destinations[0].role`, empty for the whole. */
@@ -51,7 +52,7 @@ const destination = z.strictObject({
     .default(null),
   states: z
     .record(
-      z.string().regex(/^[A-Z]{2}$/, 'expected a state, two capital letters'),
+      z.string().refine((state) => STATES.has(state), 'expected a state, two capital letters'),
       z.strictObject({
         role: role.optional(),
         purposes: purposes.optional(),

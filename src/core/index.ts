@@ -4,7 +4,14 @@
  */
 export { GATE_ERRORS, GateError, type GateErrorCode } from './errors.js';
 export { type CheckContext, createGate, type Gate, type GateOptions, type GateStats } from './gate.js';
-export { checkIdentifier, expandIdentifier, type IdentifierError } from './identity/index.js';
+export {
+  checkIdentifier,
+  dropHash,
+  dropNameVinHash,
+  dropNdzHash,
+  expandIdentifier,
+  type IdentifierError,
+} from './identity/index.js';
 export { type EnterOptions, enterIdentifier, rightsOfIdentifier } from './opt-out.js';
 export type { Decision, Reason } from './policy/decision.js';
 export {
@@ -17,6 +24,21 @@ export {
 } from './policy/destinations.js';
 export { type Jurisdiction, STATE_LAWS, type StateLaw } from './policy/jurisdiction.js';
 export { DEFAULT_POLICY, type Policy } from './policy/policy.js';
-export { decodeGpp, type GppDecoded, type GppVerdict, judgeGpp } from './signals/index.js';
-export { SuppressionTable, TableHolder } from './suppression/index.js';
+export {
+  decodeGpp,
+  findingsOfMask,
+  GPP_FINDINGS,
+  type GppDecoded,
+  type GppFinding,
+  type GppMalformed,
+  type GppVerdict,
+  judgeGpp,
+} from './signals/index.js';
+export {
+  SuppressionTable,
+  TableHolder,
+  type TableOptions,
+  type TableShare,
+  type TableSwap,
+} from './suppression/index.js';
 export * from './vocabulary.js';

@@ -73,7 +73,7 @@ const COUNTRY = /^[A-Za-z]{2,3}$/;
 const STATE = /^(?:US-)?([A-Za-z]{2})$/i;
 
 /** The states and the District of Columbia; territories count as "US, state not known". */
-const STATES = new Set(
+export const STATES: ReadonlySet<string> = new Set(
   (
     'AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA ' +
     'RI SC SD TN TX UT VT VA WA WV WI WY'

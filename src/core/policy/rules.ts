@@ -30,15 +30,19 @@ const PLACE: readonly StripGroup[] = ['geo', 'ip'];
 
 const malformedOff = (policy: Policy) => policy.signals.malformed === 'ignore';
 /** `binding`: what cannot be read might be something that binds service providers, too. */
-const malformed = (field: string, citation: string, binding: 'binding' | 'exemptible') =>
+const unreadable = (field: string, citation: string, binding: 'binding' | 'exemptible') =>
   ({
     code: `signal.${field}.malformed`,
     strip: ALL,
     exemptible: binding === 'exemptible',
     sentence: `${field} is there but breaks its specification, so it cannot be read as permission.`,
     citation,
-    off: malformedOff,
   }) as const;
+/** The same for a signal, which a policy may choose not to hear. */
+const malformed = (field: string, citation: string, binding: 'binding' | 'exemptible') => ({
+  ...unreadable(field, citation, binding),
+  off: malformedOff,
+});
 const conflict = (field: string, sentence: string) =>
   ({ code: `conflict.${field}`, strip: NOTHING, exemptible: true, sentence, citation: '11 CCR 7025(c)(3)' }) as const;
 const inform = (code: string, sentence: string, citation: string) =>
@@ -124,7 +128,6 @@ export const CAUSE_RULES = {
     exemptible: false,
     sentence: 'An object that signals or identifiers stand in has the wrong type, so they cannot be read.',
     citation: 'OpenRTB 2.6, 3.2',
-    off: malformedOff,
   },
   identifiersOverflow: {
     code: 'limit.identifiers',
@@ -133,7 +136,7 @@ export const CAUSE_RULES = {
     sentence: 'The request carries more identifiers than are checked, so some of them were not.',
     citation: 'optgate limit IDENTIFIER_COUNT_MAX',
   },
-  identifierMalformed: malformed('identifier', 'optgate: CheckContext.identifiers', 'binding'),
+  identifierMalformed: unreadable('identifier', 'optgate: CheckContext.identifiers', 'binding'),
   conflictUsPrivacy: conflict('us_privacy', 'Two places disagree about the opt-out of sale; the stricter one counts.'),
   conflictGpp: conflict('gpp', 'regs.gpp and regs.ext.gpp differ; the findings of both count.'),
   conflictGppSid: conflict('gpp_sid', 'regs.gpp_sid and regs.ext.gpp_sid differ; the sections of both count.'),
@@ -257,7 +260,7 @@ export const FINDING_RULES: Readonly<Record<GppFinding, Rule>> = {
   ),
   childNoConsent: finding(
     'child_no_consent',
-    'The person is known to be a child, and the consent the law asks for is not there.',
+    'The section marks the person as a known child and carries no consent that counts (some states: any answer at all).',
     ALL,
     { exemptible: false },
   ),

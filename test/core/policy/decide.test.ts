@@ -207,6 +207,27 @@ describe('destinations', () => {
   });
 });
 
+test('reasons are built when they are read, and once', () => {
+  const policy = parsePolicy({});
+  const rules = compileRules(policy, names);
+  let built = 0;
+  const counting = {
+    ...rules,
+    reasonsOf: (causes: Parameters<typeof rules.reasonsOf>[0]) => {
+      built++;
+      return rules.reasonsOf(causes);
+    },
+  };
+  const plain = { causes: ['gpcHeader'], findings: [], sectionMissing: false, hits: [], state: 'CA' } as const;
+  const destination = compileDestination(
+    { id: 'x', role: 'third_party', purposes: PURPOSES, whenOptedOut: 'restrict', contract: null, states: {} },
+    policy.exemptPurposes,
+  );
+  const decision = decide(toEvidence({ ...plain, placeDisputed: false, nowMs: NOW_MS }), destination, counting);
+  expect([decision.action, decision.strip.length, built]).toEqual(['restrict', STRIP_GROUPS.length, 0]);
+  expect([decision.reasons, decision.explain().length, built]).toEqual([['gpc.header'], 1, 1]);
+});
+
 test('a right restricts only for the purposes it covers', () => {
   const measurement: Destination = {
     id: 'm',

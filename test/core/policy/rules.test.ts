@@ -5,15 +5,17 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { CAUSE } from '../../../src/core/policy/compile.js';
+import { EXEMPT_PURPOSES, PURPOSES, RIGHT_COVERS } from '../../../src/core/policy/destinations.js';
 import {
   CAUSE_RULES,
   FINDING_RULES,
+  RIGHT_RULES,
   type Rule,
   SECTION_MISSING_RULE,
   suppressedRule,
 } from '../../../src/core/policy/rules.js';
 import { GPP_FINDINGS } from '../../../src/core/signals/gpp/findings.js';
-import { BASE_KINDS, STRIP_GROUPS } from '../../../src/core/vocabulary.js';
+import { BASE_KINDS, RIGHTS, STRIP_GROUPS } from '../../../src/core/vocabulary.js';
 
 const causeRules: Rule[] = Object.values(CAUSE_RULES);
 const sectionRules: Rule[] = [...Object.values(FINDING_RULES), SECTION_MISSING_RULE];
@@ -46,6 +48,23 @@ test('docs/reasons.md says of every code what the table says', () => {
     ...causeRules.map((rule) => rowOf(rule.code, rule)),
     ...sectionRules.map((rule) => rowOf(`gpp.<section>.${rule.code}`, rule)),
     ...BASE_KINDS.map((kind) => `| \`${suppressedRule(kind).code}\` |`),
+    ...Object.entries(RIGHT_RULES).map(([right, { strip, exemptible }]) => {
+      const stripped = strip.length === STRIP_GROUPS.length ? 'all' : strip.join(' ');
+      return `| \`${right}\` | ${stripped} | ${exemptible ? 'yes' : 'no'} |`;
+    }),
   ];
   expect(rows.filter((row) => !page.includes(row))).toEqual([]);
+});
+
+test('docs/policy.md says of every right and purpose what the table says', () => {
+  const page = readFileSync('docs/policy.md', 'utf8').split('\n');
+  expect(page).toContain(`| right | ${PURPOSES.join(' | ')} |`);
+  for (const right of RIGHTS) {
+    const cells = PURPOSES.map((purpose) => (RIGHT_COVERS[right].includes(purpose) ? 'yes' : 'no'));
+    expect(page).toContain(`| \`${right}\` | ${cells.join(' | ')} |`);
+  }
+});
+
+test('cross-context advertising and audiences can never be exempt', () => {
+  expect(Object.keys(EXEMPT_PURPOSES).sort()).toEqual(PURPOSES.slice(2).sort());
 });
