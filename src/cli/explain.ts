@@ -9,7 +9,7 @@ import type { Decision } from '../core/policy/decision.js';
 import { decodeGpp, type GppDecoded, type GppFields } from '../core/signals/gpp/decode.js';
 import { parseUsPrivacy, type UsPrivacy } from '../core/signals/us-privacy.js';
 import { type Command, EXIT, type Io, loadPolicy, parseOptions, UsageError } from './command.js';
-import { meaningOf } from './gpp-meanings.js';
+import { meaningOf, reasonsOfField } from './gpp-meanings.js';
 import { answerLines, LineError, write } from './lines.js';
 
 /** The signals to explain; values as they stand in a bid request. */
@@ -125,36 +125,43 @@ function usPrivacyFields(usPrivacy: Extract<UsPrivacy, { kind: 'parsed' }>): Gpp
 async function explainForPerson(gate: Gate, signals: Signals, io: Io): Promise<void> {
   const lines: string[] = [];
   const usPrivacy = parseUsPrivacy(signals.us_privacy);
-  if (usPrivacy.kind === 'parsed') lines.push(...sectionLines('us_privacy', usPrivacyFields(usPrivacy)));
+  const decision = decide(gate, signals);
+  const { reasons } = decision;
+  if (usPrivacy.kind === 'parsed') lines.push(...sectionLines('us_privacy', usPrivacyFields(usPrivacy), reasons));
   if (usPrivacy.kind === 'malformed') lines.push(`us_privacy: cannot be decoded (character ${usPrivacy.at + 1})`, '');
   if (typeof signals.gpp === 'string') {
     const decoded = decodeGpp(signals.gpp);
     if (decoded.kind === 'malformed') {
       lines.push(`GPP: cannot be decoded: ${decoded.malformed.code} (character ${decoded.malformed.at + 1})`, '');
     } else {
-      for (const [prefix, fields] of Object.entries(decoded.sections)) lines.push(...sectionLines(prefix, fields));
+      for (const [prefix, fields] of Object.entries(decoded.sections))
+        lines.push(...sectionLines(prefix, fields, reasons));
       for (const { code, at, section } of decoded.malformedSections) {
         lines.push(`${section}: cannot be decoded: ${code} (character ${at + 1})`, '');
       }
       if (decoded.sectionIds.length === 0) lines.push('GPP: a valid string without sections', '');
     }
   }
-  const decision = decide(gate, signals);
   const strip = decision.strip.length === 0 ? '' : ` (without ${decision.strip.join(', ')})`;
   lines.push(`=> ${decision.action}${strip}`);
-  for (const { code, sentence, citation } of decision.explain())
-    lines.push(`   ${code}`, `     ${sentence}`, `     ${citation}`);
+  for (const reason of decision.explain()) {
+    const strips = reason.strip.length === 0 ? 'informs' : `strips ${reason.strip.join(', ')}`;
+    lines.push(`   ${reason.code}: ${strips}`, `     ${reason.sentence}`, `     ${reason.citation}`);
+  }
   if (decision.reasons.length === 0) lines.push('   nothing in these signals speaks against sending');
   await write(io.stdout, `${lines.join('\n')}\n`);
 }
 
-function sectionLines(prefix: string, fields: GppFields): readonly string[] {
+/** A section for a person: each field, its meaning, and the reasons it led to. */
+function sectionLines(prefix: string, fields: GppFields, reasons: readonly string[]): readonly string[] {
   const width = Math.max(...Object.keys(fields).map((name) => name.length));
   const rows = Object.entries(fields).flatMap(([name, value]) => {
     const meanings = meaningOf(prefix, name, value);
     const shown = Array.isArray(value) ? value.join('') : String(value);
-    if (meanings.length === 1) return [`  ${name.padEnd(width)}  ${shown}  ${meanings[0]}`];
-    return [`  ${name.padEnd(width)}  ${shown}`, ...meanings.map((meaning) => `  ${' '.repeat(width)}    ${meaning}`)];
+    const indent = ' '.repeat(width + 6);
+    const ledTo = reasonsOfField(prefix, name, reasons).map((code) => `${indent}-> ${code}`);
+    if (meanings.length === 1) return [`  ${name.padEnd(width)}  ${shown}  ${meanings[0]}`, ...ledTo];
+    return [`  ${name.padEnd(width)}  ${shown}`, ...meanings.map((meaning) => `${indent}${meaning}`), ...ledTo];
   });
   return [prefix, ...rows, ''];
 }

@@ -37,6 +37,8 @@ export async function setUpGate(args: readonly string[], io: Io): Promise<GateSe
   if (values.state !== undefined && !/^(US-)?[A-Za-z]{2}$/.test(values.state)) {
     throw new UsageError('--state: expected two letters, such as CA');
   }
+  if (values['sec-gpc'] !== undefined && !/^[01]$/.test(values['sec-gpc']))
+    throw new UsageError('--sec-gpc: expected 1 or 0');
   const policy = loadPolicy(values.policy);
   const { destination } = values;
   if (destination !== undefined && !policy.destinations.some(({ id }) => id === destination)) {

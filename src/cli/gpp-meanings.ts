@@ -68,3 +68,35 @@ function wordsFor(prefix: string, field: string): readonly string[] {
   if (field === 'SensitiveDataProcessing') return SENSITIVE_IS_CHOICE.has(prefix) ? CHOICE : CONSENT;
   return field.endsWith('OptOut') ? CHOICE : CONSENT;
 }
+
+/** The fields each finding is read from; the last part of a reason code, and a pattern over field names. */
+const READ_FROM: Readonly<Record<string, RegExp>> = {
+  sale_opt_out: /^(SaleOptOut|OptOutSale)$/,
+  sharing_opt_out: /^SharingOptOut$/,
+  targeted_advertising_opt_out: /^TargetedAdvertisingOptOut$/,
+  sale_notice_missing: /^SaleOptOutNotice$/,
+  sharing_opt_out_notice_missing: /^SharingOptOutNotice$/,
+  sharing_notice_missing: /^(SharingNotice|ProcessingNotice)$/,
+  targeted_advertising_notice_missing: /^TargetedAdvertisingOptOutNotice$/,
+  sale_without_notice: /^SaleOptOut$/,
+  sharing_without_notice: /^SharingOptOut$/,
+  targeted_advertising_without_notice: /^TargetedAdvertisingOptOut$/,
+  sensitive_notice_missing: /^SensitiveData.*Notice$/,
+  sensitive_out_of_scope: /^SensitiveDataProcessing$/,
+  sensitive_no_consent: /^SensitiveDataProcessing$/,
+  sensitive_without_notice: /^SensitiveDataProcessing$/,
+  precise_geo_no_consent: /^SensitiveDataProcessing$/,
+  precise_geo_without_notice: /^SensitiveDataProcessing$/,
+  child_no_consent: /^KnownChild/,
+  personal_data_consent: /^(PersonalDataConsents|AdditionalDataProcessingConsent)$/,
+  service_provider_mode: /^(MspaServiceProviderMode|MspaMode)$/,
+  gpc: /^Gpc$/,
+  covered_transaction_zero: /^MspaCoveredTransaction$/,
+  version_unknown: /Version$/,
+};
+
+/** The reasons of a decision that a field of a section led to. `us_privacy` stands for the string of that name. */
+export function reasonsOfField(prefix: string, field: string, reasons: readonly string[]): readonly string[] {
+  const start = prefix === 'us_privacy' ? 'usp.' : `gpp.${prefix}.`;
+  return reasons.filter((code) => code.startsWith(start) && READ_FROM[code.slice(start.length)]?.test(field));
+}

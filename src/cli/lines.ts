@@ -136,7 +136,10 @@ export async function answerLines(
         refusedCount++;
         const refusal = `${JSON.stringify({ error: { code: error.code, line: lineCount } })}\n`;
         if (refusalsTo === 'stdout') output += refusal;
-        else io.stderr.write(refusal);
+        else {
+          progress.clear();
+          io.stderr.write(refusal);
+        }
       }
       if (output.length >= OUTPUT_CHARS) {
         const full = output;

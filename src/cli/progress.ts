@@ -11,14 +11,21 @@ const STEP_MASK = 0xff;
 
 export interface Progress {
   at(count: number): void;
+  /** Takes the line away, so that something else can be written; it comes back by itself. */
+  clear(): void;
   end(): void;
 }
 
 export function createProgress(io: Io, unit: string): Progress {
-  if (io.stderr.isTTY !== true) return { at: () => {}, end: () => {} };
+  if (io.stderr.isTTY !== true) return { at: () => {}, clear: () => {}, end: () => {} };
   const startMs = io.now();
   let shownMs = 0;
+  const clear = () => {
+    if (shownMs !== 0) io.stderr.write('\r\x1b[K');
+  };
   return {
+    clear,
+    end: clear,
     at(count) {
       if ((count & STEP_MASK) !== 0) return;
       const nowMs = io.now();
@@ -26,9 +33,6 @@ export function createProgress(io: Io, unit: string): Progress {
       shownMs = nowMs;
       const perSecond = Math.round((count * 1_000) / (nowMs - startMs));
       io.stderr.write(`\r\x1b[K${count.toLocaleString('en-US')} ${unit}, ${perSecond.toLocaleString('en-US')}/s`);
-    },
-    end() {
-      if (shownMs !== 0) io.stderr.write('\r\x1b[K');
     },
   };
 }

@@ -10,7 +10,7 @@ import { checkIdentifier } from '../core/identity/index.js';
 import { enterIdentifier, rightsOfIdentifier } from '../core/opt-out.js';
 import { compacted, SuppressionTable, TableHolder } from '../core/suppression/index.js';
 import { BASE_KINDS, KIND_TAG, RIGHTS, rightsOfMask } from '../core/vocabulary.js';
-import { writeSnapshotFile } from '../snapshot-file.js';
+import { readSnapshotFileHeader, writeSnapshotFile } from '../snapshot-file.js';
 import {
   type Command,
   CommandError,
@@ -155,6 +155,7 @@ async function enterRows(holder: TableHolder, list: string, format: RowFormat, e
   let refusedCount = 0;
   const refuse = (line: number, field: string, message: string) => {
     refusedCount++;
+    progress.clear();
     io.stderr.write(`line ${line}: ${field}: ${message}\n`);
   };
   try {
@@ -187,10 +188,13 @@ async function info(args: readonly string[], io: Io): Promise<number> {
   const [path, ...more] = positionals;
   if (path === undefined || more.length > 0) throw new UsageError('expected one FILE');
   const table = await loadSet(path);
+  const { createdAtMs, freshAtMs } = await readSnapshotFileHeader(path);
   const { epoch, seq, entryCount, kindMask, byteLength, stateDigest } = table;
   const answer = {
     epoch,
     seq,
+    createdAt: new Date(createdAtMs).toISOString(),
+    freshAt: freshAtMs === null ? null : new Date(freshAtMs).toISOString(),
     entryCount,
     kinds: BASE_KINDS.filter((kind) => kindMask & (1 << KIND_TAG[kind])),
     bytes: byteLength,

@@ -196,8 +196,10 @@ describe('explain', () => {
     expect(stdout).toMatch(/usca\n {2}Version +1 {2}version 1/);
     expect(stdout).toMatch(/SaleOptOut +1 {2}opted out/);
     expect(stdout).toMatch(/precise geolocation: /);
+    expect(stdout).toMatch(/SaleOptOut +1 {2}opted out\n +-> gpp\.usca\.sale_opt_out/);
+    expect(stdout).toMatch(/gpp\.usca\.sale_opt_out: strips ids, eids/);
     expect(stdout).toMatch(/=> restrict/);
-    expect(stdout).toMatch(/gpp\.usca\.sale_opt_out\n.*\n.*Civ\. Code/);
+    expect(stdout).toMatch(/gpp\.usca\.sale_opt_out: .*\n.*\n.*Civ\. Code/);
   });
   test('a US Privacy string for a person', () => {
     expect(optgate(['explain', '1YYN']).stdout).toMatch(/OptOutSale +Y {2}yes[\s\S]*usp\.sale_opt_out/);

@@ -55,6 +55,9 @@ function tableOf(identifiers: readonly Identifier[]): SuppressionTable {
   return table;
 }
 
+/** Short values and plain words are too likely to stand elsewhere for another reason. */
+const isSwept = ({ value }: Identifier) => value.length >= 8 && !/^[a-z/_-]{8,15}$/.test(value);
+
 const everybody = tableOf(requests.flatMap(identifiersOf));
 const nobody = tableOf([{ kind: 'maid', value: '0f0f0f0f-1111-2222-3333-444444444444' }]);
 const STRICTNESS: Readonly<Record<Action, number>> = { allow: 0, restrict: 1, block: 2 };
@@ -113,7 +116,7 @@ test('everybody in the set is found, and what goes out holds none of their ident
     expect(imp).toHaveLength((request.imp as unknown[]).length);
     const text = JSON.stringify({ imp, rest });
     const said = JSON.stringify([decision, decision.explain()]);
-    for (const { value } of identifiers.filter((identifier) => identifier.value.length >= 8)) {
+    for (const { value } of identifiers.filter(isSwept)) {
       expect(text).not.toContain(value);
       expect(said).not.toContain(value);
     }

@@ -52,8 +52,10 @@ export function plainFactsOf(facts: RequestFacts): PlainFacts {
 /** What `readRequest` must find. */
 export function plainRead(request: unknown, options: ReadOptions): PlainFacts {
   const contexts = [request, at(request, 'openrtb', 'request', 'context')];
-  const configs = at(request, 'ext', 'prebid', 'bidderconfig');
-  if (Array.isArray(configs)) contexts.push(...configs.map((config) => at(config, 'config', 'ortb2')));
+  for (const top of [request, at(request, 'openrtb', 'request')]) {
+    const configs = at(top, 'ext', 'prebid', 'bidderconfig');
+    if (Array.isArray(configs)) contexts.push(...configs.map((config) => at(config, 'config', 'ortb2')));
+  }
   const all = (...path: string[]): unknown[] => contexts.map((context) => at(context, ...path));
 
   const gppValues = [...all('regs', 'gpp'), ...all('regs', 'ext', 'gpp')].filter(
@@ -75,7 +77,7 @@ export function plainRead(request: unknown, options: ReadOptions): PlainFacts {
     flags: [
       strictest([...all('regs', 'gpc'), ...all('regs', 'ext', 'gpc')].map(parseBinaryFlag)),
       strictest([...all('regs', 'coppa'), ...all('regs', 'ext', 'coppa')].map(parseBinaryFlag)),
-      strictest(all('device', 'lmt').map(parseBinaryFlag)),
+      contexts.some(isUntrackedIos) ? 'on' : strictest(all('device', 'lmt').map(parseBinaryFlag)),
       strictest(all('device', 'dnt').map(parseBinaryFlag)),
       strictest(all('device', 'ext', 'atts').map(parseAtt)),
     ],
@@ -105,12 +107,20 @@ function readKeys(all: Lookup, eids: readonly unknown[], options: ReadOptions) {
     if (wants('maid')) appendMaid(list, id);
     appendMaidDigests(list, id, digestMask);
   }
-  for (const id of all('device', 'ifa')) {
+  for (const id of [...all('device', 'ifa'), ...all('device', 'ext', 'ifa')]) {
     if (wants('ctv')) appendCtv(list, id);
     appendCtvDigests(list, id, digestMask);
+    if (isHex(id, 64)) digests('maid_sha256', 32, [id]);
+    if (isHex(id, 40)) digests('maid_sha1', 20, [id]);
   }
-  digests('maid_sha1', 20, [...all('device', 'didsha1'), ...all('device', 'dpidsha1')]);
-  digests('maid_md5', 16, [...all('device', 'didmd5'), ...all('device', 'dpidmd5')]);
+  digests('maid_sha1', 20, [
+    ...[...all('device', 'didsha1'), ...all('device', 'dpidsha1')],
+    ...all('device', 'ext', 'ifa_sha1'),
+  ]);
+  digests('maid_md5', 16, [
+    ...[...all('device', 'didmd5'), ...all('device', 'dpidmd5')],
+    ...all('device', 'ext', 'ifa_md5'),
+  ]);
   if (wants('account')) {
     const buyerUids = all('user', 'ext', 'prebid', 'buyeruids').flatMap((uids) =>
       isObject(uids) ? Object.values(uids) : [],
@@ -126,7 +136,9 @@ function readKeys(all: Lookup, eids: readonly unknown[], options: ReadOptions) {
       const id = text(at(uid, 'id'));
       if (wants('eid') && isObject(uid)) appendEid(list, at(eid, 'source'), id);
       const isDigest = (...lengths: number[]): unknown[] =>
-        typeof id === 'string' && lengths.includes(id.length) ? [id] : [];
+        typeof id === 'string' && lengths.includes(id.trim().length) ? [id] : [];
+      if (at(uid, 'atype') === 2 && wants('maid')) appendMaid(list, id);
+      if (at(uid, 'atype') === 2) appendMaidDigests(list, id, digestMask);
       digests('email_sha256', 32, isDigest(64, 44, 43));
       digests('phone_sha256', 32, isDigest(64, 44, 43));
       digests('email_sha1', 20, isDigest(40, 28, 27));
@@ -137,9 +149,20 @@ function readKeys(all: Lookup, eids: readonly unknown[], options: ReadOptions) {
   return list;
 }
 
+/** An app on iOS 14.0 or 14.1 without an advertising id. */
+function isUntrackedIos(context: unknown): boolean {
+  const [os, osv, ifa] = ['os', 'osv', 'ifa'].map((name) => at(context, 'device', name));
+  if (isAbsent(at(context, 'app')) || typeof os !== 'string' || os.toLowerCase() !== 'ios') return false;
+  const [major, minor] = typeof osv === 'string' ? osv.trim().split(/[^0-9]/) : [];
+  const hasId = typeof ifa === 'string' && !['', '0'.repeat(32)].includes(ifa.trim().replaceAll('-', ''));
+  return major === '14' && (minor === '0' || minor === '1') && !hasId;
+}
+
 const isAbsent = (value: unknown): boolean => value === undefined || value === null;
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+const isHex = (value: unknown, digits: number): boolean =>
+  typeof value === 'string' && value.trim().length === digits && /^[0-9a-f]+$/i.test(value.trim());
 const text = (value: unknown): unknown => (typeof value === 'number' ? String(value) : value);
 const distinct = (values: readonly string[]): string[] => [...new Set(values)].sort();
 

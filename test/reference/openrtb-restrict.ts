@@ -6,9 +6,11 @@
  * @module
  */
 import { groupOfNamed, isIdName } from '../../src/core/openrtb/id-names.js';
-import { isIdentifierShaped, isTokenShaped, percentDecoded } from '../../src/core/openrtb/id-shape.js';
+import { isIdentifierShaped, isPlaceholder, isTokenShaped } from '../../src/core/openrtb/id-shape.js';
 import { applyOperation, type RestrictOptions } from '../../src/core/openrtb/operations.js';
+import { cleanStrayText, showsEmail } from '../../src/core/openrtb/stray-text.js';
 import type { StripGroup } from '../../src/core/vocabulary.js';
+import { holds, parsed } from './openrtb-sweep.js';
 
 type Json = Record<string, unknown>;
 interface Slot {
@@ -16,6 +18,7 @@ interface Slot {
   readonly key: string;
   readonly value: unknown;
 }
+type Has = (...groups: StripGroup[]) => boolean;
 type Collect = 'all' | 'named' | 'listed';
 
 const isObject = (value: unknown): value is Json =>
@@ -28,7 +31,7 @@ export function plainRestrict(request: Json, strip: readonly StripGroup[], optio
   if (strip.length === 0) return copy;
   const found: string[] = [];
   const has = (...groups: StripGroup[]): boolean => groups.some((group) => strip.includes(group));
-  const sweeping = has('ids', 'eids');
+  const sweeping = has('ids', 'eids', 'ip', 'tid');
   const remove = (slot: Slot, collect: Collect): void => {
     if (sweeping) collectFrom(found, slot.key, slot.value, collect);
     removeSlots([slot]);
@@ -48,8 +51,12 @@ export function plainRestrict(request: Json, strip: readonly StripGroup[], optio
     if (!has(group)) continue;
     for (const slot of paths.flatMap((path) => find(copy, path))) {
       const value = applyOperation(operation, slot.value, options);
-      if (value === undefined) remove(slot, group === 'ids' ? 'named' : 'listed');
-      else (slot.parent as Json)[slot.key] = value;
+      const collect = group === 'ip' ? 'all' : group === 'ids' ? 'named' : 'listed';
+      if (value === undefined) remove(slot, collect);
+      else {
+        if (group === 'ip' && value !== slot.value) collectFrom(found, slot.key, slot.value, collect);
+        (slot.parent as Json)[slot.key] = value;
+      }
     }
   }
   for (const [group, collect, path, kept] of ALLOWED) {
@@ -58,12 +65,13 @@ export function plainRestrict(request: Json, strip: readonly StripGroup[], optio
       if (!isObject(value)) continue;
       for (const key of Object.keys(value)) {
         if (kept.some((name) => sameName(name, key))) continue;
-        const isNamed = sweeping && goesByName(key, value[key], has('ids'), has('eids'));
+        const isNamed = goesByName(key, value[key], has('ids'), has('eids'));
         remove({ parent: value, key, value: value[key] }, isNamed ? 'all' : collect);
       }
     }
   }
-  if (sweeping) removeNamed(copy, '', has('ids'), has('eids'), found);
+  removeNamed(copy, '', has('ids'), has('eids'), found);
+  cleanTexts(copy, '', has, found);
   dropEmpty(copy, has);
   if (sweeping && found.length > 0) {
     sweep(copy, '', found);
@@ -72,15 +80,17 @@ export function plainRestrict(request: Json, strip: readonly StripGroup[], optio
   return copy;
 }
 
+const CONFIGS = ['', 'openrtb.request.'].map((root) => `${root}ext.prebid.bidderconfig[].config.ortb2.`);
 const ROOTS_OF: Readonly<Record<string, readonly string[]>> = {
-  context: ['', 'openrtb.request.context.', 'ext.prebid.bidderconfig[].config.ortb2.'],
+  context: ['', 'openrtb.request.context.', ...CONFIGS],
+  source: ['', 'openrtb.request.', ...CONFIGS],
   request: ['', 'openrtb.request.'],
 };
 
 /** Every place of a path: 2.x, 3.0, and the copies for some bidders. */
 function placesOf(path: string): readonly string[] {
   if (path.startsWith('openrtb')) return [path];
-  if (path.startsWith('2.x: ')) return [path.slice(5)];
+  if (/^source\b/.test(path)) return ROOTS_OF.source!.map((root) => root + path);
   if (/^(user|device|site|app|dooh|regs)\b/.test(path)) return ROOTS_OF.context!.map((root) => root + path);
   return ROOTS_OF.request!.map((root) => root + (root === '' ? path : path.replace(/^imp\b/, 'item')));
 }
@@ -113,7 +123,9 @@ function removeSlots(slots: readonly Slot[]): void {
 }
 
 const IDS = ['ifa', 'didsha1', 'didmd5', 'dpidsha1', 'dpidmd5', 'macsha1', 'macmd5'].map((name) => `device.${name}`);
-const EXT_IDS = ['ifa', 'ifv', 'idfa', 'idfv', 'gaid', 'aaid', 'adid', 'oaid'].map((name) => `device.ext.${name}`);
+const EXT_IDS = ['ifa', 'ifa_sha1', 'ifa_md5', 'ifv', 'idfa', 'idfv', 'gaid', 'aaid', 'adid', 'oaid'].map(
+  (name) => `device.ext.${name}`,
+);
 const INVENTORY = ['site', 'app', 'dooh'];
 const GEO = ['device.geo', 'user.geo'];
 const SUA = ['device.sua', 'device.ext.sua'];
@@ -126,13 +138,11 @@ const REMOVED: readonly (readonly [StripGroup, Collect, readonly string[]])[] = 
   ['ufpd', 'listed', ['data', 'keywords', 'kwarray', 'yob', 'gender', 'geo', 'ext.data'].map((name) => `user.${name}`)],
   ['ufpd', 'named', ['user.customdata', 'openrtb.request.cdata']],
   ['ufpd', 'listed', INVENTORY.flatMap((top) => [`${top}.content.data`, `${top}.ext.data`])],
-  ['ip', 'listed', ['device.xff', 'device.iptr']],
-  [
-    'tid',
-    'listed',
-    ['source.tid', 'source.ext.tidSource', 'imp[].ext.tid', 'imp[].ext.tidSource', 'imp[].ext.prebid.tid'],
-  ],
-  ['ua', 'listed', ['device.carrier', 'device.mccmnc']],
+  ['ip', 'all', ['device.xff']],
+  ['ip', 'listed', ['device.iptr']],
+  ['tid', 'all', ['source.tid', 'imp[].ext.tid', 'imp[].ext.prebid.tid']],
+  ['tid', 'listed', ['source.ext.tidSource', 'imp[].ext.tidSource']],
+  ['ua', 'listed', ['device.carrier', 'device.mccmnc', 'device.mccmncsim']],
 ];
 
 const CHANGED: readonly (readonly [StripGroup, Parameters<typeof applyOperation>[0], readonly string[]])[] = [
@@ -157,6 +167,15 @@ const ALLOWED: readonly (readonly [StripGroup, Collect, string, readonly string[
     ['ua', 'listed', `${sua}.browsers[]`, words('brand version')] as const,
     ['ua', 'listed', `${sua}.platform`, words('brand version')] as const,
   ]),
+  [
+    'ids',
+    'all',
+    'device',
+    words(
+      `ua sua geo ext dnt lmt ip ipv6 xff iptr carrier mccmnc mccmncsim devicetype type make model os osv hwv h w ppi pxratio
+      js geofetch flashver lang language langb connectiontype contype`,
+    ),
+  ],
   ['ids', 'named', 'device.ext', words('atts vpw vph orientation prebid sua')],
   ['ids', 'named', 'device.ext.prebid', ['interstitial']],
   ['ids', 'named', 'device.ext.prebid.interstitial', words('minwidthperc minheightperc')],
@@ -171,7 +190,7 @@ const ALLOWED: readonly (readonly [StripGroup, Collect, string, readonly string[
 ];
 
 function words(text: string): readonly string[] {
-  return text.split(' ');
+  return text.split(/\s+/);
 }
 
 interface Container {
@@ -180,7 +199,7 @@ interface Container {
   readonly groups: readonly StripGroup[];
 }
 
-const ALL_BUT_TID: readonly StripGroup[] = ['ids', 'eids', 'ufpd', 'geo', 'ip', 'urls', 'ua'];
+const ALL: readonly StripGroup[] = ['ids', 'eids', 'ufpd', 'geo', 'ip', 'tid', 'urls', 'ua'];
 
 /** Objects and arrays the specification has, with the groups that reach into them; inner before outer. */
 const CONTAINERS: readonly Container[] = [
@@ -209,23 +228,20 @@ const CONTAINERS: readonly Container[] = [
     { path: top, shape: 'object', groups: ['urls', 'ufpd'] } as const,
   ]),
   { path: 'ext.prebid.data', shape: 'object', groups: ['eids'] },
-  { path: '2.x: ext.prebid.bidderconfig[].config.ortb2', shape: 'object', groups: ALL_BUT_TID },
-  { path: '2.x: ext.prebid.bidderconfig[].config', shape: 'object', groups: ALL_BUT_TID },
-  { path: '2.x: ext.prebid.bidderconfig[]', shape: 'object', groups: ALL_BUT_TID },
-  { path: '2.x: ext.prebid.bidderconfig', shape: 'array', groups: ALL_BUT_TID },
-  { path: '2.x: ext.prebid', shape: 'object', groups: ALL_BUT_TID },
-  { path: '2.x: ext', shape: 'object', groups: ALL_BUT_TID },
-  { path: 'openrtb.request.ext.prebid.data', shape: 'object', groups: ['eids'] },
-  { path: 'openrtb.request.ext.prebid', shape: 'object', groups: ['eids'] },
-  { path: 'openrtb.request.ext', shape: 'object', groups: ['eids'] },
+  { path: 'ext.prebid.bidderconfig[].config.ortb2', shape: 'object', groups: ALL },
+  { path: 'ext.prebid.bidderconfig[].config', shape: 'object', groups: ALL },
+  { path: 'ext.prebid.bidderconfig[]', shape: 'object', groups: ALL },
+  { path: 'ext.prebid.bidderconfig', shape: 'array', groups: ALL },
+  { path: 'ext.prebid', shape: 'object', groups: ALL },
+  { path: 'ext', shape: 'object', groups: ALL },
   ...['openrtb.request.context', 'openrtb.request', 'openrtb'].map(
-    (path) => ({ path, shape: 'object', groups: [...ALL_BUT_TID, 'tid'] }) as const,
+    (path) => ({ path, shape: 'object', groups: ALL }) as const,
   ),
 ];
 
 const KEPT_WHEN_EMPTY = [...INVENTORY, 'imp[].ext', 'openrtb', 'openrtb.request', 'openrtb.request.context'];
 
-function dropEmpty(copy: Json, has: (...groups: StripGroup[]) => boolean): void {
+function dropEmpty(copy: Json, has: Has): void {
   for (const { path, groups } of CONTAINERS) {
     if (KEPT_WHEN_EMPTY.includes(path) || !has(...groups)) continue;
     removeSlots(find(copy, path).filter(({ value }) => isEmpty(value)));
@@ -238,7 +254,7 @@ function isEmpty(value: unknown): boolean {
 
 /** `id`, `imp[].id` and `regs`, in each kind of request. */
 function passes(path: string): boolean {
-  return /^(id|imp\[\]\.id|regs|openrtb\.request\.(id|item\[\]\.id|context\.regs)|ext\.prebid\.bidderconfig\[\]\.config\.ortb2\.regs)$/i.test(
+  return /^(id|imp\[\]\.id|regs|openrtb\.request\.(id|item\[\]\.id|context\.regs)|(openrtb\.request\.)?ext\.prebid\.bidderconfig\[\]\.config\.ortb2\.regs)$/i.test(
     path,
   );
 }
@@ -271,6 +287,31 @@ function removeNamed(parent: Json | unknown[], path: string, ids: boolean, eids:
   }
 }
 
+/** Texts with an e-mail address, URLs with ids, and the same in JSON that is a text. */
+function cleanTexts(parent: Json | unknown[], path: string, has: Has, found: string[]): void {
+  for (const [key, value] of Object.entries(parent).toReversed()) {
+    const here = childPath(path, key, parent);
+    if (passes(here)) continue;
+    if (!Array.isArray(parent) && has('ids') && showsEmail(key)) delete parent[key];
+    else if (typeof value === 'object' && value !== null) cleanTexts(value as Json, here, has, found);
+    else if (typeof value === 'string') {
+      const rest = cleanStrayText(cleanJson(value, has, found), has('ids'), has('urls'));
+      if (rest === undefined) removeAt({ parent, key });
+      else (parent as Json)[key] = rest;
+    }
+  }
+}
+
+function cleanJson(text: string, has: Has, found: string[]): string {
+  const value = parsed(text);
+  if (value === undefined) return text;
+  const before = JSON.stringify(value);
+  removeNamed(value, 'nested', has('ids'), has('eids'), found);
+  cleanTexts(value, 'nested', has, found);
+  const after = JSON.stringify(value);
+  return after === before ? text : after;
+}
+
 function goesByName(key: string, value: unknown, ids: boolean, eids: boolean): boolean {
   const group = groupOfNamed(key, value);
   return (group === 'ids' && ids) || (group === 'eids' && eids);
@@ -287,6 +328,14 @@ function collectFrom(found: string[], key: string, value: unknown, how: Collect)
   if (typeof value !== 'string' && typeof value !== 'number') return;
   const text = String(value).trim();
   if (typeof value === 'number' && Math.abs(value) < 1e7) return;
+  if (typeof value === 'string') {
+    const inner = parsed(text);
+    if (inner !== undefined) collectFrom(found, key, inner, how === 'all' ? 'named' : how);
+    for (const part of key.toLowerCase() === 'xff' || /^ip(v6)?$/i.test(key) ? text.split(/[\s,]+/) : []) {
+      if (how === 'all' && part.length >= 8 && !isPlaceholder(part) && !part.startsWith('127.')) found.push(part);
+    }
+    if (isPlaceholder(text) || text.startsWith('127.')) return;
+  }
   const shaped = typeof value === 'string' && (isIdentifierShaped(text) || isTokenShaped(text));
   if (text.length >= 8 && (how === 'all' || (how === 'named' && (isIdName(key) || shaped)))) found.push(text);
 }
@@ -307,7 +356,7 @@ function sweep(parent: Json | unknown[], path: string, found: readonly string[])
   }
 }
 
-function removeAt({ parent, key }: Slot): void {
+function removeAt({ parent, key }: Omit<Slot, 'value'>): void {
   if (Array.isArray(parent)) parent.splice(Number(key), 1);
   else delete parent[key];
 }
@@ -318,43 +367,4 @@ function sweptJson(text: string, found: readonly string[]): string | undefined {
   sweep(value, 'nested', found);
   const rest = JSON.stringify(value);
   return holds(rest, found) ? undefined : rest;
-}
-
-function parsed(text: string): Json | unknown[] | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Json) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Everything a text says: itself, decoded, and the texts in the JSON it may be. */
-function readings(text: string): readonly string[] {
-  const value = text.includes('\\') ? parsed(text) : undefined;
-  const inner = value === undefined ? [text.replaceAll('\\/', '/')] : leaves(value).flatMap(readings);
-  return [text, ...inner].flatMap((one) => [
-    one,
-    percentDecoded(one),
-    one.toLowerCase(),
-    percentDecoded(one.toLowerCase()),
-  ]);
-}
-
-function leaves(value: unknown): readonly string[] {
-  if (typeof value === 'string') return [value];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, inner]) => [key, ...leaves(inner)]);
-}
-
-function holds(text: string, found: readonly string[]): boolean {
-  const all = readings(text);
-  return found.some((identifier) => {
-    const forms = [identifier, identifier.toLowerCase(), identifier.toUpperCase()];
-    const encoded = forms.map((form) => encodeURIComponent(Buffer.from(form).toString()));
-    const decoded = [percentDecoded(identifier.toLowerCase())].filter((form) => form.length >= 8);
-    return [...forms, ...encoded, ...encoded.map((form) => form.toLowerCase()), ...decoded].some((form) =>
-      all.some((reading) => reading.includes(form)),
-    );
-  });
 }

@@ -15,11 +15,13 @@ import type { RequestFacts } from './facts.js';
 /**
  * What happens to a place when its group is stripped.
  *
- * - `remove`: the member goes, and `collect` says which of its values the rest of the request is swept for.
+ * - `remove`: the member goes.
  * - `coordinate`: two decimals. `ipv4`, `ipv6`: the leading bits. `url`: without ids. `text`: gone if it holds an id.
  * - `major`: the first number of a version. `small`: stays if it is a flag or a small number.
  * - `keep`: stays, though its neighbours (`*`) go.
  * - `pass`: stays exactly as it came, whatever is stripped; not even swept.
+ *
+ * Of a member that goes or is coarsened, `collect` says which values the rest of the request is swept for.
  */
 export type Operation =
   | 'remove'
@@ -35,9 +37,10 @@ export type Operation =
 
 /**
  * Which values of a removed member are identifiers. `all`: every text and long number. `named`: those whose name ends
- * like that of an id, or that have its shape. `listed` (the default): those under a name in id-names.ts.
+ * like that of an id, or that have its shape. `listed` (the default): those under a name in id-names.ts. `addresses`: all,
+ * and each address of a list by itself.
  */
-export type Collect = 'all' | 'named' | 'listed';
+export type Collect = 'all' | 'named' | 'listed' | 'addresses';
 
 export interface FieldRow {
   /** The place in a 2.x request: `[]` is every element, `*` every member that has no row of its own. */
@@ -64,7 +67,8 @@ const PLACEMENTS: readonly (readonly [prefix: string, names: Readonly<Record<str
   ['', named('id imp ext source regs device user site app dooh')],
   ['openrtb.request.', { ...named('id ext source'), imp: 'item' }],
   ['openrtb.request.context.', named('regs device user site app dooh')],
-  ['ext.prebid.bidderconfig[].config.ortb2.', named('regs device user site app dooh')],
+  ['ext.prebid.bidderconfig[].config.ortb2.', named('source regs device user site app dooh')],
+  ['openrtb.request.ext.prebid.bidderconfig[].config.ortb2.', named('source regs device user site app dooh')],
 ];
 
 /** Every place a row stands for. A path that begins with `openrtb.` is of OpenRTB 3.0 alone. */
@@ -78,7 +82,9 @@ function named(names: string): Record<string, string> {
   return Object.fromEntries(names.split(' ').map((name) => [name, name]));
 }
 
+const IFA_KINDS = ['maid', 'ctv', 'maid_sha256', 'maid_sha1'] as const;
 const PERSON_DIGESTS = ['email_sha256', 'email_sha1', 'email_md5', 'phone_sha256', 'phone_sha1'] as const;
+const EID_KINDS = ['eid', 'maid', ...PERSON_DIGESTS] as const;
 
 /** What a request says about itself: read, and never stripped. */
 const SIGNALS: readonly FieldRow[] = [
@@ -99,20 +105,34 @@ const SIGNALS: readonly FieldRow[] = [
   { path: 'device.dnt', group: null, operation: 'keep', reads: ['dnt'] },
 ];
 
+/** What a Device has in OpenRTB 2.2 to 2.6 and AdCOM 1.0 that names no device, where no other row speaks of it. */
+const DEVICE_KEPT = `
+  ua devicetype type make model os osv hwv h w ppi pxratio js geofetch flashver lang language langb connectiontype contype
+`;
+
 const DEVICE: readonly FieldRow[] = [
-  { path: 'device.ifa', group: 'ids', operation: 'remove', collect: 'all', reads: ['maid', 'ctv'] },
+  { path: 'device.*', group: 'ids', operation: 'remove', collect: 'all' },
+  ...DEVICE_KEPT.trim()
+    .split(/\s+/)
+    .map((name): FieldRow => ({ path: `device.${name}`, group: null, operation: 'keep' })),
+  ...['device.ifa', 'device.ext.ifa'].map(
+    (path): FieldRow => ({ path, group: 'ids', operation: 'remove', collect: 'all', reads: IFA_KINDS }),
+  ),
+  { path: 'device.ext.ifa_sha1', group: 'ids', operation: 'remove', collect: 'all', reads: ['maid_sha1'] },
+  { path: 'device.ext.ifa_md5', group: 'ids', operation: 'remove', collect: 'all', reads: ['maid_md5'] },
   { path: 'device.didsha1', group: 'ids', operation: 'remove', collect: 'all', reads: ['maid_sha1'] },
   { path: 'device.dpidsha1', group: 'ids', operation: 'remove', collect: 'all', reads: ['maid_sha1'] },
   { path: 'device.didmd5', group: 'ids', operation: 'remove', collect: 'all', reads: ['maid_md5'] },
   { path: 'device.dpidmd5', group: 'ids', operation: 'remove', collect: 'all', reads: ['maid_md5'] },
   { path: 'device.macsha1', group: 'ids', operation: 'remove', collect: 'all' },
   { path: 'device.macmd5', group: 'ids', operation: 'remove', collect: 'all' },
-  { path: 'device.ip', group: 'ip', operation: 'ipv4' },
-  { path: 'device.ipv6', group: 'ip', operation: 'ipv6' },
-  { path: 'device.xff', group: 'ip', operation: 'remove' },
+  { path: 'device.ip', group: 'ip', operation: 'ipv4', collect: 'addresses' },
+  { path: 'device.ipv6', group: 'ip', operation: 'ipv6', collect: 'addresses' },
+  { path: 'device.xff', group: 'ip', operation: 'remove', collect: 'addresses' },
   { path: 'device.iptr', group: 'ip', operation: 'remove' },
   { path: 'device.carrier', group: 'ua', operation: 'remove' },
   { path: 'device.mccmnc', group: 'ua', operation: 'remove' },
+  { path: 'device.mccmncsim', group: 'ua', operation: 'remove' },
   { path: 'device.ext.*', group: 'ids', operation: 'remove', collect: 'named' },
   { path: 'device.ext.atts', group: 'ids', operation: 'small', collect: 'named', reads: ['att'] },
   { path: 'device.ext.vpw', group: 'ids', operation: 'small', collect: 'named' },
@@ -122,7 +142,7 @@ const DEVICE: readonly FieldRow[] = [
   { path: 'device.ext.prebid.interstitial.*', group: 'ids', operation: 'remove', collect: 'named' },
   { path: 'device.ext.prebid.interstitial.minwidthperc', group: 'ids', operation: 'small', collect: 'named' },
   { path: 'device.ext.prebid.interstitial.minheightperc', group: 'ids', operation: 'small', collect: 'named' },
-  ...['ifa', 'ifv', 'idfa', 'idfv', 'gaid', 'aaid', 'adid', 'oaid'].map(
+  ...['ifv', 'idfa', 'idfv', 'gaid', 'aaid', 'adid', 'oaid'].map(
     (name): FieldRow => ({
       path: `device.ext.${name}`,
       group: 'ids',
@@ -141,7 +161,7 @@ const USER: readonly FieldRow[] = [
   { path: 'user.id', group: 'ids', operation: 'remove', collect: 'all', reads: ['account'] },
   { path: 'user.buyeruid', group: 'ids', operation: 'remove', collect: 'all', reads: ['account'] },
   { path: 'user.consent', group: null, operation: 'keep' },
-  { path: 'user.eids', group: 'eids', operation: 'remove', collect: 'named', reads: ['eid', ...PERSON_DIGESTS] },
+  { path: 'user.eids', group: 'eids', operation: 'remove', collect: 'named', reads: EID_KINDS },
   { path: 'user.data', group: 'ufpd', operation: 'remove' },
   { path: 'user.keywords', group: 'ufpd', operation: 'remove' },
   { path: 'user.kwarray', group: 'ufpd', operation: 'remove' },
@@ -157,18 +177,18 @@ const USER: readonly FieldRow[] = [
   { path: 'user.ext.gdpr', group: 'ids', operation: 'small', collect: 'named' },
   { path: 'user.ext.ConsentedProvidersSettings', group: null, operation: 'keep' },
   { path: 'user.ext.consented_providers_settings', group: null, operation: 'keep' },
-  { path: 'user.ext.eids', group: 'eids', operation: 'remove', collect: 'named', reads: ['eid', ...PERSON_DIGESTS] },
+  { path: 'user.ext.eids', group: 'eids', operation: 'remove', collect: 'named', reads: EID_KINDS },
   { path: 'user.ext.data', group: 'ufpd', operation: 'remove' },
   { path: 'user.ext.prebid.*', group: 'ids', operation: 'remove', collect: 'named' },
   { path: 'user.ext.prebid.buyeruids', group: 'ids', operation: 'remove', collect: 'all', reads: ['account'] },
 ];
 
 const SOURCE: readonly FieldRow[] = [
-  { path: 'source.tid', group: 'tid', operation: 'remove' },
+  { path: 'source.tid', group: 'tid', operation: 'remove', collect: 'all' },
   { path: 'source.ext.tidSource', group: 'tid', operation: 'remove' },
-  { path: 'imp[].ext.tid', group: 'tid', operation: 'remove' },
+  { path: 'imp[].ext.tid', group: 'tid', operation: 'remove', collect: 'all' },
   { path: 'imp[].ext.tidSource', group: 'tid', operation: 'remove' },
-  { path: 'imp[].ext.prebid.tid', group: 'tid', operation: 'remove' },
+  { path: 'imp[].ext.prebid.tid', group: 'tid', operation: 'remove', collect: 'all' },
 ];
 
 /** Contextual by intent, so keywords and categories stay; segments and first-party data may be of the person. */

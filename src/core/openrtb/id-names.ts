@@ -25,18 +25,18 @@ const SHAPED = `
   member_id memberid subscriber_id subscriberid session_id sessionid device_id deviceid did cookie cookie_id cookieid
   external_id externalid person_id personid profile_id profileid login username hash
 `;
+/** Besides all of `ALWAYS`. */
 const PARAMETERS = `
-  email e-mail e_mail mail email_address emailaddress email_hash emailhash hashed_email hashedemail em hem
-  email_md5 email_sha1 email_sha256 emailmd5 emailsha1 emailsha256 md5_email sha1_email sha256_email
-  phone phone_number phonenumber phone_hash tel msisdn mobile_number
-  uid uuid guid user user_id userid user-id user_uid username user_name login customer_id customerid
+  e-mail mail em md5_email sha1_email sha256_email tel
+  uid uuid uuid2 guid user userid user-id username user_name login customer_id customerid
   member_id memberid subscriber_id subscriberid contact_id contactid profile_id person_id visitor_id
-  visitorid external_id externalid puid ppid buyeruid
+  visitorid external_id externalid puid ppid adnxs_uid
   session session_id sessionid jsessionid phpsessid token access_token id_token auth_token
-  ifa idfa idfv gaid aaid adid maid device_id deviceid android_id androidid advertising_id advertisingid
-  gclid gclsrc dclid wbraid gbraid _ga _gl fbclid fbc fbp _fbc _fbp msclkid ttclid twclid li_fat_id igshid igsh yclid
-  ysclid epik sccid scclid rdt_cid qclid obclid tblci dicbo irclickid clickid click_id cjevent awc mc_eid mkt_tok
+  rdid device_id deviceid
+  gclid gclsrc dclid wbraid gbraid srsltid _ga _gl fbclid fbc fbp _fbc _fbp msclkid ttclid twclid li_fat_id igshid igsh
+  yclid ysclid epik sccid scclid rdt_cid qclid obclid tblci dicbo irclickid clickid click_id cjevent awc mc_eid mkt_tok
   _hsenc _hsmi vero_id _kx __s oly_enc_id oly_anon_id wickedid ml_subscriber ml_subscriber_hash rb_clickid
+  _branch_match_id
   ip ip_address ipaddress
 `;
 
@@ -45,7 +45,9 @@ const CLASS_OF_NAME = new Map<string, NameClass>([
   ...words(EIDS).map((name) => [name, 'eids'] as const),
   ...words(ALWAYS).map((name) => [name, 'always'] as const),
 ]);
-const PARAMETER_NAMES = new Set(words(PARAMETERS));
+/** Names that are ids whatever the value, as members and as parameters alike. */
+export const ID_NAMES: readonly string[] = words(ALWAYS);
+const PARAMETER_NAMES = new Set([...ID_NAMES, ...words(PARAMETERS)]);
 /** Ends of names under which vendors keep ids inside what is removed: `digitrust.id`, `tpid`, `sessionId`. */
 const ID_NAME = /ids?$/i;
 

@@ -11,6 +11,12 @@ const DIGEST = /(?<![0-9a-z])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})(?![0-9a-
 const DIGEST_LENGTH_MIN = 32;
 /** Opaque vendor tokens: one word of letters and digits, long enough not to be a plain word. */
 const TOKEN = /^(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_+/=*-]{16,}$/;
+/** Words that stand where there is no id: `undefined`, `test-user`, `text/html`. */
+const PLAIN_WORD = /^[a-z/_-]+$/;
+const PLAIN_WORD_LENGTH_MAX = 15;
+const ONE_CHARACTER = /^-*([^-])(?:\1|-)*$/;
+const BARE_SCHEME = /^[a-z][a-z0-9+.-]*:\/*$/i;
+const ESCAPED_JSON = /\\(?:u([0-9a-f]{4})|\/)/gi;
 const ESCAPED_ASCII = /%([0-7][0-9A-Fa-f])/g;
 /** Rounds of percent-decoding: a URL inside a parameter of a URL inside a parameter. */
 const DECODE_ROUNDS_MAX = 3;
@@ -41,6 +47,22 @@ export function isIdentifierShaped(text: string): boolean {
 /** Whether the whole text may be an opaque id of some vendor. */
 export function isTokenShaped(text: string): boolean {
   return TOKEN.test(text);
+}
+
+/** Whether a text names nobody, wherever it stands: zeros, a plain word in lower case, a scheme without a host. */
+export function isPlaceholder(text: string): boolean {
+  return (
+    (text.length <= PLAIN_WORD_LENGTH_MAX && PLAIN_WORD.test(text)) ||
+    ONE_CHARACTER.test(text) ||
+    BARE_SCHEME.test(text)
+  );
+}
+
+/** Undoes the escapes of JSON for characters and slashes, one layer deep, in text that need not be JSON. */
+export function unescaped(text: string): string {
+  return text.replace(ESCAPED_JSON, (_escape, digits: string | undefined) =>
+    digits === undefined ? '/' : String.fromCharCode(Number.parseInt(digits, 16)),
+  );
 }
 
 /** Whether `local@label.label` stands anywhere in the text. */

@@ -23,3 +23,15 @@ export function hasMembers(value: object): boolean {
   for (const _key in value) return true;
   return false;
 }
+
+const LOOKS_LIKE_JSON = /^\s*[[{]/;
+
+/** The object or array that a text is the JSON of; `undefined` where it is none. */
+export function parsedJson(text: string): object | undefined {
+  if (!LOOKS_LIKE_JSON.test(text)) return undefined;
+  try {
+    return JSON.parse(text) as object;
+  } catch {
+    return undefined;
+  }
+}

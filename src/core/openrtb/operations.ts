@@ -5,6 +5,7 @@
 import type { Operation } from './fields.js';
 import { isIdentifierShaped, percentDecoded } from './id-shape.js';
 import { coarsenIpv4, coarsenIpv6 } from './ip.js';
+import { isJsonLike } from './stray-text.js';
 import { cleanUrl } from './url.js';
 
 /** How much of what is coarsened may stay. A number outside its range keeps all or nothing, never more than there is. */
@@ -41,7 +42,7 @@ export function applyOperation(operation: Operation, value: unknown, options: Re
     case 'ipv6':
       return typeof value === 'string' ? coarsenIpv6(value, options.ipv6KeepBits, options.ipv4KeepBits) : undefined;
     case 'url':
-      return typeof value === 'string' ? cleanUrl(value) : undefined;
+      return typeof value === 'string' && !isJsonLike(value) ? cleanUrl(value) : undefined;
     case 'text':
       return typeof value === 'string' && !isIdentifierShaped(percentDecoded(value)) ? value : undefined;
     case 'major':

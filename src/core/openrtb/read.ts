@@ -43,10 +43,19 @@ const MAID = 1 << KIND_TAG.maid;
 const CTV = 1 << KIND_TAG.ctv;
 const MAID_SHA1 = 1 << KIND_TAG.maid_sha1;
 const MAID_MD5 = 1 << KIND_TAG.maid_md5;
-const MAID_DIGESTS = (1 << KIND_TAG.maid_sha256) | MAID_SHA1 | MAID_MD5;
+const MAID_SHA256 = 1 << KIND_TAG.maid_sha256;
+const MAID_DIGESTS = MAID_SHA256 | MAID_SHA1 | MAID_MD5;
 const DEVICE_IDS = MAID | CTV | MAID_DIGESTS | (1 << KIND_TAG.ctv_sha256);
 const EID = 1 << KIND_TAG.eid;
 const ACCOUNT = 1 << KIND_TAG.account;
+
+/** Hexadecimal digits of a digest. */
+const SHA256_DIGITS = 64;
+const SHA1_DIGITS = 40;
+/** AdCOM 1.0, Agent Types: an id of the device, usually as apps see it. */
+const IN_APP_ID = 2;
+const IOS_14_0_OR_1 = /^\s*14\.[01](?![0-9])/;
+const NO_IFA = /^[\s0-]*$/;
 
 /** HOT. Adds the facts of one request to `facts`, which must be blank (`resetFacts`). */
 export function readRequest(request: unknown, facts: RequestFacts, options: ReadOptions): void {
@@ -59,11 +68,9 @@ export function readRequest(request: unknown, facts: RequestFacts, options: Read
     const layered = containerOf(containerOf(request.openrtb, facts)?.request, facts);
     const context = containerOf(layered?.context, facts);
     if (context !== null) readContext(context, facts, options);
+    if (layered !== null) readBidderConfigs(layered.ext, facts, options);
   }
-  if (isJsonObject(request.ext) && isJsonObject(request.ext.prebid)) {
-    const configs = request.ext.prebid.bidderconfig;
-    if (Array.isArray(configs)) readBidderConfigs(configs, facts, options);
-  }
+  readBidderConfigs(request.ext, facts, options);
 }
 
 /** HOT. `regs`, `device` and `user` of a 2.x request, or of the context of a 3.0 one. */
@@ -71,13 +78,19 @@ function readContext(context: JsonObject, facts: RequestFacts, options: ReadOpti
   const regs = containerOf(context.regs, facts);
   if (regs !== null) readRegs(regs, facts, options.emptyIsAbsent);
   const device = containerOf(context.device, facts);
-  if (device !== null) readDevice(device, facts, options.kindMask, options.kindMask & options.digestMask);
+  if (device !== null) {
+    readDevice(device, facts, options.kindMask, options.kindMask & options.digestMask);
+    if (isUntrackedIos(context, device)) facts.lmt = 'on';
+  }
   const user = containerOf(context.user, facts);
   if (user !== null) readUser(user, facts, options);
 }
 
-/** What Prebid may merge into the request of some bidders. */
-function readBidderConfigs(configs: readonly unknown[], facts: RequestFacts, options: ReadOptions): void {
+/** What Prebid may merge into the request of some bidders, in `ext` of the request. */
+function readBidderConfigs(ext: unknown, facts: RequestFacts, options: ReadOptions): void {
+  if (!isJsonObject(ext) || !isJsonObject(ext.prebid)) return;
+  const configs = ext.prebid.bidderconfig;
+  if (!Array.isArray(configs)) return;
   for (let index = 0; index < configs.length && !facts.keys.overflowed; index++) {
     const config: unknown = configs[index];
     if (!isJsonObject(config) || !isJsonObject(config.config)) continue;
@@ -161,10 +174,7 @@ function readDevice(device: JsonObject, facts: RequestFacts, kindMask: number, d
     facts.deviceRegion = agreed(facts.deviceRegion, geo.region);
   }
   if ((kindMask & DEVICE_IDS) !== 0) {
-    const { ifa } = device;
-    appendDeviceId(ifa, facts, kindMask, digestMask);
-    if ((kindMask & CTV) !== 0) appendCtv(keys, ifa);
-    appendCtvDigests(keys, ifa, digestMask);
+    appendIfa(device.ifa, facts, kindMask, digestMask);
     if ((kindMask & MAID_SHA1) !== 0) {
       appendDigest(keys, KIND_TAG.maid_sha1, 20, device.didsha1);
       appendDigest(keys, KIND_TAG.maid_sha1, 20, device.dpidsha1);
@@ -177,8 +187,10 @@ function readDevice(device: JsonObject, facts: RequestFacts, kindMask: number, d
   const ext = containerOf(device.ext, facts);
   if (ext === null) return;
   facts.att = stricterFlag(facts.att, parseAtt(ext.atts));
-  if ((kindMask & (MAID | MAID_DIGESTS)) === 0) return;
-  appendDeviceId(ext.ifa, facts, kindMask, digestMask);
+  if ((kindMask & DEVICE_IDS) === 0) return;
+  appendIfa(ext.ifa, facts, kindMask, digestMask);
+  if ((kindMask & MAID_SHA1) !== 0) appendDigest(keys, KIND_TAG.maid_sha1, 20, ext.ifa_sha1);
+  if ((kindMask & MAID_MD5) !== 0) appendDigest(keys, KIND_TAG.maid_md5, 16, ext.ifa_md5);
   appendDeviceId(ext.ifv, facts, kindMask, digestMask);
   appendDeviceId(ext.idfa, facts, kindMask, digestMask);
   appendDeviceId(ext.idfv, facts, kindMask, digestMask);
@@ -186,6 +198,31 @@ function readDevice(device: JsonObject, facts: RequestFacts, kindMask: number, d
   appendDeviceId(ext.aaid, facts, kindMask, digestMask);
   appendDeviceId(ext.adid, facts, kindMask, digestMask);
   appendDeviceId(ext.oaid, facts, kindMask, digestMask);
+}
+
+/** HOT. The id for advertising: of a mobile device, of a television, or the digest of one. */
+function appendIfa(ifa: unknown, facts: RequestFacts, kindMask: number, digestMask: number): void {
+  if (typeof ifa !== 'string') return;
+  const { keys } = facts;
+  appendDeviceId(ifa, facts, kindMask, digestMask);
+  if ((kindMask & CTV) !== 0) appendCtv(keys, ifa);
+  appendCtvDigests(keys, ifa, digestMask);
+  if (ifa.length < SHA1_DIGITS) return;
+  const { length } = ifa.trim();
+  if (length === SHA256_DIGITS && (kindMask & MAID_SHA256) !== 0) appendDigest(keys, KIND_TAG.maid_sha256, 32, ifa);
+  if (length === SHA1_DIGITS && (kindMask & MAID_SHA1) !== 0) appendDigest(keys, KIND_TAG.maid_sha1, 20, ifa);
+}
+
+/**
+ * HOT. An app on iOS 14.0 or 14.1 that shows no advertising id: the person has limited tracking. Prebid Server sets `lmt`
+ * there; later versions say it in `device.ext.atts`.
+ */
+function isUntrackedIos(context: JsonObject, device: JsonObject): boolean {
+  const { os, osv, ifa } = device;
+  if (typeof os !== 'string' || os.length !== 3 || os.toLowerCase() !== 'ios') return false;
+  if (typeof osv !== 'string' || !IOS_14_0_OR_1.test(osv)) return false;
+  if (context.app === undefined || context.app === null) return false;
+  return typeof ifa !== 'string' || NO_IFA.test(ifa);
 }
 
 /** HOT. */
@@ -204,6 +241,7 @@ function agreed(first: string | null, second: unknown): string | null {
 /** HOT. */
 function readUser(user: JsonObject, facts: RequestFacts, options: ReadOptions): void {
   const { kindMask, userIdNamespace, buyerUidNamespace } = options;
+  const digestMask = kindMask & options.digestMask;
   const withAccounts = (kindMask & ACCOUNT) !== 0;
   if (withAccounts && userIdNamespace !== null) appendAccount(facts.keys, userIdNamespace, idText(user.id));
   if (withAccounts && buyerUidNamespace !== null) appendAccount(facts.keys, buyerUidNamespace, idText(user.buyeruid));
@@ -212,10 +250,10 @@ function readUser(user: JsonObject, facts: RequestFacts, options: ReadOptions): 
     facts.userCountry = agreed(facts.userCountry, geo.country);
     facts.userRegion = agreed(facts.userRegion, geo.region);
   }
-  readEids(user.eids, facts, kindMask);
+  readEids(user.eids, facts, kindMask, digestMask);
   const ext = containerOf(user.ext, facts);
   if (ext === null) return;
-  readEids(ext.eids, facts, kindMask);
+  readEids(ext.eids, facts, kindMask, digestMask);
   const prebid = containerOf(ext.prebid, facts);
   if (prebid === null) return;
   const buyeruids = containerOf(prebid.buyeruids, facts);
@@ -229,7 +267,7 @@ function idText(value: unknown): unknown {
 }
 
 /** HOT. */
-function readEids(eids: unknown, facts: RequestFacts, kindMask: number): void {
+function readEids(eids: unknown, facts: RequestFacts, kindMask: number, digestMask: number): void {
   if (eids === undefined || eids === null) return;
   if (!Array.isArray(eids)) {
     facts.malformed = true;
@@ -238,13 +276,13 @@ function readEids(eids: unknown, facts: RequestFacts, kindMask: number): void {
   for (let index = 0; index < eids.length; index++) {
     const eid: unknown = eids[index];
     if (!isJsonObject(eid)) facts.malformed = true;
-    else readUids(eid, facts, kindMask);
+    else readUids(eid, facts, kindMask, digestMask);
     if (facts.keys.overflowed) return;
   }
 }
 
 /** HOT. */
-function readUids(eid: JsonObject, facts: RequestFacts, kindMask: number): void {
+function readUids(eid: JsonObject, facts: RequestFacts, kindMask: number, digestMask: number): void {
   const { source, uids } = eid;
   if (uids === undefined || uids === null) return;
   if (!Array.isArray(uids)) {
@@ -259,7 +297,10 @@ function readUids(eid: JsonObject, facts: RequestFacts, kindMask: number): void 
     }
     const id = idText(uid.id);
     if ((kindMask & EID) !== 0) appendEid(facts.keys, source, id);
-    if (typeof id === 'string') appendPersonDigest(id, facts, kindMask);
+    if (typeof id === 'string') {
+      appendPersonDigest(id.trim(), facts, kindMask);
+      if (uid.atype === IN_APP_ID) appendDeviceId(id, facts, kindMask, digestMask);
+    }
     if (facts.keys.overflowed) return;
   }
 }

@@ -96,7 +96,8 @@ function cleanQuery(text: string, from: number): string {
   return query;
 }
 
-function namesPerson(parameter: string): boolean {
+/** Whether a parameter, as written, carries an id. */
+export function namesPerson(parameter: string): boolean {
   if (parameter === '') return false;
   const decoded = percentDecoded(parameter);
   return carriesIdParameter(decoded) || isIdentifierShaped(decoded);

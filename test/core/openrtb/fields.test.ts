@@ -27,6 +27,8 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'device.dpidsha1': HEX.slice(0, 40),
   'device.didmd5': HEX.slice(0, 32),
   'device.dpidmd5': HEX.slice(0, 32),
+  'device.ext.ifa_sha1': HEX.slice(0, 40),
+  'device.ext.ifa_md5': HEX.slice(0, 32),
   'user.ext.prebid.buyeruids': { acme: 'buyer-1' },
 };
 
@@ -79,6 +81,7 @@ test('3.0 and 2.x places', () => {
     'device.ifa',
     'openrtb.request.context.device.ifa',
     'ext.prebid.bidderconfig[].config.ortb2.device.ifa',
+    'openrtb.request.ext.prebid.bidderconfig[].config.ortb2.device.ifa',
   ]);
   expect(placesOf('imp[].ext.tid')).toEqual(['imp[].ext.tid', 'openrtb.request.item[].ext.tid']);
   expect(placesOf('openrtb.request.cdata')).toEqual(['openrtb.request.cdata']);
@@ -89,7 +92,8 @@ function sampleFor(path: string): unknown {
   const known = SAMPLES[path] ?? SAMPLES[path.replace('.ext', '')] ?? SAMPLES[path.split('.').slice(-2).join('.')];
   if (known !== undefined) return known;
   if (!path.endsWith('eids')) return UUID;
-  return [{ source: 'example.com', uids: [64, 40, 32].map((length) => ({ id: HEX.slice(0, length) })) }];
+  const uids: Json[] = [64, 40, 32].map((length) => ({ id: HEX.slice(0, length) }));
+  return [{ source: 'example.com', uids: [...uids, { id: UUID, atype: 2 }] }];
 }
 
 function requestWith(place: string, value: unknown): Json {

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { groupOfNamed, isIdName, isIdParameter } from '../../../src/core/openrtb/id-names.js';
-import { isIdentifierShaped, isTokenShaped, percentDecoded } from '../../../src/core/openrtb/id-shape.js';
+import { groupOfNamed, ID_NAMES, isIdName, isIdParameter } from '../../../src/core/openrtb/id-names.js';
+import {
+  isIdentifierShaped,
+  isPlaceholder,
+  isTokenShaped,
+  percentDecoded,
+  unescaped,
+} from '../../../src/core/openrtb/id-shape.js';
 
 const UUID = '6d92078a-8246-4ba4-ae5b-76104861e7dc';
 
@@ -47,6 +53,19 @@ describe('shapes', () => {
     expect(isTokenShaped('1234567890123456')).toBe(false);
   });
 
+  test('placeholders', () => {
+    for (const text of ['00000000', '00000000-0000-0000-0000-000000000000', 'test-user', 'text/html', 'http://']) {
+      expect(isPlaceholder(text)).toBe(true);
+    }
+    for (const text of ['Abcdefgh', 'abcdefg1', 'abcdefghijklmnop', '00000001', UUID, 'http://a', '--------']) {
+      expect(isPlaceholder(text)).toBe(text === '--------');
+    }
+  });
+
+  test('escapes of JSON are undone, junk stays', () => {
+    expect(unescaped('a\\u0040b\\/c\\u00g\\n\\')).toBe('a@b/c\\u00g\\n\\');
+  });
+
   test('percent-encoding is undone, junk stays', () => {
     expect(percentDecoded('a%40b%2540c%zz%')).toBe('a@b@c%zz%');
     expect(percentDecoded('%E4%B8%AD%41')).toBe('%E4%B8%ADA');
@@ -83,8 +102,14 @@ describe('names', () => {
     (name) => expect(groupOfNamed(name, UUID)).toBeNull(),
   );
 
+  test('whatever is an id as a member is one as a parameter', () => {
+    expect(ID_NAMES).toEqual(expect.arrayContaining(['tdid', 'pubcid', 'idl_env', 'uid2_token', 'hem', 'imei', 'ifv']));
+    for (const name of ID_NAMES) expect([groupOfNamed(name, ''), isIdParameter(name)]).toEqual(['ids', true]);
+  });
+
   test('parameters and names inside what is removed', () => {
     expect(['gclid', 'FBCLID', 'msclkid', 'ttclid', 'dclid', 'email'].every(isIdParameter)).toBe(true);
+    expect(['rdid', 'srsltid', '_branch_match_id', 'adnxs_uid', 'uuid2'].every(isIdParameter)).toBe(true);
     expect(['q', 'id', 'utm_source', 'page', ''].some(isIdParameter)).toBe(false);
     expect(['id', 'tpid', 'sessionId', 'uids', 'email'].every(isIdName)).toBe(true);
     expect(['source', 'name', 'value'].some(isIdName)).toBe(false);

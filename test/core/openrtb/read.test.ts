@@ -98,6 +98,23 @@ describe('signals', () => {
     });
   });
 
+  test.each([
+    ['iOS', '14.0', undefined, 'on'],
+    ['IOS', '14.1.2', '', 'on'],
+    ['ios', '14.0.1', '00000000-0000-0000-0000-000000000000', 'on'],
+    ['iOS', '14.1', '6d92078a-8246-4ba4-ae5b-76104861e7dc', 'off'],
+    ['iOS', '14.2', undefined, 'off'],
+    ['iOS', '14.10', undefined, 'off'],
+    ['iOS', '13.7', undefined, 'off'],
+    ['Android', '14.0', undefined, 'off'],
+    ['iOS', 14, undefined, 'off'],
+  ])('an app on %s %s that shows the id %s: lmt is %s', (os, osv, ifa, lmt) => {
+    const device = { os, osv, ifa, lmt: 0 };
+    expect(read({ app: {}, device }).lmt).toBe(lmt);
+    expect(read({ openrtb: { request: { context: { app: {}, device } } } }).lmt).toBe(lmt);
+    expect(read({ site: {}, device }).lmt).toBe('off');
+  });
+
   test('places that disagree on the country leave it unknown', () => {
     const openrtb = { request: { context: { device: { geo: { country: 'FRA', region: 'CA' } } } } };
     const facts = read({ device: { geo: { country: 'USA', region: 'CA' } }, openrtb });
@@ -208,6 +225,45 @@ describe('identifiers', () => {
       );
       expect(words(keys)).toEqual([KIND_TAG.email_sha256, ...firstWordsOf(id)]);
     }
+  });
+
+  test.each([
+    [
+      'e-mail, white space around it',
+      { user: { eids: [{ source: 'a', uids: [{ id: ` ${'ab'.repeat(32)}\n` }] }] } },
+      'email_sha256',
+    ],
+    ['CTV id in the extension', { device: { ext: { ifa: 'Roku-1234-5678' } } }, 'ctv'],
+    ['SHA-1 in the extension', { device: { ext: { ifa_sha1: 'ab'.repeat(20) } } }, 'maid_sha1'],
+    ['MD5 in the extension', { device: { ext: { ifa_md5: 'ab'.repeat(16) } } }, 'maid_md5'],
+    [
+      'in-app id among the eids',
+      { user: { ext: { eids: [{ source: 'a', uids: [{ id: MAID, atype: 2 }] }] } } },
+      'maid',
+    ],
+    ['digest of an in-app id', { user: { eids: [{ source: 'a', uids: [{ id: MAID, atype: 2 }] }] } }, 'maid_sha256'],
+    ['SHA-256 as ifa', { device: { ifa: 'AB'.repeat(32) } }, 'maid_sha256'],
+    ['SHA-1 as ifa', { device: { ifa: ` ${'ab'.repeat(20)} ` } }, 'maid_sha1'],
+    ['SHA-256 as ifa of the extension', { device: { ext: { ifa: 'ab'.repeat(32) } } }, 'maid_sha256'],
+    ['MAID without hyphens', { device: { ifa: 'ab'.repeat(16) } }, 'maid'],
+  ] as const)('%s', (_name, request, kind) => {
+    expect(read(request, { kindMask: only(kind) }).keys.words[0]).toBe(KIND_TAG[kind]);
+    expect(read(request, { kindMask: only(kind) }).keys.count).toBeGreaterThan(0);
+    const { keys } = read(request, { kindMask: ~only(kind) });
+    for (let index = 0; index < keys.count; index++) expect(keys.words[5 * index]).not.toBe(KIND_TAG[kind]);
+  });
+
+  test('an id of another type among the eids is no device id, and a digest of 32 digits no digest of one', () => {
+    const eids = [{ source: 'a', uids: [{ id: MAID, atype: 1 }, { id: MAID }, { id: 'no uuid', atype: 2 }] }];
+    expect(read({ user: { eids } }, { kindMask: only('maid') }).keys.count).toBe(0);
+    expect(read({ device: { ifa: 'ab'.repeat(16) } }, { kindMask: only('maid_md5'), digestMask: 0 }).keys.count).toBe(
+      0,
+    );
+  });
+
+  test('per-bidder copies of 2.x and 3.0', () => {
+    const ext = { prebid: { bidderconfig: [{ config: { ortb2: { device: { ifa: MAID } } } }] } };
+    expect(read({ ext, openrtb: { request: { ext } } }, { kindMask: only('maid') }).keys.count).toBe(2);
   });
 
   test('more than fit are said to be too many', () => {

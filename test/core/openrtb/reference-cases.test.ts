@@ -9,6 +9,8 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { createFacts } from '../../../src/core/openrtb/facts.js';
+import { READ_DEFAULTS, readRequest } from '../../../src/core/openrtb/read.js';
 import { RESTRICT_DEFAULTS, restrictRequest } from '../../../src/core/openrtb/restrict.js';
 import { STRIP_GROUPS, type StripGroup } from '../../../src/core/vocabulary.js';
 import type { Json } from './requests.js';
@@ -48,7 +50,10 @@ const NOT_PRIVACY: readonly (readonly [place: RegExp, reason: string])[] = [
   [/^source\.ext\.schain\./, 'moved to source.schain (2.5 to 2.6)'],
   [/^ext$/, 'an empty object left out by the encoder'],
   [/^ext\.prebid\.aliases\./, 'resolved by Prebid Server before it calls the bidder'],
-  [/^device\.lmt$/, 'derived from the iOS version and atts (lmt.ModifyForIOS); optgate reads atts itself'],
+  [
+    /^device\.lmt$/,
+    'set from the iOS version and atts (lmt.ModifyForIOS), which optgate reads instead: see "lmt" below',
+  ],
 ];
 
 const compared: string[] = [];
@@ -89,6 +94,16 @@ describe('assertions of the reference test suites', () => {
       if (absent) expect(value, path).toBeUndefined();
       else if (before.has(path)) expectNoFiner(path, before.get(path), equals, value);
     }
+  });
+});
+
+describe('lmt: wherever a reference sets it, optgate reads that the person has limited tracking', () => {
+  const limited = cases.filter(({ in: input, out }) => at(input, 'device') && at(out, 'device.lmt') === 1);
+  test('there are such cases', () => expect(limited.length).toBeGreaterThanOrEqual(5));
+  test.each(limited)('$id $impl', (one) => {
+    const facts = createFacts();
+    readRequest(one.in, facts, READ_DEFAULTS);
+    expect([facts.lmt, facts.att]).toContain('on');
   });
 });
 

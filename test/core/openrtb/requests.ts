@@ -50,6 +50,11 @@ const disguised = fc
       (id: string) => encodeURIComponent(id),
       (id: string) => encodeURIComponent(encodeURIComponent(id)),
       (id: string) => `before-${id}-after`,
+      (id: string) => `  ${id} `,
+      (id: string) => `https://ads.example/x?client=${id.replaceAll(' ', '+')}&gclid=${id}&y=1#top`,
+      (id: string) =>
+        `{"broken\\/": "${[...id].map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')}`,
+      (id: string) => JSON.stringify({ ext: { ifa: id, eids: [id] }, url: `https://a.example/?email=${id}` }),
       (id: string) => `https://example.com/a?x=${encodeURIComponent(id)}&b=2#frag`,
       (id: string) => `https://${id}@example.com/${id}/?c=1;uid=${id}`,
       (id: string) => JSON.stringify({ ver: '1.2', assets: [{ id: 1, data: { value: id } }], [id]: true }),
@@ -95,7 +100,7 @@ const value = fc.oneof(
         {
           source: fc.constantFrom('liveramp.com', 'uidapi.com', 'Pubcid.org', 3),
           uids: fc.oneof(
-            fc.array(fc.oneof(fc.record({ id: scalar, atype: fc.constant(1) }), scalar), { maxLength: 3 }),
+            fc.array(fc.oneof(fc.record({ id: scalar, atype: fc.constantFrom(1, 2) }), scalar), { maxLength: 3 }),
             scalar,
           ),
         },
@@ -119,7 +124,17 @@ const OTHER_PLACES = [
     'source.schain.nodes[].sid',
     'source.ext.omidpn',
   ],
-  ...['device.ua', 'device.model', 'device.idfa', 'user.unknown', 'user.geo.email', 'vendor', 'cur[]', 'tmax'],
+  ...[
+    'device.ua',
+    'device.model',
+    'device.idfa',
+    'device.serial',
+    'user.unknown',
+    'user.geo.email',
+    'vendor',
+    'cur[]',
+    'tmax',
+  ],
 ];
 const PLACES = [...FIELDS.map(({ path }) => path), ...OTHER_PLACES].flatMap(placesOf);
 
@@ -130,12 +145,30 @@ const assignment = fc.record({
   shout: fc.integer({ min: 0, max: 15 }).map((dice) => dice === 0),
 });
 
+/** A device for the rule of `lmt`, mostly none. */
+const iosDevice = fc.oneof(
+  { weight: 9, arbitrary: fc.constant(undefined) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      os: fc.constantFrom('iOS', 'ios', 'Android'),
+      osv: fc.constantFrom('14.0', '14.1.1', '14.2', ' 14.1', 14),
+      ifa: fc.constantFrom('', '00000000-0000-0000-0000-000000000000', IDENTIFIERS[0], null),
+    }),
+  },
+);
+
+function isPlain(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** A request in any shape, or several at once, with values of any type at every place. */
 export const anyRequest: fc.Arbitrary<Json> = fc
-  .tuple(fc.array(assignment, { maxLength: 40 }), fc.boolean())
-  .map(([assignments, isWhole]) => {
+  .tuple(fc.array(assignment, { maxLength: 40 }), fc.boolean(), iosDevice)
+  .map(([assignments, isWhole, ios]) => {
     const request: Json = isWhole ? { id: 'request-1', imp: [{ id: 'imp-1', banner: { w: 300, h: 250 } }] } : {};
     for (const { place, value, shout } of assignments) assign(request, place, value, shout);
+    if (ios !== undefined) request.device = { ...ios, ...(isPlain(request.device) ? request.device : {}) };
     return JSON.parse(JSON.stringify(request)) as Json;
   });
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { percentDecoded } from '../../../src/core/openrtb/id-shape.js';
 import { RESTRICT_DEFAULTS, type RestrictOptions, restrictRequest } from '../../../src/core/openrtb/restrict.js';
-import { SWEEP_LENGTH_MIN } from '../../../src/core/openrtb/sweep.js';
+import { SWEEP_LENGTH_MIN } from '../../../src/core/openrtb/search.js';
 import { STRIP_GROUPS } from '../../../src/core/vocabulary.js';
 import { plainRestrict } from '../../reference/openrtb-restrict.js';
 import { anyRequest, anyStrip, deepFreeze, IDENTIFIERS, type Json, REAL_REQUESTS, textsOf } from './requests.js';
@@ -12,7 +12,7 @@ const anyOptions: fc.Arbitrary<RestrictOptions> = fc.record({
   ipv6KeepBits: fc.constantFrom(48, 56, 64, 0, 128),
   coordinates: fc.constantFrom('round', 'remove'),
 });
-const RUNS = { numRuns: 3000 };
+const RUNS = { numRuns: 2000 };
 
 describe('generated requests', () => {
   test('the fast and the plain version agree', () => {
@@ -50,7 +50,9 @@ describe('generated requests', () => {
     fc.assert(
       fc.property(anyRequest, anyStrip, (request, strip) => {
         const rest = identifiersIn(restrictRequest(request, strip, RESTRICT_DEFAULTS));
-        const least = identifiersIn(restrictRequest(request, STRIP_GROUPS, RESTRICT_DEFAULTS));
+        // a URL that is an identifier as a whole is another one once it lost its parameters
+        const most = STRIP_GROUPS.filter((group) => group !== 'urls' || strip.includes(group));
+        const least = identifiersIn(restrictRequest(request, most, RESTRICT_DEFAULTS));
         expect(rest).toEqual(expect.arrayContaining([...least]));
       }),
       RUNS,
@@ -95,7 +97,7 @@ test('the fast and the plain version agree on every real request, whole and muta
         plainRestrict(mutated, strip, RESTRICT_DEFAULTS),
       );
     }),
-    { numRuns: 1000 },
+    { numRuns: 800 },
   );
 });
 

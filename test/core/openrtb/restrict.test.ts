@@ -88,6 +88,30 @@ describe('groups', () => {
     ],
     ['a site without anything left is still a site', ['ufpd'], { site: { ext: { data: {} } } }, { site: {} }],
     [
+      'device by allow-list',
+      ['ids'],
+      {
+        device: {
+          ...{ ua: 'u', sua: { model: 'M' }, geo: { lat: 1.234 }, dnt: 0, lmt: 0, ip: '8.8.8.8', ipv6: '2001:db8::1' },
+          ...{ devicetype: 1, type: 2, make: 'A', model: 'B', os: 'iOS', osv: '17', hwv: '5S', h: 1, w: 2, ppi: 3 },
+          ...{ pxratio: 2, js: 1, geofetch: 0, flashver: '9', language: 'en', lang: 'en', langb: 'en', contype: 2 },
+          ...{ connectiontype: 2, carrier: 'V', mccmnc: '310-005', mccmncsim: '310-005', xff: '1.1.1.1', iptr: 1 },
+          ...{ mac: '02:00:00:44:55:66', udid: 'UD-1', caid: 'CA-1', serial: 'F2LXYZ12345', name: "Jane's iPhone" },
+          ...{ id: 'device-1', ssid: 'Home of Jane', macsha256: 'b4c9', vendorThing: { deep: 'Deep-Id-1' } },
+        },
+        ext: { a: '02:00:00:44:55:66', b: 'f2lxyz12345', c: "jane's iphone", d: 'home of jane', e: 'deep-id-1', f: 1 },
+      },
+      {
+        device: {
+          ...{ ua: 'u', sua: { model: 'M' }, geo: { lat: 1.234 }, dnt: 0, lmt: 0, ip: '8.8.8.8', ipv6: '2001:db8::1' },
+          ...{ devicetype: 1, type: 2, make: 'A', model: 'B', os: 'iOS', osv: '17', hwv: '5S', h: 1, w: 2, ppi: 3 },
+          ...{ pxratio: 2, js: 1, geofetch: 0, flashver: '9', language: 'en', lang: 'en', langb: 'en', contype: 2 },
+          ...{ connectiontype: 2, carrier: 'V', mccmnc: '310-005', mccmncsim: '310-005', xff: '1.1.1.1', iptr: 1 },
+        },
+        ext: { f: 1 },
+      },
+    ],
+    [
       'device extension by allow-list',
       ['ids'],
       {
@@ -310,6 +334,14 @@ describe('groups', () => {
       { ext: { prebid: { bidderconfig: [{ bidders: ['a'], config: { ortb2: { site: { keywords: 'k' } } } }] } } },
     ],
   ])('%s', (_name, strip, request, rest) => expect(restrict(request, strip)).toEqual(rest));
+
+  test.each(['ext', 'openrtb.request.ext'])('copies for some bidders in %s: transaction ids', (place) => {
+    const requestWith = (source: Json) => {
+      const ext = { prebid: { bidderconfig: [{ bidders: ['a'], config: { ortb2: { source } } }] } };
+      return place === 'ext' ? { ext } : { openrtb: { request: { ext } } };
+    };
+    expect(restrict(requestWith({ tid: 't', fd: 1 }), ['tid'])).toEqual(requestWith({ fd: 1 }));
+  });
 
   test('options: coordinates and kept bits', () => {
     const request = { device: { ip: '8.8.8.8', ipv6: '2001:db8:85a3::1', geo: { lat: 1.234, country: 'USA' } } };

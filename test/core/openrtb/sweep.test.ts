@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { RESTRICT_DEFAULTS, restrictRequest } from '../../../src/core/openrtb/restrict.js';
-import { SWEEP_EXACT_COUNT_MAX } from '../../../src/core/openrtb/sweep.js';
+import { SWEEP_EXACT_COUNT_MAX } from '../../../src/core/openrtb/search.js';
 import { STRIP_GROUPS, type StripGroup } from '../../../src/core/vocabulary.js';
 import { deepFreeze, type Json } from './requests.js';
 
@@ -60,6 +60,56 @@ describe('the sweep', () => {
     expect(JSON.stringify(restrict({ ...request, app: { name: `x${ID}`, bundle: 'b' } }, strip))).not.toContain(ID);
   });
 
+  const ADDRESS = {
+    device: { ip: '203.0.113.77', ipv6: '2001:db8:85a3::8a2e:370:7334', xff: '198.51.100.9, 192.0.2.55' },
+  };
+  const COARSE = { device: { ip: '203.0.113.0', ipv6: '2001:db8:85a3::' } };
+  test.each(['203.0.113.77', '2001:DB8:85a3::8a2e:370:7334', '198.51.100.9', 'https://a.example/?x=192.0.2.55'])(
+    'a copy of an address before it was coarsened: %s',
+    (copy) => {
+      const imp = [{ id: '1', ext: { b: { client_ip: copy } } }];
+      const once = restrict({ ...ADDRESS, imp, ext: { ip: copy, y: 1 } }, ['ip']);
+      expect(once).toEqual({ ...COARSE, imp: [{ id: '1', ext: { b: {} } }], ext: { y: 1 } });
+      expect(restrict(once, ['ip'])).toBe(once);
+      expect(restrict({ ...ADDRESS, ext: { x: copy } }, ['ua']).ext).toEqual({ x: copy });
+    },
+  );
+
+  test('an address that stays as it is, and the loopback address, are not looked for', () => {
+    const ext = { a: '203.0.113.0', ua: 'Chrome/127.0.0.1' };
+    expect(restrict({ device: { ip: '203.0.113.0' }, ext }, ['ip']).ext).toEqual(ext);
+    expect(restrict({ device: { ip: '127.0.0.1' }, ext }, ['ip']).ext).toEqual(ext);
+  });
+
+  test('copies of a transaction id, but not the ids of the request', () => {
+    const request = { id: ID, source: { tid: ID, fd: 1 }, imp: [{ id: ID, ext: { transactionId: ID, gpid: 'g' } }] };
+    expect(restrict(request, ['tid'])).toEqual({ id: ID, source: { fd: 1 }, imp: [{ id: ID, ext: { gpid: 'g' } }] });
+    expect(restrict(request, ['ip'])).toBe(request);
+  });
+
+  test('a UUID with hyphens or without', () => {
+    const bare = ID.replaceAll('-', '');
+    expect(restrict({ user: { id: ID }, ext: { x: bare, y: 1 } }, ['ids'])).toEqual({ ext: { y: 1 } });
+    expect(restrict({ user: { id: bare }, ext: { x: `_${ID.toUpperCase()}_`, y: 1 } }, ['ids'])).toEqual({
+      ext: { y: 1 },
+    });
+  });
+
+  test('escapes of JSON in what is no JSON, and "+" for a space', () => {
+    const escaped = [...ID].map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
+    expect(restrict({ user: { id: ID }, ext: { x: `cut off: "${escaped}` } }, ['ids'])).toEqual({});
+    const ext = { x: 'https://a.example/?who=Jane+Q.+Doe+7', y: 'Jane%20Q.+Doe%207' };
+    expect(restrict({ user: { id: 'Jane Q. Doe 7' }, ext }, ['ids'])).toEqual({});
+  });
+
+  test.each(['00000000', '--------0000', 'undefined', 'application', 'text/html', 'test-user', 'https://', 'HTTPS://'])(
+    'what names nobody is not looked for: %s',
+    (id) => {
+      const ext = { x: `a ${id} b`, url: 'https://a.example/' };
+      expect(restrict({ user: { id, buyeruid: id, ext: { eids: [{ uids: [{ id }] }] } }, ext })).toEqual({ ext });
+    },
+  );
+
   test('numbers', () => {
     const rest = restrict({ user: { id: 12345678901 }, tmax: 12345678901, ext: { x: 'n12345678901', y: 1234567 } }, [
       'ids',
@@ -93,14 +143,49 @@ describe('the sweep', () => {
   });
 
   test('many identifiers: beyond the limit, anything that begins like one', () => {
-    const ids = Array.from({ length: SWEEP_EXACT_COUNT_MAX + 1 }, (_, index) => `identifier-${index}`);
+    const ids = Array.from({ length: SWEEP_EXACT_COUNT_MAX + 1 }, (_, index) => `identifier-of-one-${index}`);
     const eids = [{ source: 'a', uids: ids.map((id) => ({ id })) }];
-    const badv = ['b.example', ...ids, 'see IDENTIFIER-x'];
+    const badv = ['b.example', ...ids, 'see IDENTIFIER-OF-ONE-x'];
     expect(restrict({ user: { eids: eids }, badv })).toEqual({ badv: ['b.example'] });
     const fewer = [{ source: 'a', uids: ids.slice(1).map((id) => ({ id })) }];
     expect(restrict({ user: { eids: fewer }, badv })).toEqual({
-      badv: ['b.example', 'identifier-0', 'see IDENTIFIER-x'],
+      badv: ['b.example', 'identifier-of-one-0', 'see IDENTIFIER-OF-ONE-x'],
     });
+  });
+
+  test('beyond the limit a scheme is no beginning, and short identifiers count in full', () => {
+    const ids = Array.from(
+      { length: SWEEP_EXACT_COUNT_MAX },
+      (_, index) => `https://vendor-${index}.example/of/one/${index}`,
+    );
+    const eids = [{ source: 'a', uids: [...ids, 'shorter-1'].map((id) => ({ id })) }];
+    const badv = ['https://other.example/', 'https://shorter-2/', 'https://vendor-7.example/of/other'];
+    expect(restrict({ user: { eids }, badv }, ['eids'])).toEqual({ badv: badv.slice(0, 2) });
+  });
+
+  test('of a long identifier only the first characters count', () => {
+    const id = `https://${'a1'.repeat(100)}`;
+    const badv = [`${'a1'.repeat(32)}!`, 'a1'.repeat(31)];
+    expect(restrict({ user: { id }, badv }, ['ids'])).toEqual({ badv: badv.slice(1) });
+  });
+
+  test('in a great deal of text only beginnings count', () => {
+    const requestWith = (length: number) => ({
+      user: { id: 'identifier-of-one-1' },
+      badv: ['identifier-of-one-2', 'y'.repeat(length), 'identifier'],
+    });
+    expect(restrict(requestWith(100), ['ids']).badv).toHaveLength(3);
+    expect(restrict(requestWith(2 ** 21), ['ids']).badv).toHaveLength(2);
+  });
+
+  test.each([250_000, 500_000, 1_000_000])('identifiers made to be slow, and %d characters', (length) => {
+    const idOf = (index: number) => `${'a'.repeat(500 + index)}b`.repeat(8).slice(0, 4000);
+    const uids = Array.from({ length: 60 }, (_, index) => ({ id: `${'a'.repeat(index)}b${idOf(index)}` }));
+    const slow = [{ id: 'x' }, ...uids, ...uids.map(({ id }) => ({ id: id.slice(60) }))].slice(0, 61);
+    const startMs = performance.now();
+    const request = { user: { eids: [{ source: 'a', uids: slow }] }, ext: { x: 'a'.repeat(length) } };
+    restrictRequest(request, STRIP_GROUPS, RESTRICT_DEFAULTS);
+    expect(performance.now() - startMs).toBeLessThan(500);
   });
 
   test('a great many identifiers and a great deal of text take linear time', () => {
