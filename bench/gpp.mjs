@@ -37,6 +37,11 @@ function readWithRival(gpp) {
 
 export async function run() {
   const rows = [];
+  // All code has seen all kinds of strings before the first is measured.
+  for (let round = 0; round < 50; round++) {
+    for (const strings of Object.values(SCENARIOS))
+      for (const gpp of strings) judgeGpp(gpp).presentMask + decodeGpp(gpp).sectionIds.length;
+  }
   for (const [name, strings] of Object.entries(SCENARIOS)) {
     const round = strings.length;
     const over = (work) => () => {

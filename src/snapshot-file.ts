@@ -6,7 +6,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GateError } from './core/errors.js';
 import { SnapshotReader, SnapshotWriter } from './core/suppression/snapshot.js';
@@ -20,6 +20,9 @@ import type { SuppressionTable } from './core/suppression/table.js';
 
 /** Blocks read at the same time; the system zeroes memory and copies, which takes longer than checking. */
 const READS_IN_FLIGHT = 3;
+
+/** Age from which a temporary file is taken to be left behind by a writer that was killed. */
+const LEFTOVER_AGE_MS = 3_600_000;
 
 export interface SnapshotReadOptions {
   /** Larger files are refused before anything is allocated. Default: SNAPSHOT_BYTES_MAX. */
@@ -59,6 +62,7 @@ export async function writeSnapshotFile(
 ): Promise<void> {
   const writer = new SnapshotWriter(table, createdAtMs);
   const temporaryPath = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  await removeLeftovers(path);
   try {
     const file = await open(temporaryPath, 'wx', 0o640);
     try {
@@ -145,6 +149,18 @@ async function syncFolder(path: string): Promise<void> {
     await folder.sync();
   } finally {
     await folder.close();
+  }
+}
+
+/** Temporary files of writers that were killed: what is older than an hour is nobody's any more. */
+async function removeLeftovers(path: string): Promise<void> {
+  const folder = dirname(path);
+  const start = `.${basename(path)}.`;
+  for (const name of await readdir(folder).catch((): string[] => [])) {
+    if (!name.startsWith(start) || !/^[0-9a-f]{12}\.tmp$/.test(name.slice(start.length))) continue;
+    const leftover = join(folder, name);
+    const { mtimeMs } = await stat(leftover).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+    if (Date.now() - mtimeMs > LEFTOVER_AGE_MS) await rm(leftover, { force: true }).catch(() => {});
   }
 }
 

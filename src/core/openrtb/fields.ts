@@ -9,6 +9,8 @@
  * Adding a place is a row here; field-tree.ts compiles the rows, restrict.ts follows them.
  * @module
  */
+import type { Device as Device25 } from 'iab-openrtb/v25';
+import type { Device as Device26 } from 'iab-openrtb/v26';
 import type { BaseKind, StripGroup } from '../vocabulary.js';
 import type { RequestFacts } from './facts.js';
 
@@ -105,16 +107,20 @@ const SIGNALS: readonly FieldRow[] = [
   { path: 'device.dnt', group: null, operation: 'keep', reads: ['dnt'] },
 ];
 
+/** What AdCOM calls `devicetype`, `language` and `connectiontype`. */
+const ADCOM_NAMES = ['type', 'lang', 'contype'] as const;
+type KnownDeviceField = keyof Device25 | keyof Device26 | (typeof ADCOM_NAMES)[number];
+
 /** What a Device has in OpenRTB 2.2 to 2.6 and AdCOM 1.0 that names no device, where no other row speaks of it. */
-const DEVICE_KEPT = `
-  ua devicetype type make model os osv hwv h w ppi pxratio js geofetch flashver lang language langb connectiontype contype
-`;
+const DEVICE_KEPT = [
+  ...['ua', 'devicetype', 'make', 'model', 'os', 'osv', 'hwv', 'h', 'w', 'ppi', 'pxratio', 'js', 'geofetch'],
+  ...['flashver', 'language', 'langb', 'connectiontype'],
+  ...ADCOM_NAMES,
+] as const satisfies readonly KnownDeviceField[];
 
 const DEVICE: readonly FieldRow[] = [
   { path: 'device.*', group: 'ids', operation: 'remove', collect: 'all' },
-  ...DEVICE_KEPT.trim()
-    .split(/\s+/)
-    .map((name): FieldRow => ({ path: `device.${name}`, group: null, operation: 'keep' })),
+  ...DEVICE_KEPT.map((name): FieldRow => ({ path: `device.${name}`, group: null, operation: 'keep' })),
   ...['device.ifa', 'device.ext.ifa'].map(
     (path): FieldRow => ({ path, group: 'ids', operation: 'remove', collect: 'all', reads: IFA_KINDS }),
   ),

@@ -11,6 +11,7 @@ import {
   readFileSync,
   rmSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -104,6 +105,20 @@ describe('a file', () => {
     expect(await codeOf(readSnapshotFile(join(folder, 'missing')))).toBe('snapshot.io');
     expect(await codeOf(readSnapshotFile(folder))).toMatch(/^snapshot\.(io|truncated|magic)$/);
   });
+});
+
+test('what a killed writer left behind goes with the next write, what another may still be writing stays', async () => {
+  const path = join(folder, 'set.snap');
+  const [old, young, foreign] = [
+    '.set.snap.0123456789ab.tmp',
+    '.set.snap.ba9876543210.tmp',
+    '.other.snap.0123456789ab.tmp',
+  ];
+  for (const name of [old, young, foreign]) writeFileSync(join(folder, name), 'x');
+  const twoHoursAgo = new Date(Date.now() - 7_200_000);
+  for (const name of [old, foreign]) utimesSync(join(folder, name), twoHoursAgo, twoHoursAgo);
+  await writeSnapshotFile(path, filledTable(10));
+  expect(readdirSync(folder).sort()).toEqual([foreign, young, 'set.snap'].sort());
 });
 
 describe('a failure to write leaves nothing behind', () => {
