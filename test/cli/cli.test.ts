@@ -135,6 +135,31 @@ describe('check', () => {
   });
 });
 
+test('restrict hears the same options as check', () => {
+  const blocking = { version: 'p', destinations: [{ id: 'strict', whenOptedOut: 'block' }] };
+  const policy = file('blocking.json', JSON.stringify(blocking));
+  const opted = bid({ regs: { ext: { gpc: '1' } }, device: { ifa: MAID } });
+  expect(optgate(['restrict', '--policy', policy, '--destination', 'strict'], opted).stdout).toBe('');
+  expect(optgate(['restrict', '--sec-gpc', '1'], bid({ device: { ifa: MAID } })).stdout).not.toContain(MAID);
+  const byState = file('by-state.json', JSON.stringify({ version: 'p', honor: 'by_state' }));
+  expect(optgate(['restrict', '--policy', byState, '--state', 'VA'], opted).stdout).toContain(MAID);
+  expect(optgate(['restrict', '--policy', byState, '--state', 'CA'], opted).stdout).not.toContain(MAID);
+});
+
+test('explain for a person hears --gpc and --us-privacy', () => {
+  const explained = (...args: string[]) => optgate(['explain', 'DBABLA~BVVqAAAAAgA', '--gpp-sid', '7', ...args]).stdout;
+  expect(explained()).toMatch(/=> allow/);
+  expect(explained('--gpc', '1')).toMatch(/=> restrict[\s\S]*gpc\.regs/);
+  expect(explained('--us-privacy', '1YYN')).toMatch(/=> restrict[\s\S]*usp\.sale_opt_out/);
+});
+
+test('an NDJSON row that is not JSON is reported with its line', () => {
+  const list = file('rows.ndjson', `{"kind":"maid","value":"${MAID}"}\nnot json\n`);
+  const { status, stderr, json } = optgate(['set', 'build', '--out', join(folder, 'rows.snap'), list]);
+  expect([status, json()[0].refusedCount]).toEqual([1, 1]);
+  expect(stderr).toMatch(/^line 2: /);
+});
+
 test('restrict passes on only what may go out', () => {
   const input = [
     bid({ device: { ifa: MAID } }),
