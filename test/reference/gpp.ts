@@ -161,7 +161,10 @@ function fibonacciValue(code: string): number {
 
 function decodeSection(id: number, text: string, offset: number, result: ReferenceDecoded): void {
   if (id === 6) {
-    result.sections.uspv1 = decodeUspv1(text, offset);
+    if (/^1[YN-]{3}$/.test(text)) {
+      result.sections.uspv1 = { Version: 1, Notice: text[1]!, OptOutSale: text[2]!, LspaCovered: text[3]! };
+    }
+    refuseUspv1(text, offset);
     return;
   }
   const section = REFERENCE_SECTIONS.find((candidate) => candidate.id === id);
@@ -238,10 +241,9 @@ function readFields(bits: string, fields: readonly ReferenceField[], into: Refer
   }
 }
 
-function decodeUspv1(text: string, offset: number): ReferenceFields {
+function refuseUspv1(text: string, offset: number): void {
   const bad = [/^1/, /^1[YN-]/, /^1([YN-][YN]|--(?![YNyn]))/, /^1([YN-][YN][YN-]|---)/, /^1[YN-]{3}$/].findIndex(
     (pattern) => !pattern.test(text),
   );
-  if (bad < 0) return { Version: 1, Notice: text[1]!, OptOutSale: text[2]!, LspaCovered: text[3]! };
-  throw new Fault('us_privacy_invalid', offset + bad);
+  if (bad >= 0) throw new Fault('us_privacy_invalid', offset + bad);
 }

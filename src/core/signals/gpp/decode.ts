@@ -60,9 +60,10 @@ export function decodeGpp(gpp: string): GppDecoded {
     const end = frame.ends[index]!;
     const section = SECTION_BY_ID[id];
     if (id === USPV1_SECTION_ID) {
-      const fields = uspv1Fields(gpp, start, end);
-      if (fields === null) malformedSections.push(uspv1Fault(gpp, start, end));
-      else sections[USPV1_PREFIX] = fields;
+      // Letters that make no sense together are shown all the same; the verdict does not trust them.
+      if (readUspv1(gpp, start, end) === null) malformedSections.push(uspv1Fault(gpp, start, end));
+      const fields = uspv1Fields(gpp.slice(start, end));
+      if (fields !== null) sections[USPV1_PREFIX] = fields;
     } else if (section !== undefined) {
       if (readSection(gpp, section, start, end, parts)) {
         sections[section.prefix] = sectionFields(section);
@@ -103,10 +104,7 @@ function readFields(sextets: Int8Array, start: number, layout: Layout, into: Rec
   }
 }
 
-function uspv1Fields(gpp: string, start: number, end: number): GppFields | null {
-  const usPrivacy = readUspv1(gpp, start, end);
-  if (usPrivacy === null) return null;
-  const { notice, saleOptOut, lspaCovered } = usPrivacy;
-  const sale = saleOptOut === null ? '-' : saleOptOut ? 'Y' : 'N';
-  return { Version: 1, Notice: notice, OptOutSale: sale, LspaCovered: lspaCovered };
+function uspv1Fields(text: string): GppFields | null {
+  if (!/^1[YN-]{3}$/.test(text)) return null;
+  return { Version: 1, Notice: text.charAt(1), OptOutSale: text.charAt(2), LspaCovered: text.charAt(3) };
 }

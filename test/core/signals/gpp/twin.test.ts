@@ -28,7 +28,8 @@ function expected(gpp: string) {
   const sections = ids.map((id) => {
     const prefix = prefixOf(id);
     const fields = reference.sections[prefix];
-    if (fields === undefined) return [id, ['sectionMalformed']];
+    const isMalformed = reference.malformedSections.some(({ section }) => section === id);
+    if (fields === undefined || isMalformed) return [id, ['sectionMalformed']];
     return [id, referenceFindings(prefix, fields, headerVersionUnknown.includes(prefix), padded.includes(prefix))];
   });
   const presentMask = ids.reduce((mask, id) => mask | (1 << id), 0);
