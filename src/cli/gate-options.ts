@@ -2,6 +2,7 @@
  * The options that `check` and `restrict` share, and the gate they ask for.
  * @module
  */
+import { isBidRequest } from '../core/causes.js';
 import type { CheckContext } from '../core/gate.js';
 import { createGate, type Gate } from '../core/gate.js';
 import type { SuppressionTable } from '../core/suppression/index.js';
@@ -62,9 +63,6 @@ export async function loadSet(path: string): Promise<SuppressionTable> {
 
 /** A bid request has an `imp` array (OpenRTB 2.x) or an `openrtb` object (3.0). @throws {LineError} */
 export function asBidRequest(value: unknown): object {
-  if (typeof value === 'object' && value !== null) {
-    const { imp, openrtb } = value as { imp?: unknown; openrtb?: unknown };
-    if (Array.isArray(imp) || (typeof openrtb === 'object' && openrtb !== null)) return value;
-  }
+  if (isBidRequest(value)) return value;
   throw new LineError('request.invalid');
 }

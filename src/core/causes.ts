@@ -45,7 +45,7 @@ function flagCause(flag: FlagState, whenOn: number, whenMalformed: number): numb
 }
 
 /** An `imp` array (OpenRTB 2.x) or an `openrtb` object (3.0); anything else is no bid request. */
-export function isBidRequest(request: unknown): boolean {
+export function isBidRequest(request: unknown): request is object {
   if (typeof request !== 'object' || request === null) return false;
   const { imp, openrtb } = request as { imp?: unknown; openrtb?: unknown };
   return Array.isArray(imp) || (typeof openrtb === 'object' && openrtb !== null);

@@ -17,7 +17,8 @@ export interface GppNames {
   readonly prefixOf: (sectionId: number) => string;
 }
 
-const SECTION_ID_MAX = 27;
+/** A set of sections is one integer; which ids exist is for the signals part to say. */
+const MASK_BITS = 32;
 
 /** Every reason the causes give under a policy, each code once. */
 export function reasonsOf(causes: Causes, policy: Policy, names: GppNames): readonly Reason[] {
@@ -34,7 +35,7 @@ function* allReasons(causes: Causes, policy: Policy, names: GppNames): Generator
   }
   if (causes.verdict !== null) yield* sectionReasons(causes.verdict, causes.sectionMask, policy, names);
   if (causes.verdictExt !== null) yield* sectionReasons(causes.verdictExt, causes.sectionMask, policy, names);
-  for (let id = 1; id <= SECTION_ID_MAX; id++) {
+  for (let id = 1; id < MASK_BITS; id++) {
     if (causes.missingMask & (1 << id)) yield ofSection(SECTION_MISSING_RULE, id, policy, names);
   }
   for (const [index, kind] of BASE_KINDS.entries()) {

@@ -23,7 +23,6 @@ export const BUCKET_BYTES = 64;
 export const BUCKET_WORDS = 16;
 export const SLOTS_PER_BUCKET = 8;
 export const RIGHTS_MASK = RIGHTS_ALL;
-export const FINGERPRINT_BITS = 25;
 export const FINGERPRINT_MASK = ~RIGHTS_MASK;
 
 /** Smallest table: 256 KiB. Below this the displacement limit would be too small to fill a table usefully. */
