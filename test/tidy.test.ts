@@ -25,7 +25,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/core/openrtb',
     'src/core/errors.ts',
   ],
+  'src/snapshot-file.ts': ['src/core/suppression', 'src/core/errors.ts'],
+  'src/sync': ['src/core/suppression', 'src/core/errors.ts', 'src/snapshot-file.ts'],
+  'src/ledger': ['src/core', 'src/core/identity', 'src/core/suppression', 'src/core/errors.ts', 'src/snapshot-file.ts'],
   src: [
+    'src/sync',
+    'src/ledger',
+    'src/snapshot-file.ts',
     'src/core',
     'src/core/policy',
     'src/core/suppression',

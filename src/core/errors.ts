@@ -21,6 +21,42 @@ export const GATE_ERRORS = {
   'table.too_large': 'the table has reached the size limit',
   'table.not_loaded': 'there is no table yet',
   'table.copy_differs': 'a copied table does not hold what its source holds, so it was not put into use',
+  'delta.truncated': 'the delta frame ends too early',
+  'delta.trailing_bytes': 'the delta frame goes on after its end',
+  'delta.magic': 'this is not a delta frame',
+  'delta.version': 'the delta frame needs a newer reader',
+  'delta.header': 'a field of the delta frame is not a value it can have',
+  'delta.checksum': 'the delta frame is damaged: its checksum does not agree with the bytes',
+  'delta.too_large': 'the delta frame is larger than the limit',
+  'signature.missing': 'a signature is required, and there is none',
+  'signature.unknown_key': 'the signature is of a key that is not trusted here',
+  'signature.wrong': 'the signature does not agree with the bytes',
+  'signature.key': 'the key is not an Ed25519 key that can be used here',
+  'ledger.driver': 'the package for this ledger is not installed',
+  'ledger.unavailable': 'the database of the ledger could not be reached, or broke off',
+  'ledger.locked': 'the folder of the ledger is in use by another process',
+  'ledger.not_migrated': 'the database holds no ledger, or an older one: run "optgate ledger migrate"',
+  'ledger.newer': 'the ledger was made by a newer optgate',
+  'ledger.damaged': 'the ledger does not hold what it says of itself',
+  'ledger.idempotency_conflict': 'the idempotency key was used before, for another request',
+  'ledger.unknown_request': 'there is no such request',
+  'ledger.not_sequenced': 'the request is recorded, but has no place in the change log yet',
+  'ledger.clear_key': 'clear values cannot be kept: the key is missing or is not 32 bytes',
+  'sync.driver': 'the package for this source is not installed',
+  'sync.unavailable': 'the source could not be reached, or broke off',
+  'sync.refused': 'the source refused this enforcer: its credentials are missing or wrong',
+  'sync.deadline': 'the source did not answer in time',
+  'sync.protocol': 'the source answered with something that is no answer',
+  'sync.gap': 'the source left out changes',
+  'sync.trimmed': 'the source no longer has the changes that come next',
+  'sync.epoch': 'the source has begun another history',
+  'sync.regressed': 'the source has gone back behind what was applied',
+  'sync.digest': 'the table does not hold what the ledger holds',
+  'sync.shrunk': 'the snapshot holds far fewer entries than the table in use',
+  'sync.too_few': 'the snapshot holds fewer entries than the minimum',
+  'sync.pinned': 'the snapshot is newer than the pinned seq',
+  'sync.store': 'the local folder of the enforcer could not be read or written',
+  'sync.closed': 'the follower is closed',
 } as const;
 
 export type GateErrorCode = keyof typeof GATE_ERRORS;
@@ -33,5 +69,33 @@ export class GateError extends Error {
   constructor(code: GateErrorCode, detail?: string, options?: ErrorOptions) {
     super(`${code}: ${GATE_ERRORS[code]}${detail === undefined ? '' : ` (${detail})`}`, options);
     this.code = code;
+  }
+}
+
+/** What is wrong with a field of a request, a row or an option. Codes are added, never renamed. */
+export type InputErrorCode =
+  | 'required'
+  | 'type'
+  | 'unknown'
+  | 'empty'
+  | 'malformed'
+  | 'names_nobody'
+  | 'too_long'
+  | 'too_many'
+  | 'future'
+  | 'out_of_range'
+  | 'reserved';
+
+/** A request that cannot be used as it is; nothing was done. The message names the field and never holds its value. */
+export class InputError extends TypeError {
+  override readonly name = 'InputError';
+
+  constructor(
+    /** Path of the field, such as `identifiers[0].value`. */
+    readonly field: string,
+    readonly code: InputErrorCode,
+    message: string,
+  ) {
+    super(`${field}: ${message}`);
   }
 }

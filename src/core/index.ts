@@ -2,7 +2,7 @@
  * The core of optgate: pure, synchronous, no I/O. What a bidder imports.
  * @module
  */
-export { GATE_ERRORS, GateError, type GateErrorCode } from './errors.js';
+export { GATE_ERRORS, GateError, type GateErrorCode, InputError, type InputErrorCode } from './errors.js';
 export { type CheckContext, createGate, type Gate, type GateOptions, type GateStats } from './gate.js';
 export {
   checkIdentifier,

@@ -7,15 +7,8 @@
  * @module
  */
 import { GateError } from '../errors.js';
-import {
-  BUCKET_WORDS,
-  bucketCountFor,
-  displacementMaxFor,
-  FINGERPRINT_MASK,
-  RIGHTS_MASK,
-  SLOTS_PER_BUCKET,
-} from './layout.js';
-import { digestWord } from './probe.js';
+import { BUCKET_WORDS, displacementMaxFor, FINGERPRINT_MASK, RIGHTS_MASK, SLOTS_PER_BUCKET } from './layout.js';
+import { digestText, digestWord } from './probe.js';
 import { SuppressionTable } from './table.js';
 
 /** `overflowed`: the target had no room for an entry; copy again into a larger one. */
@@ -118,17 +111,6 @@ export function highOf(word: number, lastHigh: number): number {
   return isPast ? (high - 0x2000000) | 0 : high;
 }
 
-/**
- * A copy of just the size its entries need, without tombstones: what a snapshot should be made of. Takes 40 ns an entry
- * without a pause. Throws a GateError `table.memory` if there is no room for two tables.
- */
-export function compacted(table: SuppressionTable): SuppressionTable {
-  for (let bucketCount = bucketCountFor(table.entryCount); ; bucketCount = Math.ceil(bucketCount * 1.1)) {
-    const copy = new TableCopy(table, bucketCount);
-    if (copy.step(Number.MAX_SAFE_INTEGER) === 'complete') return copy.target;
-  }
-}
-
 /** What a walk over every slot of a table finds; compare with what the table says of itself. */
 export interface TableAudit {
   readonly entryCount: number;
@@ -158,6 +140,5 @@ export function auditTable(table: SuppressionTable): TableAudit {
     digestHigh = (digestHigh + digestWord(high, rights)) | 0;
     digestLow = (digestLow + digestWord(low, rights)) | 0;
   }
-  const stateDigest = [digestHigh, digestLow].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
-  return { entryCount, tombstoneCount, stateDigest, misplacedCount };
+  return { entryCount, tombstoneCount, stateDigest: digestText(digestHigh, digestLow), misplacedCount };
 }

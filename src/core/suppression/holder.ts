@@ -12,7 +12,10 @@
 import { GateError } from '../errors.js';
 import { TableCopy } from './copy.js';
 import { BUCKET_COUNT_MAX, bucketCountFor, KEYS_MAX, usedSlotsMax } from './layout.js';
-import type { SuppressionTable, TableShare } from './table.js';
+import { mixedLow } from './mix.js';
+import { mintHigh, mintLow } from './probe.js';
+import { checkEntry, type SuppressionTable } from './table.js';
+import type { TableShare } from './table-terms.js';
 
 /** Slots moved with every write while a table grows: it is done before 1 % more have come. */
 export const GROW_SLOTS_PER_WRITE = 128;
@@ -94,17 +97,30 @@ export class TableHolder {
    * which case nothing was changed.
    */
   set(tag: number, w0: number, w1: number, w2: number, w3: number, rights: number, isDerived = false): boolean {
-    let outcome = this.loaded().set(tag, w0, w1, w2, w3, rights, isDerived);
-    while (outcome === 'full') {
-      this.growNow(); // a small table in practice, for it takes improbable luck in a large one
-      outcome = this.loaded().set(tag, w0, w1, w2, w3, rights, isDerived);
-    }
-    if (this.copy !== null && this.copy.target.set(tag, w0, w1, w2, w3, rights, isDerived) === 'full')
-      this.copyIntoLarger();
-    if (this.previous.length > 0) this.setPrevious(tag, w0, w1, w2, w3, rights, isDerived);
-    if (this.copy !== null) this.growStep(GROW_SLOTS_PER_WRITE);
-    else if (outcome === 'added') this.growIfLoaded();
-    return outcome !== 'unchanged';
+    checkEntry(tag, rights);
+    const high = this.loaded().mix(tag, w0, w1, w2, w3); // every table in use has the same seed
+    return this.write(high, mixedLow[0] ?? 0, rights, 1 << tag, isDerived ? 0 : 1 << tag);
+  }
+
+  /**
+   * {@link set} for a key already mixed with the table's seed and minted (mixKey, mintHigh, mintLow), as the ledger sends
+   * it. Throws a RangeError for words that are not minted, and what `set` throws.
+   */
+  setMixed(high: number, low: number, tag: number, rights: number, isDerived: boolean): boolean {
+    checkEntry(tag, rights);
+    if (mintHigh(high) !== high || mintLow(low) !== low) throw new RangeError('expected the words of a minted key');
+    return this.write(high | 0, low | 0, rights, 1 << tag, isDerived ? 0 : 1 << tag);
+  }
+
+  /**
+   * Adds to the kind masks of every table in use: bits of kinds that are in the set, and of those given on their own.
+   * Throws a GateError `table.not_loaded`, a RangeError for bit 0 or for a kind given that is not there.
+   */
+  addKinds(kindMask: number, givenKindMask: number): void {
+    if ((kindMask & 1) !== 0 || (givenKindMask & ~kindMask) !== 0) throw new RangeError('expected masks of kinds');
+    this.loaded().addKinds(kindMask, givenKindMask);
+    this.copy?.target.addKinds(kindMask, givenKindMask);
+    for (const table of this.previous) table.addKinds(kindMask, givenKindMask);
   }
 
   /** Removes a key from every table in use; true if it was there. */
@@ -143,6 +159,21 @@ export class TableHolder {
   private loaded(): SuppressionTable {
     if (this.table === null) throw new GateError('table.not_loaded');
     return this.table;
+  }
+
+  /** One write, into every table in use, and growth by as much as goes with it. */
+  private write(high: number, low: number, rights: number, kinds: number, givenKinds: number): boolean {
+    let outcome = this.loaded().setMixed(high, low, rights, kinds, givenKinds);
+    while (outcome === 'full') {
+      this.growNow(); // a small table in practice, for it takes improbable luck in a large one
+      outcome = this.loaded().setMixed(high, low, rights, kinds, givenKinds);
+    }
+    if (this.copy !== null && this.copy.target.setMixed(high, low, rights, kinds, givenKinds) === 'full')
+      this.copyIntoLarger();
+    if (this.previous.length > 0) this.writePrevious(high, low, rights, kinds, givenKinds);
+    if (this.copy !== null) this.growStep(GROW_SLOTS_PER_WRITE);
+    else if (outcome === 'added') this.growIfLoaded();
+    return outcome !== 'unchanged';
   }
 
   private growIfLoaded(): void {
@@ -200,17 +231,9 @@ export class TableHolder {
     this.tell('grown');
   }
 
-  private setPrevious(
-    tag: number,
-    w0: number,
-    w1: number,
-    w2: number,
-    w3: number,
-    rights: number,
-    isDerived: boolean,
-  ): void {
+  private writePrevious(high: number, low: number, rights: number, kinds: number, givenKinds: number): void {
     this.previous = this.previous.filter((table) => {
-      if (table.set(tag, w0, w1, w2, w3, rights, isDerived) !== 'full') return true;
+      if (table.setMixed(high, low, rights, kinds, givenKinds) !== 'full') return true;
       table.mark('abandoned');
       return false;
     });

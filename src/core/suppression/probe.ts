@@ -71,3 +71,8 @@ export function digestWord(half: number, rights: number): number {
   word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35);
   return word ^ (word >>> 16);
 }
+
+/** A state digest as text, from the sums of {@link digestWord} over all high and all low words. */
+export function digestText(high: number, low: number): string {
+  return (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0');
+}

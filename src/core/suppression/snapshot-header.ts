@@ -136,6 +136,15 @@ export function writeSnapshotHeader(header: SnapshotHeader): Uint8Array {
   return bytes;
 }
 
+/** Makes the checksums of sections and header right again in the bytes before the first block. */
+export function resealHead(head: Uint8Array): void {
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  const sectionsAt = sectionsOffset(view.getUint32(AT.blockCount, true));
+  const sections = head.subarray(sectionsAt, sectionsAt + view.getUint32(AT.sectionsBytes, true));
+  view.setUint32(AT.sectionsChecksum, crc32(sections), true);
+  view.setUint32(AT.headerChecksum, crc32(head.subarray(0, AT.headerChecksum)), true);
+}
+
 /** Where the sections begin: after the header and the block checksums. */
 export function sectionsOffset(blockCount: number): number {
   return SNAPSHOT_HEADER_BYTES + blockCount * 4;

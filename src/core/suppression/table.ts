@@ -29,50 +29,16 @@ import {
 import { allocateShared } from './memory.js';
 import { mixedLow, mixKey } from './mix.js';
 import { PositionReader, publishPosition } from './position.js';
-import { digestWord, findRights, findSlot, mintHigh, mintLow } from './probe.js';
-
-/** What another thread needs to read the same table; post it as it is. */
-export interface TableShare {
-  readonly buffer: SharedArrayBuffer;
-}
-
-/** `full`: the key has no room within its reach; the table must grow. Nothing was changed. */
-export type SetOutcome = 'added' | 'changed' | 'removed' | 'unchanged' | 'full';
-
-/**
- * `superseded`: another table has taken this one's place, and until its readers have moved on this one gets every write
- * too. `abandoned`: it gets no more writes, so its seq stands still and its misses mean nothing.
- */
-export type TableStanding = 'current' | 'superseded' | 'abandoned';
-const STANDINGS: readonly TableStanding[] = ['current', 'superseded', 'abandoned'];
-
-export interface TableOptions {
-  /** Keys the table is to hold; about 6 % more fit before it should grow. */
-  readonly capacity: number;
-  /** 64 random bits. Whoever knows them can make keys collide; two tables with one seed agree on `stateDigest`. */
-  readonly seed: bigint;
-  /** Which history the seq counts: 1 to 36 printable ASCII characters, no spaces. */
-  readonly epoch: string;
-}
-
-/** What is fixed when a table is made. */
-export interface TableShape {
-  readonly bucketCount: number;
-  readonly displacementMax: number;
-  readonly seed: bigint;
-  readonly epoch: string;
-}
-
-/** What a table says of its buckets. */
-export interface TableContent {
-  readonly kindMask: number;
-  readonly givenKindMask: number;
-  readonly entryCount: number;
-  readonly tombstoneCount: number;
-  readonly stateDigest: string;
-  readonly seq: number;
-  readonly freshAtMs: number | null;
-}
+import { digestText, digestWord, findRights, findSlot, mintHigh, mintLow } from './probe.js';
+import {
+  type SetOutcome,
+  STANDINGS,
+  type TableContent,
+  type TableOptions,
+  type TableShape,
+  type TableShare,
+  type TableStanding,
+} from './table-terms.js';
 
 /** Keys looked up at once by {@link SuppressionTable.rightsOfKeys}. */
 const BATCH_KEYS_MAX = 16;
@@ -163,6 +129,12 @@ export class SuppressionTable {
     return findRights(this.words, bucket, high << 7, low, this.bucketCount, this.displacementMax);
   }
 
+  /** HOT. {@link rightsOf} for a key already mixed with this table's seed and minted (mixKey, mintHigh, mintLow). */
+  rightsOfMixed(high: number, low: number): number {
+    const bucket = ((high >>> 0) * this.bucketScale) | 0;
+    return findRights(this.words, bucket, high << 7, low | 0, this.bucketCount, this.displacementMax);
+  }
+
   /** HOT. {@link rightsOf} for one key of a list. */
   rightsOfKeyAt(list: KeyList, index: number): number {
     const words = list.words;
@@ -233,15 +205,21 @@ export class SuppressionTable {
    * @param isDerived The key is a digest of a clear value whose own key is entered as well (see {@link givenKindMask}).
    */
   set(tag: number, w0: number, w1: number, w2: number, w3: number, rights: number, isDerived = false): SetOutcome {
-    if (!(tag >= 1 && tag <= 31)) throw new RangeError('expected a tag from 1 to 31');
-    if ((rights & RIGHTS_MASK) !== rights) throw new RangeError('expected rights from 0 to 127');
-    const high = mintHigh(mixKey(tag, w0, w1, w2, w3, this.seedLow, this.seedHigh));
-    return this.setMixed(high, mintLow(mixedLow[0]!), rights, 1 << tag, isDerived ? 0 : 1 << tag);
+    checkEntry(tag, rights);
+    const high = this.mix(tag, w0, w1, w2, w3);
+    return this.setMixed(high, mixedLow[0]!, rights, 1 << tag, isDerived ? 0 : 1 << tag);
   }
 
   /** Removes a key. Its slot stays taken, by a tombstone that only the same key can revive, until the table is copied. */
   remove(tag: number, w0: number, w1: number, w2: number, w3: number): SetOutcome {
     return this.set(tag, w0, w1, w2, w3, 0);
+  }
+
+  /** @internal A key mixed with this table's seed and minted: the high word; the low one goes to {@link mixedLow}. */
+  mix(tag: number, w0: number, w1: number, w2: number, w3: number): number {
+    const high = mintHigh(mixKey(tag, w0, w1, w2, w3, this.seedLow, this.seedHigh));
+    mixedLow[0] = mintLow(mixedLow[0]!);
+    return high;
   }
 
   /** @internal {@link set} for a key already mixed and minted; `kinds` and `givenKinds` are bits to add to the kind masks. */
@@ -353,9 +331,7 @@ export class SuppressionTable {
    * Kept up to date by every write. Finds accidents, not attacks. Tables of different seeds have different digests.
    */
   get stateDigest(): string {
-    const high = Atomics.load(this.header, HEADER.digestHigh) >>> 0;
-    const low = Atomics.load(this.header, HEADER.digestLow) >>> 0;
-    return high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0');
+    return digestText(Atomics.load(this.header, HEADER.digestHigh), Atomics.load(this.header, HEADER.digestLow));
   }
 
   /** How many changes were ever made here, modulo 2^32. */
@@ -384,6 +360,12 @@ export class SuppressionTable {
     header[HEADER.digestLow] = Number.parseInt(content.stateDigest.slice(8), 16);
     this.publish(content.seq, content.freshAtMs);
   }
+}
+
+/** @internal Throws a RangeError for a tag or rights that no entry can have. */
+export function checkEntry(tag: number, rights: number): void {
+  if (!(tag >= 1 && tag <= 31)) throw new RangeError('expected a tag from 1 to 31');
+  if ((rights & RIGHTS_MASK) !== rights) throw new RangeError('expected rights from 0 to 127');
 }
 
 function onlyReads(): TypeError {

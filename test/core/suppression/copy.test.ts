@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { auditTable, compacted, TableCopy } from '../../../src/core/suppression/copy.js';
+import { compacted } from '../../../src/core/suppression/compaction.js';
+import { auditTable, TableCopy } from '../../../src/core/suppression/copy.js';
 import { BUCKET_COUNT_MIN, bucketCountFor, usedSlotsMax } from '../../../src/core/suppression/layout.js';
 import { SuppressionTable } from '../../../src/core/suppression/table.js';
 import { keyAt, rightsAt, SEED } from './keys.js';

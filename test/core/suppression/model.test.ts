@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { auditTable, compacted } from '../../../src/core/suppression/copy.js';
+import { compacted } from '../../../src/core/suppression/compaction.js';
+import { auditTable } from '../../../src/core/suppression/copy.js';
 import { TableHolder } from '../../../src/core/suppression/holder.js';
 import { usedSlotsMax } from '../../../src/core/suppression/layout.js';
 import { decodeSnapshot, encodeSnapshot } from '../../../src/core/suppression/snapshot.js';
@@ -103,7 +104,7 @@ const release = fc.constant(command('release', (_, { holder }) => holder.release
 const snapshot = fc.constantFrom(4096, 65_536, 2 ** 20).map((blockBytes) =>
   command(`snapshot ${blockBytes}`, (_, { holder }) => {
     const table = holder.current as SuppressionTable;
-    const loaded = decodeSnapshot(encodeSnapshot(table, 1, blockBytes));
+    const loaded = decodeSnapshot(encodeSnapshot(table, 1, { blockBytes }));
     expect(auditTable(loaded)).toEqual({ ...auditTable(table), misplacedCount: 0 });
     holder.replace(loaded);
   }),

@@ -57,12 +57,12 @@ function forged(bytes: Uint8Array, change: (view: DataView) => void): Uint8Array
 }
 
 const table = smallTable();
-const bytes = encodeSnapshot(table, CREATED_AT_MS, BLOCK_BYTES);
+const bytes = encodeSnapshot(table, CREATED_AT_MS, { blockBytes: BLOCK_BYTES });
 const headBytes = dataOffset(readSnapshotHeader(bytes, bytes.length));
 
 describe('round trip', () => {
   test.each([4096, 64 * 100, 2 ** 20, 2 ** 26])('in blocks of %d bytes', (blockBytes) => {
-    const loaded = decodeSnapshot(encodeSnapshot(table, CREATED_AT_MS, blockBytes));
+    const loaded = decodeSnapshot(encodeSnapshot(table, CREATED_AT_MS, { blockBytes }));
     expect(auditTable(loaded)).toEqual({ ...auditTable(table), misplacedCount: 0 });
     for (let index = 0; index < KEYS + 1000; index++) {
       expect(loaded.rightsOf(...keyAt(index))).toBe(table.rightsOf(...keyAt(index)));
@@ -90,7 +90,7 @@ describe('round trip', () => {
     const crowded = smallTable();
     const keys = [...keysOfBucket(crowded, 4095, 20), ...Array.from({ length: 1200 }, (_, index) => keyAt(index * 3))];
     for (const key of keys.slice(0, 20)) crowded.set(...key, 77);
-    const file = encodeSnapshot(crowded, CREATED_AT_MS, BLOCK_BYTES);
+    const file = encodeSnapshot(crowded, CREATED_AT_MS, { blockBytes: BLOCK_BYTES });
     for (const key of keys) expect(rightsInSnapshot(file, key)).toBe(crowded.rightsOf(...key));
   });
 });
@@ -202,8 +202,8 @@ describe('a header made by someone who can compute checksums', () => {
       view.setUint32(40, BUCKET_COUNT_MAX, true);
     });
     expect(codeOf(() => decodeSnapshot(hostile))).toBe('snapshot.truncated');
-    expect(codeOf(() => decodeSnapshot(bytes, bytes.length - 1))).toBe('snapshot.too_large');
-    expect(decodeSnapshot(bytes, bytes.length).entryCount).toBe(table.entryCount);
+    expect(codeOf(() => decodeSnapshot(bytes, { bytesMax: bytes.length - 1 }))).toBe('snapshot.too_large');
+    expect(decodeSnapshot(bytes, { bytesMax: bytes.length }).entryCount).toBe(table.entryCount);
   });
 });
 
@@ -256,7 +256,7 @@ describe('misuse', () => {
   test('a head before all blocks, a table before all are verified, blocks of no legal size', () => {
     expect(() => new SnapshotWriter(table, CREATED_AT_MS).head()).toThrow(TypeError);
     expect(() => new SnapshotReader(bytes.subarray(0, headBytes), bytes.length).finish()).toThrow(TypeError);
-    expect(() => new SnapshotWriter(table, CREATED_AT_MS, 100)).toThrow(RangeError);
+    expect(() => new SnapshotWriter(table, CREATED_AT_MS, { blockBytes: 100 })).toThrow(RangeError);
     expect(() => new SnapshotWriter(table, -1)).toThrow(RangeError);
   });
 });
