@@ -8,7 +8,9 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { GateError } from './core/errors.js';
+import type { Signer, Verifier } from './core/suppression/signature.js';
 import { SnapshotReader, SnapshotWriter } from './core/suppression/snapshot.js';
 import {
   dataOffset,
@@ -26,25 +28,33 @@ const LEFTOVER_AGE_MS = 3_600_000;
 
 export interface SnapshotReadOptions {
   /** Larger files are refused before anything is allocated. Default: SNAPSHOT_BYTES_MAX. */
-  readonly bytesMax?: number;
+  readonly bytesMax?: number | undefined;
+  /** Whose signatures to trust: with it, only signed files are read. */
+  readonly verifier?: Verifier | undefined;
+}
+
+export interface SnapshotWriteOptions {
+  /** Signs the file, which takes a second pass over the table. */
+  readonly signer?: Signer | undefined;
 }
 
 /**
  * The table in a snapshot file. Throws a GateError: `snapshot.io` if the file cannot be read, `table.memory` if there is
- * no room, otherwise what {@link readSnapshotHeader} throws.
+ * no room, `signature.missing`, `.unknown_key` or `.wrong` with a verifier, otherwise what {@link readSnapshotHeader}
+ * throws. The event loop waits for one block at a time to be checked, never for more.
  * @example holder.replace(await readSnapshotFile('/var/lib/optgate/last-good.ogs'))
  */
 export async function readSnapshotFile(path: string, options: SnapshotReadOptions = {}): Promise<SuppressionTable> {
   return withFile(path, async (file, fileBytes) => {
     const header = await readHeader(file, fileBytes, options);
     const head = await readExactly(file, new Uint8Array(dataOffset(header)), 0);
-    const reader = new SnapshotReader(head, fileBytes, options.bytesMax);
+    const reader = new SnapshotReader(head, fileBytes, options);
     await readBlocks(file, reader, head.length);
     return reader.finish();
   });
 }
 
-/** What a snapshot file says of itself, without loading it. Only the header is verified. Throws as {@link readSnapshotFile}. */
+/** What a snapshot file says of itself, without loading it. Only the header's checksum is verified, no signature. Throws as {@link readSnapshotFile}. */
 export async function readSnapshotFileHeader(path: string, options: SnapshotReadOptions = {}): Promise<SnapshotHeader> {
   return withFile(path, (file, fileBytes) => readHeader(file, fileBytes, options));
 }
@@ -59,15 +69,23 @@ export async function writeSnapshotFile(
   path: string,
   table: SuppressionTable,
   createdAtMs = Date.now(),
+  { signer }: SnapshotWriteOptions = {},
 ): Promise<void> {
-  const writer = new SnapshotWriter(table, createdAtMs);
+  const writer = new SnapshotWriter(table, createdAtMs, { signer });
   const temporaryPath = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
   await removeLeftovers(path);
   try {
     const file = await open(temporaryPath, 'wx', 0o640);
     try {
+      // the hash begins with the head, which holds the checksums of all blocks
+      for (let index = 0; index < writer.blockCount && signer !== undefined; index++) {
+        writer.checksum(index);
+        await setImmediate();
+      }
       for (let index = 0; index < writer.blockCount; index++) {
-        await writeExactly(file, writer.block(index), writer.blockOffset(index));
+        const written = writeExactly(file, writer.block(index), writer.blockOffset(index));
+        if (signer !== undefined) writer.hash(index);
+        await written;
       }
       await writeExactly(file, writer.head(), 0);
       await file.sync();
@@ -119,6 +137,7 @@ async function readBlocks(file: FileHandle, reader: SnapshotReader, start: numbe
       const result = await reads.shift();
       if (!(result instanceof Uint8Array)) throw result;
       reader.verify(index);
+      await setImmediate(); // reads that are done would otherwise be checked one after the other without a pause
     }
   } finally {
     await Promise.all(reads); // the file must not be closed under them

@@ -49,6 +49,7 @@ export const GATE_ERRORS = {
   'sync.protocol': 'the source answered with something that is no answer',
   'sync.gap': 'the source left out changes',
   'sync.trimmed': 'the source no longer has the changes that come next',
+  'sync.unsettled': 'more keys have changed since the last settled seq than are remembered',
   'sync.epoch': 'the source has begun another history',
   'sync.regressed': 'the source has gone back behind what was applied',
   'sync.digest': 'the table does not hold what the ledger holds',
@@ -84,7 +85,9 @@ export type InputErrorCode =
   | 'too_many'
   | 'future'
   | 'out_of_range'
-  | 'reserved';
+  | 'reserved'
+  | 'used'
+  | 'expired';
 
 /** A request that cannot be used as it is; nothing was done. The message names the field and never holds its value. */
 export class InputError extends TypeError {

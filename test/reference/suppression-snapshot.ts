@@ -1,8 +1,10 @@
 /**
  * A second reader of snapshots, written from docs/snapshot-format.md and from nothing else of ours: answers a lookup
- * straight from the bytes of a file, slowly.
+ * straight from the bytes of a file, slowly, and verifies a signature.
  * @module
  */
+import { createHash, type KeyObject, verify } from 'node:crypto';
+import { plainCrc, plainKeyId } from './delta.js';
 import { halfSipHash, messageOf, type PlainKey } from './suppression.js';
 
 /** The rights of a key in a snapshot, without checking anything first. */
@@ -33,4 +35,24 @@ export function rightsInSnapshot(file: Uint8Array, key: PlainKey): number {
     }
   }
   return 0;
+}
+
+/** Whether a snapshot has a signature section of this key that agrees with every byte. */
+export function snapshotSignatureHolds(file: Uint8Array, publicKey: KeyObject): boolean {
+  const copy = file.slice();
+  const view = new DataView(copy.buffer);
+  const sectionsAt = 256 + 4 * view.getUint32(24, true);
+  const sectionsEnd = sectionsAt + view.getUint32(32, true);
+  let at = sectionsAt;
+  while (at < sectionsEnd && view.getUint32(at, true) !== 1) at += 8 + Math.ceil(view.getUint32(at + 4, true) / 8) * 8;
+  if (at >= sectionsEnd || view.getUint32(at + 4, true) !== 104) return false;
+
+  const keyId = Buffer.from(file.slice(at + 8, at + 16)).toString('hex');
+  const digest = file.slice(at + 16, at + 48);
+  const signature = file.slice(at + 48, at + 112);
+  copy.fill(0, at + 16, at + 112);
+  view.setUint32(36, plainCrc(copy.slice(sectionsAt, sectionsEnd)), true);
+  view.setUint32(252, plainCrc(copy.slice(0, 252)), true);
+  const isDigest = createHash('sha256').update(copy).digest().equals(digest);
+  return isDigest && keyId === plainKeyId(publicKey) && verify(null, digest, publicKey, signature);
 }

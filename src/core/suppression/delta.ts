@@ -26,8 +26,9 @@ const FLAG_SIGNED = 1;
 const FLAG_CANARY = 1;
 const CHECKSUM_BYTES = 4;
 const TRAILER_BYTES = KEY_ID_BYTES + SIGNATURE_BYTES;
-/** What every version of the format begins with: magic and length. */
+/** Every version of the format begins with magic and length. */
 const LENGTH_END = 8;
+const FRAME_BYTES_MIN = FRAME_HEADER_BYTES + CHECKSUM_BYTES;
 
 /** Offsets of the frame's fields. */
 const AT = {
@@ -131,12 +132,10 @@ export function encodeFrame(frame: Frame, signer?: Signer): Uint8Array {
 export function decodeFrame(bytes: Uint8Array, verifier?: Verifier): Frame {
   const frameBytes = frameBytesAt(bytes, 0);
   const view = viewOf(bytes);
-  if (bytes.length > AT.formatVersion && view.getUint8(AT.formatVersion) !== FRAME_FORMAT_VERSION) {
-    throw new GateError('delta.version', `format ${view.getUint8(AT.formatVersion)}`);
-  }
   if (bytes.length < frameBytes) throw new GateError('delta.truncated', `${bytes.length} of ${frameBytes} bytes`);
   if (bytes.length > frameBytes) throw new GateError('delta.trailing_bytes', `${bytes.length - frameBytes} bytes`);
-  if (frameBytes < FRAME_HEADER_BYTES + CHECKSUM_BYTES) throw illegal('frameBytes');
+  const formatVersion = view.getUint8(AT.formatVersion);
+  if (formatVersion !== FRAME_FORMAT_VERSION) throw new GateError('delta.version', `format ${formatVersion}`);
   const checksumAt = frameBytes - CHECKSUM_BYTES;
   if (crc32(bytes.subarray(0, checksumAt)) !== view.getUint32(checksumAt, true)) throw new GateError('delta.checksum');
   const entriesEnd = verifiedEnd(bytes, view, checksumAt, verifier);
@@ -147,7 +146,7 @@ export function decodeFrame(bytes: Uint8Array, verifier?: Verifier): Frame {
 
 /**
  * How long the frame is that starts at `at`; its bytes need not be there yet. Throws a GateError `delta.truncated` if
- * fewer than 8 bytes are, `delta.magic`, `delta.too_large`.
+ * fewer than 8 bytes are, `delta.magic`, `delta.too_large`, or `delta.header` for a length that no frame has.
  */
 export function frameBytesAt(bytes: Uint8Array, at: number): number {
   if (bytes.length - at < LENGTH_END) throw new GateError('delta.truncated');
@@ -155,7 +154,7 @@ export function frameBytesAt(bytes: Uint8Array, at: number): number {
   if (view.getUint32(at + AT.magic, true) !== MAGIC) throw new GateError('delta.magic');
   const frameBytes = view.getUint32(at + AT.frameBytes, true);
   if (frameBytes > FRAME_BYTES_MAX) throw tooLarge(frameBytes);
-  if (frameBytes < LENGTH_END) throw illegal('frameBytes');
+  if (frameBytes < FRAME_BYTES_MIN) throw illegal('frameBytes');
   return frameBytes;
 }
 
@@ -182,7 +181,6 @@ function readEntries(bytes: Uint8Array, view: DataView, end: number, head: Head)
   const firstSeq = getCount(view, AT.firstSeq);
   if (count === 0 ? firstSeq !== 0 : !isCount(firstSeq) || firstSeq === 0 || firstSeq + count - 1 > head.seq)
     throw illegal('firstSeq');
-  if (count * ENTRY_HEADER_BYTES > end - FRAME_HEADER_BYTES) throw illegal('entries');
   const entries: Entry[] = [];
   let at = FRAME_HEADER_BYTES;
   for (let index = 0; index < count; index++) {

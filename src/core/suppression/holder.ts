@@ -194,7 +194,11 @@ export class TableHolder {
   /** The table that is being filled has turned out too small. */
   private copyIntoLarger(): void {
     const bucketCount = this.copy?.target.bucketCount ?? 0;
-    this.startCopy(largerBucketCount(bucketCount));
+    try {
+      this.startCopy(largerBucketCount(bucketCount));
+    } catch (error) {
+      this.failGrowth(error);
+    }
   }
 
   private startCopy(bucketCount: number): void {

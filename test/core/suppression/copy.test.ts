@@ -4,7 +4,6 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compacted } from '../../../src/core/suppression/compaction.js';
 import { auditTable, TableCopy } from '../../../src/core/suppression/copy.js';
 import { BUCKET_COUNT_MIN, bucketCountFor, usedSlotsMax } from '../../../src/core/suppression/layout.js';
 import { SuppressionTable } from '../../../src/core/suppression/table.js';
@@ -59,15 +58,6 @@ describe('reconstruct all', () => {
       while (copy.step(10_000) === 'copying');
       table = copy.target;
     }
-    expectSame(table, keyCount, isRemoved);
-  });
-
-  test('compacted: of the size the entries need, without tombstones', () => {
-    const large = new TableCopy(source, 300_007);
-    large.step(Number.MAX_SAFE_INTEGER);
-    const table = compacted(large.target);
-    expect(table.bucketCount).toBe(bucketCountFor(source.entryCount));
-    expect([table.tombstoneCount, table.stateDigest]).toEqual([0, source.stateDigest]);
     expectSame(table, keyCount, isRemoved);
   });
 });

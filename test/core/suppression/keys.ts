@@ -4,8 +4,8 @@
  */
 
 import { createKeyList, KEY_WORDS, type KeyList } from '../../../src/core/identity/key.js';
-import { mixKey } from '../../../src/core/suppression/mix.js';
-import { mintHigh } from '../../../src/core/suppression/probe.js';
+import { mixedLow, mixKey } from '../../../src/core/suppression/mix.js';
+import { mintHigh, mintLow } from '../../../src/core/suppression/probe.js';
 import type { SuppressionTable } from '../../../src/core/suppression/table.js';
 import type { PlainKey } from '../../reference/suppression.js';
 
@@ -33,6 +33,12 @@ export function keyListOf(keys: readonly PlainKey[]): KeyList {
 /** The high mixed word of a key as it is stored, under {@link SEED}. */
 export function highOfKey(key: PlainKey): number {
   return mintHigh(mixKey(...key, Number(BigInt.asIntN(32, SEED)), Number(SEED >> 32n)));
+}
+
+/** The low mixed word of a key as it is stored, under {@link SEED}. */
+export function lowOfKey(key: PlainKey): number {
+  highOfKey(key);
+  return mintLow(mixedLow[0] ?? 0);
 }
 
 /** The first `count` keys whose home is this bucket. */

@@ -18,10 +18,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { GateError } from '../../../src/core/errors.js';
 import { encodeSnapshot } from '../../../src/core/suppression/snapshot.js';
 import { SuppressionTable } from '../../../src/core/suppression/table.js';
 import { readSnapshotFile, readSnapshotFileHeader, writeSnapshotFile } from '../../../src/snapshot-file.js';
+import { codeOfPromise } from './codes.js';
 import { keyAt, rightsAt, SEED } from './keys.js';
 
 const KEYS = 50_000;
@@ -33,13 +33,6 @@ function filledTable(keyCount = KEYS): SuppressionTable {
   for (let index = 0; index < keyCount; index++) table.set(...keyAt(index), rightsAt(index));
   table.publish(keyCount, null);
   return table;
-}
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  return promise.then(
-    () => 'nothing thrown',
-    (error) => (error instanceof GateError ? error.code : Promise.reject(error)),
-  );
 }
 
 let folder = '';
@@ -87,23 +80,23 @@ describe('a file', () => {
     const good = readFileSync(path);
     for (const length of [0, 100, 255, 256, 4095, 4096, 5000, good.length - 1]) {
       truncateSync(path, length);
-      expect(await codeOf(readSnapshotFile(path))).toBe('snapshot.truncated');
+      expect(await codeOfPromise(readSnapshotFile(path))).toBe('snapshot.truncated');
       writeFileSync(path, good);
     }
-    expect(await codeOf(readSnapshotFile(path, { bytesMax: good.length - 1 }))).toBe('snapshot.too_large');
+    expect(await codeOfPromise(readSnapshotFile(path, { bytesMax: good.length - 1 }))).toBe('snapshot.too_large');
     writeFileSync(path, Buffer.concat([good, Buffer.alloc(1)]));
-    expect(await codeOf(readSnapshotFile(path))).toBe('snapshot.trailing_bytes');
+    expect(await codeOfPromise(readSnapshotFile(path))).toBe('snapshot.trailing_bytes');
     for (const at of [300, 4096, good.length - 1]) {
       const damaged = Buffer.from(good);
       damaged[at]! ^= 0x40;
       writeFileSync(path, damaged);
-      expect(await codeOf(readSnapshotFile(path))).toBe('snapshot.checksum');
+      expect(await codeOfPromise(readSnapshotFile(path))).toBe('snapshot.checksum');
     }
   });
 
   test('that is not there, or not a file, is an I/O error', async () => {
-    expect(await codeOf(readSnapshotFile(join(folder, 'missing')))).toBe('snapshot.io');
-    expect(await codeOf(readSnapshotFile(folder))).toMatch(/^snapshot\.(io|truncated|magic)$/);
+    expect(await codeOfPromise(readSnapshotFile(join(folder, 'missing')))).toBe('snapshot.io');
+    expect(await codeOfPromise(readSnapshotFile(folder))).toMatch(/^snapshot\.(io|truncated|magic)$/);
   });
 });
 
@@ -123,13 +116,15 @@ test('what a killed writer left behind goes with the next write, what another ma
 
 describe('a failure to write leaves nothing behind', () => {
   test('no such folder', async () => {
-    expect(await codeOf(writeSnapshotFile(join(folder, 'no', 'set.ogs'), filledTable(10), 1))).toBe('snapshot.io');
+    expect(await codeOfPromise(writeSnapshotFile(join(folder, 'no', 'set.ogs'), filledTable(10), 1))).toBe(
+      'snapshot.io',
+    );
     expect(readdirSync(folder)).toEqual([]);
   });
 
   test('a folder in the place of the file', async () => {
     mkdirSync(join(folder, 'set.ogs', 'x'), { recursive: true });
-    expect(await codeOf(writeSnapshotFile(join(folder, 'set.ogs'), filledTable(10), 1))).toBe('snapshot.io');
+    expect(await codeOfPromise(writeSnapshotFile(join(folder, 'set.ogs'), filledTable(10), 1))).toBe('snapshot.io');
     expect(readdirSync(folder)).toEqual(['set.ogs']);
   });
 
@@ -139,7 +134,7 @@ describe('a failure to write leaves nothing behind', () => {
     await writeSnapshotFile(path, filledTable(10), CREATED_AT_MS);
     const writing = writeSnapshotFile(path, table, CREATED_AT_MS);
     table.set(...keyAt(KEYS), 1);
-    expect(await codeOf(writing)).toBe('snapshot.table_changed');
+    expect(await codeOfPromise(writing)).toBe('snapshot.table_changed');
     expect(readdirSync(folder)).toEqual(['set.ogs']);
     expect((await readSnapshotFile(path)).entryCount).toBe(10);
   });

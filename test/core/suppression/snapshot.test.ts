@@ -5,7 +5,6 @@
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { GateError } from '../../../src/core/errors.js';
 import { auditTable } from '../../../src/core/suppression/copy.js';
 import { BUCKET_COUNT_MAX } from '../../../src/core/suppression/layout.js';
 import {
@@ -21,6 +20,7 @@ import {
 } from '../../../src/core/suppression/snapshot-header.js';
 import { SuppressionTable } from '../../../src/core/suppression/table.js';
 import { rightsInSnapshot } from '../../reference/suppression-snapshot.js';
+import { codeOf } from './codes.js';
 import { keyAt, keysOfBucket, rightsAt, SEED } from './keys.js';
 
 const KEYS = 3000;
@@ -34,17 +34,6 @@ function smallTable(): SuppressionTable {
   table.set(5, 1, 2, 3, 4, 1, true);
   table.publish(2 ** 33 + 5, 1_760_000_000_000);
   return table;
-}
-
-/** The code of the GateError that is thrown; anything else thrown fails the test. */
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof GateError) return error.code;
-    throw error;
-  }
-  return 'nothing thrown';
 }
 
 /** A copy with some header bytes changed and the header's checksum made right again. */
