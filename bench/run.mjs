@@ -8,6 +8,8 @@ const BENCHES = [
   ['bench/gpp.mjs', ['--expose-gc']],
   ['bench/gate.mjs', ['--expose-gc', '--max-semi-space-size=256']],
   ['bench/table.mjs', ['--expose-gc', '--max-old-space-size=18000']],
+  ['bench/ledger.mjs', []],
+  ['bench/sync.mjs', []],
 ];
 const wanted = process.argv[2];
 
