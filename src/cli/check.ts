@@ -7,8 +7,6 @@ import { asBidRequest, GATE_OPTIONS_HELP, setUpGate } from './gate-options.js';
 import { answerLines, jsonText } from './lines.js';
 
 export const check: Command = {
-  name: 'check',
-  summary: 'decide for each bid request on standard input: allow, restrict or block',
   help: `Usage: optgate check [options] < requests.ndjson
 
 Reads one OpenRTB bid request (2.5, 2.6 or 3.0) a line and writes one decision a line, in the same order:

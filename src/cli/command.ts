@@ -10,7 +10,7 @@ import { parsePolicy } from '../policy-file.js';
 /** Documented in the README; scripts rely on them. */
 export const EXIT = {
   ok: 0,
-  /** The run went to its end, and some lines or rows were refused; each was reported. */
+  /** The run went to its end, and some lines or rows were refused, or something is wrong with what was verified; each was reported. */
   someRefused: 1,
   /** The command line is wrong; nothing was done. */
   usage: 2,
@@ -22,14 +22,12 @@ export interface Io {
   readonly stdin: NodeJS.ReadableStream;
   readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since the epoch. */
   now(): number;
 }
 
 export interface Command {
-  readonly name: string;
-  /** One line for the list of commands. */
-  readonly summary: string;
   /** The text of `--help`, with examples. */
   readonly help: string;
   /** @returns An exit code. */
@@ -102,6 +100,11 @@ function parsePolicyJson(text: string): unknown {
     const before = text.slice(0, at).split('\n');
     throw new CommandError(`is not JSON (line ${before.length}, column ${before.at(-1)!.length + 1})`);
   }
+}
+
+/** One value as JSON on a line, spread out for whoever reads it on a terminal. */
+export function printJson(io: Io, value: object): void {
+  io.stdout.write(`${JSON.stringify(value, null, io.stdout.isTTY === true ? 2 : 0)}\n`);
 }
 
 /** A whole number option. @throws {UsageError} */

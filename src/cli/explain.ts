@@ -21,8 +21,6 @@ interface Signals {
 }
 
 export const explain: Command = {
-  name: 'explain',
-  summary: 'decode privacy strings and show what they lead to, with citations',
   help: `Usage: optgate explain [options] [STRING]
        optgate explain --batch [--policy FILE] < signals.ndjson
 

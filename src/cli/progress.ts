@@ -6,8 +6,8 @@ import type { Io } from './command.js';
 
 const SHOW_AFTER_MS = 1_000;
 const SHOW_EVERY_MS = 250;
-/** The clock is asked once in this many steps. */
-const STEP_MASK = 0xff;
+/** The clock is asked once in this many counts. */
+const STEP_COUNT = 256;
 
 export interface Progress {
   at(count: number): void;
@@ -20,6 +20,7 @@ export function createProgress(io: Io, unit: string): Progress {
   if (io.stderr.isTTY !== true) return { at: () => {}, clear: () => {}, end: () => {} };
   const startMs = io.now();
   let shownMs = 0;
+  let nextCount = STEP_COUNT;
   const clear = () => {
     if (shownMs !== 0) io.stderr.write('\r\x1b[K');
   };
@@ -27,7 +28,8 @@ export function createProgress(io: Io, unit: string): Progress {
     clear,
     end: clear,
     at(count) {
-      if ((count & STEP_MASK) !== 0) return;
+      if (count < nextCount) return;
+      nextCount = count + STEP_COUNT;
       const nowMs = io.now();
       if (nowMs - startMs < SHOW_AFTER_MS || nowMs - shownMs < SHOW_EVERY_MS) return;
       shownMs = nowMs;

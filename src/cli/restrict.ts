@@ -9,8 +9,6 @@ import { answerLines, jsonText } from './lines.js';
 import { hasRepeatedKeys } from './member-count.js';
 
 export const restrict: Command = {
-  name: 'restrict',
-  summary: 'pass bid requests on as they may go out; drop those that may not',
   help: `Usage: optgate restrict [options] < requests.ndjson > outgoing.ndjson
 
 Writes each bid request as it may go out: byte for byte as it came when allowed, without what names the person when

@@ -19,6 +19,7 @@ import {
   isSystemError,
   messageOf,
   parseOptions,
+  printJson,
   UsageError,
   wholeNumber,
 } from './command.js';
@@ -29,8 +30,6 @@ import { type RowFormat, readRows } from './rows.js';
 const CAPACITY_AT_START = 10_000;
 
 export const set: Command = {
-  name: 'set',
-  summary: 'build, inspect and query suppression sets',
   help: `Usage: optgate set build --out FILE [options] LIST
        optgate set info FILE
        optgate set lookup FILE --kind KIND VALUE
@@ -201,7 +200,7 @@ async function info(args: readonly string[], io: Io): Promise<number> {
     bytesPerEntry: entryCount === 0 ? null : Math.round((100 * byteLength) / entryCount) / 100,
     stateDigest,
   };
-  io.stdout.write(`${JSON.stringify(answer, null, io.stdout.isTTY === true ? 2 : 0)}\n`);
+  printJson(io, answer);
   return EXIT.ok;
 }
 

@@ -151,6 +151,7 @@ async function runSet(...args: readonly string[]): Promise<Record<string, unknow
     stdin: Readable.from([]),
     stdout: new PassThrough().on('data', (chunk) => (stdout += chunk)),
     stderr: new PassThrough().on('data', (chunk) => (stderr += chunk)),
+    env: {},
     now: Date.now,
   };
   expect([await set.run(args, io), stderr]).toEqual([EXIT.ok, '']);

@@ -36,6 +36,7 @@ function fakeIo(input: string, isTTY = false) {
     stdin: Readable.from([Buffer.from(input)]),
     stdout: stream('stdout'),
     stderr: stream('stderr'),
+    env: {},
     now: () => (nowMs += 2_000),
   };
   return { io, written };

@@ -1,0 +1,132 @@
+/**
+ * `optgate publish`: serves a ledger to a fleet over NATS, until it is stopped.
+ * @module
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GateError } from '../core/errors.js';
+import type { Ledger } from '../ledger/index.js';
+import { NatsPublisher, type NatsPublisherOptions, PUBLISHER_LIMITS, positionText } from '../sync/index.js';
+import { type Command, CommandError, EXIT, type Io, parseOptions, UsageError } from './command.js';
+import { durationMs } from './duration.js';
+import { gateErrorText } from './failures.js';
+import { untilInterrupted } from './interrupt.js';
+import { readSigner } from './keygen.js';
+import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, schemeOf, shownUrl, withLedger } from './ledger-location.js';
+
+/** How often it is looked whether there is something to say. */
+const LOOK_MS = 200;
+
+export const publish: Command = {
+  help: `Usage: optgate publish --to nats://HOST:PORT/SET [options]
+
+Publishes the ledger to NATS (JetStream): changes into a stream, snapshots into an object store, a heartbeat every second,
+and takes back into the ledger what enforcers report. Runs until it is stopped. Several may run for one set: one leads,
+the others stand by and take over within seconds. It also numbers the ledger's entries if no other process does.
+
+Options:
+  --to URL             nats:// or tls://, with the name of the set as the path (default: default)
+  --token-file FILE    token for NATS
+  --creds-file FILE    NATS credentials (JWT and key)
+  --sign-key FILE      private key (PEM, Ed25519; "optgate ledger keygen"); signs snapshots and changes
+  --snapshot-every D   longest time between snapshots while there are changes (default: 10m)
+  --keep D             how long changes that a snapshot holds stay in the stream (default: 24h)
+  --canary-every D     write a synthetic opt-out this often; enforcers measure how soon it is in force (default: none)
+${LEDGER_HELP}
+
+Examples:
+  optgate publish --ledger postgres://ledger.internal/optgate --to nats://nats.internal:4222/optouts
+  optgate publish --to nats://127.0.0.1:4222 --sign-key keys/optgate-signing.pem --canary-every 10s
+
+Exit codes: 0 ended in order, 2 wrong usage, 3 the system failed.`,
+
+  async run(args, io) {
+    const { values, positionals } = parseOptions(args, {
+      ...LEDGER_OPTION,
+      to: { type: 'string' },
+      'token-file': { type: 'string' },
+      'creds-file': { type: 'string' },
+      'sign-key': { type: 'string' },
+      'snapshot-every': { type: 'string' },
+      keep: { type: 'string' },
+      'canary-every': { type: 'string' },
+    });
+    const { to } = values;
+    if (to === undefined || positionals.length > 0) throw new UsageError('expected --to nats://HOST:PORT/SET');
+    if (!['nats', 'tls'].includes(schemeOf(to) ?? '')) throw new UsageError('--to: expected nats:// or tls://');
+    const location = ledgerLocation(values.ledger, io);
+    const options = {
+      url: to,
+      tokenFile: values['token-file'],
+      credsFile: values['creds-file'],
+      signer: readSigner(values['sign-key']),
+      snapshotEveryMs: durationMs('snapshot-every', values['snapshot-every'], PUBLISHER_LIMITS.snapshotEveryMs),
+      streamAgeMsMax: durationMs('keep', values.keep, PUBLISHER_LIMITS.streamAgeMsMax),
+    };
+    const canaryEveryMs =
+      values['canary-every'] === undefined ? null : durationMs('canary-every', values['canary-every'], 0);
+    return untilInterrupted((stopped) =>
+      withLedger(location, io, { mayMake: true, canaryEveryMs }, (ledger) => serve(ledger, options, stopped, io)),
+    );
+  },
+};
+
+async function serve(
+  ledger: Ledger,
+  options: Omit<NatsPublisherOptions, 'feed' | 'folder' | 'onFailure'>,
+  stopped: AbortSignal,
+  io: Io,
+): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'optgate-publish-'));
+  const say = (text: string) => io.stdout.write(`${new Date(io.now()).toISOString()} ${text}\n`);
+  let publisher: NatsPublisher;
+  let lastFailure = '';
+  const onFailure = (error: GateError) => {
+    const text = gateErrorText(error);
+    if (text !== lastFailure) io.stderr.write(`optgate publish: ${text}\n`);
+    lastFailure = text;
+  };
+  try {
+    publisher = new NatsPublisher({ ...options, feed: ledger.feed(), folder, onFailure });
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error instanceof GateError ? new CommandError(gateErrorText(error), { cause: error }) : error;
+  }
+  const endAlarms = ledger.on('alarm', (alarm) => say(alarm === null ? 'alarm over' : `alarm: ${alarm.cause}`));
+  try {
+    publisher.start();
+    let shownState = '';
+    let shownSnapshot = '';
+    while (!stopped.aborted) {
+      const { state, position, snapshot } = publisher.status();
+      const at = position === null ? '' : ` at ${positionText(position)}`;
+      if (state !== shownState) say(`${state}${at} (${shownUrl(options.url)})`);
+      if (state !== shownState && state === 'leading') lastFailure = '';
+      shownState = state;
+      const snapshotText = snapshot === null ? '' : positionText(snapshot);
+      if (snapshotText !== shownSnapshot) say(`snapshot at ${snapshotText}`);
+      shownSnapshot = snapshotText;
+      await untilStopped(LOOK_MS, stopped);
+    }
+  } finally {
+    endAlarms();
+    await publisher.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+  const { messageCount, snapshotCount, reportCount } = publisher.status();
+  say(`stopped after ${messageCount} messages, ${snapshotCount} snapshots, ${reportCount} reports`);
+  return EXIT.ok;
+}
+
+function untilStopped(ms: number, stopped: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      stopped.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    stopped.addEventListener('abort', end);
+  });
+}

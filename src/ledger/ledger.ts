@@ -1,0 +1,316 @@
+/**
+ * The ledger: the system of record of opt-outs, and where every change to the suppression set comes from.
+ *
+ * Only puts together what stands in the other files of this folder.
+ * @module
+ */
+import type { Writable } from 'node:stream';
+import { type Destination, GateError } from '../core/index.js';
+import type { Frame, Head } from '../core/suppression/index.js';
+import type { Identifier } from '../core/vocabulary.js';
+import type { EnforcerReport, LedgerFeed } from '../sync/source.js';
+import { Canary } from './canary.js';
+import { readClearValues } from './clear-read.js';
+import type { ClearIdentifier } from './clear-values.js';
+import type { LedgerContext } from './context.js';
+import { type Database, openDatabase } from './database.js';
+import {
+  type DestinationInput,
+  getDestination,
+  listDestinations,
+  putDestination,
+  removeDestination,
+} from './destinations.js';
+import { type EnforcerStatus, listEnforcers, retireEnforcer, takeReport } from './enforcers.js';
+import { rotateEpoch } from './epoch.js';
+import { createFeed } from './feed.js';
+import type { HorizonAlarm } from './horizon.js';
+import { IdentifierReader } from './identity.js';
+import { importOptOuts } from './import.js';
+import type { ImportOptions, ImportReceipt, ImportRow } from './import-input.js';
+import type { RequestInput } from './input.js';
+import { KeyMixer } from './keys.js';
+import { type LedgerOptions, type LedgerSettings, readLedgerOptions } from './ledger-options.js';
+import { CHANGES_PER_READ, CHANGES_PER_READ_MAX } from './limits.js';
+import { checkMigrated, migrate } from './migrations.js';
+import { confirmOptIn, recordOptIn } from './opt-in.js';
+import { recordOptOut } from './opt-out.js';
+import { type Propagation, propagationOf } from './propagation.js';
+import type { OptInReceipt, PendingOptIn, Receipt } from './request.js';
+import { receiptOf, requestById } from './requests.js';
+import { waitSequenced } from './sequenced.js';
+import { Sequencer } from './sequencer.js';
+import { type SnapshotOutOptions, type WrittenSnapshot, writeSnapshot } from './snapshot-out.js';
+import { type IdentifierStatus, statusOf } from './status.js';
+import { type Verification, verifyLedger } from './verify.js';
+
+/** What a ledger tells without being asked. */
+export interface LedgerEvents {
+  /** Entries wait for their place in the log for too long; `null`: no more. */
+  readonly alarm: HorizonAlarm | null;
+  /** Something failed in the background, and is tried again. */
+  readonly failure: Error;
+}
+
+export interface LedgerStatus {
+  readonly backend: 'postgres' | 'pglite';
+  /** This process gives entries their place in the log. */
+  readonly isSequencer: boolean;
+  readonly head: Head;
+  /** Age of the oldest entry that is committed and has no place, as far as this process knows; `null`: it is not the sequencer. */
+  readonly horizonLagMs: number | null;
+  readonly alarm: HorizonAlarm | null;
+  readonly lastError: Error | null;
+}
+
+/**
+ * Opens a ledger: `postgres://…`, or a folder (a path, or `{ dataDir }`), which is made if it is not there.
+ *
+ * @throws {TypeError} or {RangeError} for options that make no sense; the message does not show a location.
+ * @throws {GateError} `ledger.driver`, `ledger.locked`, `ledger.unavailable`, `ledger.not_migrated` (with `migrate: false`),
+ * `ledger.newer`, `ledger.clear_key`.
+ * @example
+ * const ledger = await openLedger({ dataDir: './ledger' });
+ * const { token } = await ledger.recordOptOut({ identifiers: [{ kind: 'maid', value }], channel: 'web_form' });
+ */
+export async function openLedger(
+  location: string | { readonly dataDir: string },
+  options: LedgerOptions = {},
+): Promise<Ledger> {
+  const settings = readLedgerOptions(options);
+  const place = typeof location === 'string' ? location : location?.dataDir;
+  if (typeof place !== 'string' || place === '') throw new TypeError('location: expected a URL, a path or { dataDir }');
+  const database = await openDatabase(place);
+  try {
+    if (settings.migrate) await migrate(database);
+    else await checkMigrated(database);
+    const [meta] = await database.query('select seed from optgate.meta');
+    if (meta === undefined) throw new GateError('ledger.not_migrated');
+    return new Ledger(database, BigInt.asUintN(64, BigInt(String(meta.seed))), settings);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+export class Ledger {
+  /** `postgres` or `pglite`. */
+  readonly backend: 'postgres' | 'pglite';
+  readonly #context: LedgerContext;
+  readonly #sequencer: Sequencer | null;
+  readonly #canary: Canary | null;
+  readonly #reader: LedgerFeed;
+  readonly #listeners = { alarm: new Set<(event: never) => void>(), failure: new Set<(event: never) => void>() };
+  #closing: Promise<void> | null = null;
+
+  /** @internal Made by {@link openLedger}. */
+  constructor(database: Database, seed: bigint, settings: LedgerSettings) {
+    this.backend = database.name;
+    this.#sequencer = settings.sequence ? new Sequencer(database) : null;
+    this.#context = {
+      ...settings,
+      database,
+      seed,
+      mixer: new KeyMixer(seed),
+      reader: new IdentifierReader({ defaultCountry: settings.defaultCountry }),
+      imports: new Set(),
+      placeOf: (entryId, waitMs) => waitSequenced(database, entryId, waitMs),
+      wake: () => this.#sequencer?.wake(),
+    };
+    this.#reader = createFeed(database);
+    const fail = (error: unknown) => this.#tell('failure', asError(error));
+    this.#sequencer?.on('failure', fail).on('alarm', (alarm) => this.#tell('alarm', alarm));
+    this.#sequencer?.on('calm', () => this.#tell('alarm', null)).start();
+    const { canaryEveryMs } = settings;
+    this.#canary =
+      canaryEveryMs === null ? null : new Canary(this.#context, canaryEveryMs, () => this.#isSequencer(), fail);
+  }
+
+  /**
+   * Records an opt-out. Resolves when it has its place in the change log, or without a token when the time for that is
+   * over; in both cases it is recorded, and comes into force.
+   *
+   * The same request with the same idempotency key, sent again or at the same time, is one request with one receipt.
+   * @throws {InputError} for input that cannot be used; nothing was written.
+   * @throws {GateError} `ledger.idempotency_conflict` where the key was used for another request; `ledger.unavailable`:
+   * send it again with the same idempotency key, for it may have been recorded.
+   * @example
+   * await ledger.recordOptOut({ identifiers: [{ kind: 'email', value: 'jane@example.com' }], channel: 'web_form' });
+   */
+  recordOptOut(request: RequestInput): Promise<Receipt> {
+    return recordOptOut(this.#context, request);
+  }
+
+  /**
+   * The first of the two steps of an opt-in: records that a person wants to. Nothing changes until the confirmation that
+   * is given out here comes back to {@link confirmOptIn}, within 15 days.
+   * @throws as {@link recordOptOut}.
+   */
+  recordOptIn(request: RequestInput): Promise<PendingOptIn> {
+    return recordOptIn(this.#context, request);
+  }
+
+  /**
+   * The second step: ends the rights that these identifiers, or digests of them, have opted out of, and nobody else's.
+   * @throws {InputError} where the confirmation is wrong, used or too late.
+   * @throws {GateError} `ledger.unknown_request`, `ledger.unavailable`.
+   */
+  confirmOptIn(requestId: string, confirmation: string): Promise<OptInReceipt> {
+    return confirmOptIn(this.#context, requestId, confirmation);
+  }
+
+  /**
+   * Records opt-outs in bulk as one request. Rows are streamed; memory does not grow with their number. A row that cannot
+   * be used is told of and left out. If it breaks off, what is committed stays in force, and the same rows with the same
+   * idempotency key go on where it stopped.
+   * @throws {InputError} for options that cannot be used; the reason of `signal`; what `rows` throws.
+   * @throws {GateError} `ledger.idempotency_conflict` where the key was used for other rows; `ledger.unavailable`.
+   */
+  importOptOuts(
+    rows: AsyncIterable<ImportRow> | Iterable<ImportRow>,
+    options: ImportOptions = {},
+  ): Promise<ImportReceipt> {
+    return importOptOuts(this.#context, rows, options);
+  }
+
+  /** The receipt of a request that was recorded before. @throws {GateError} `ledger.unknown_request`. */
+  async receipt(requestId: string): Promise<Receipt> {
+    const request = await requestById(this.#context.database, requestId);
+    return receiptOf(this.#context, request, { isRepeat: true });
+  }
+
+  /** What is in force for an identifier, in any dialect, and the requests behind it. @throws {InputError}. */
+  statusOf(identifier: Identifier): Promise<IdentifierStatus> {
+    return statusOf(this.#context, identifier);
+  }
+
+  /**
+   * The clear values of a request, if they were kept.
+   * @throws {GateError} `ledger.clear_key` without the key they were sealed with; `ledger.damaged`.
+   */
+  clearValuesOf(requestId: string): AsyncGenerator<ClearIdentifier> {
+    return readClearValues(this.#context, requestId);
+  }
+
+  /** Entries after a seq, oldest first, with the head as of the same moment. */
+  changesAfter(seq: number, limit = CHANGES_PER_READ): Promise<Frame> {
+    if (!Number.isSafeInteger(seq) || seq < 0) throw new RangeError(`seq: expected a whole number, got ${seq}`);
+    if (!Number.isInteger(limit) || limit < 1 || limit > CHANGES_PER_READ_MAX) {
+      throw new RangeError(`limit: expected 1 to ${CHANGES_PER_READ_MAX}, got ${limit}`);
+    }
+    return this.#reader.entriesAfter(seq, limit);
+  }
+
+  /** Where the log ends. */
+  async head(): Promise<Head> {
+    return (await this.#reader.entriesAfter(Number.MAX_SAFE_INTEGER, 1)).head;
+  }
+
+  /** Writes a snapshot of the set at the settled seq, to a file or a stream, which is ended. @throws {GateError}. */
+  async snapshotTo(target: string | Writable, options: SnapshotOutOptions = {}): Promise<WrittenSnapshot> {
+    const table = await this.#reader.buildTable(options.signal ?? new AbortController().signal);
+    return writeSnapshot(target, table, this.#context.now(), options);
+  }
+
+  /** What enforcers follow; close it after use. It shares this ledger's connections. */
+  feed(): LedgerFeed {
+    return createFeed(this.#context.database);
+  }
+
+  /** Takes down what an enforcer says of itself. */
+  ack(report: EnforcerReport): Promise<void> {
+    return takeReport(this.#reader, this.#context.database, report);
+  }
+
+  /** All enforcers, silent ones included. */
+  enforcers(): Promise<readonly EnforcerStatus[]> {
+    return listEnforcers(this.#context.database);
+  }
+
+  /** Takes an enforcer out of every count that is gone for good; false if there is none that is waited for. */
+  retireEnforcer(id: string): Promise<boolean> {
+    return retireEnforcer(this.#context.database, id);
+  }
+
+  /** When a request was received, processed, in force on k of n enforcers, and everywhere. @throws {GateError}. */
+  propagation(requestId: string): Promise<Propagation> {
+    return propagationOf(this.#context, requestId);
+  }
+
+  /** Adds a destination to the data inventory, or replaces it. @throws {InputError}. */
+  putDestination(destination: DestinationInput): Promise<Destination> {
+    return putDestination(this.#context.database, destination);
+  }
+
+  getDestination(id: string): Promise<Destination | null> {
+    return getDestination(this.#context.database, id);
+  }
+
+  destinations(): Promise<readonly Destination[]> {
+    return listDestinations(this.#context.database);
+  }
+
+  /** False: there was none. */
+  removeDestination(id: string): Promise<boolean> {
+    return removeDestination(this.#context.database, id);
+  }
+
+  /** Checks the ledger against itself; reads all of it. */
+  verify(): Promise<Verification> {
+    return verifyLedger(this.#context.database);
+  }
+
+  /**
+   * Begins a new epoch, so that every enforcer starts again from a snapshot: after the database was put back to an earlier
+   * state in a way it cannot know of, such as the copy of a disk.
+   */
+  rotateEpoch(): Promise<string> {
+    return rotateEpoch(this.#context.database);
+  }
+
+  async status(): Promise<LedgerStatus> {
+    const head = await this.head();
+    const state = this.#sequencer?.state;
+    const isSequencer = this.#isSequencer();
+    return {
+      backend: this.backend,
+      isSequencer,
+      head,
+      horizonLagMs: isSequencer ? (state?.horizonLagMs ?? null) : null,
+      alarm: state?.alarm ?? null,
+      lastError: state?.lastError ?? null,
+    };
+  }
+
+  /** Calls `listener` with every event from now on; returns what ends that. */
+  on<E extends keyof LedgerEvents>(event: E, listener: (event: LedgerEvents[E]) => void): () => void {
+    const listeners = this.#listeners[event] as Set<(event: LedgerEvents[E]) => void>;
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  /** Lets go of everything. Calls in flight may fail with `ledger.unavailable`. Never throws. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#canary?.close();
+    await this.#sequencer?.close();
+    await this.#reader.close();
+    await this.#context.database.close();
+  }
+
+  #isSequencer(): boolean {
+    return this.#sequencer?.state.isLeader === true;
+  }
+
+  #tell<E extends keyof LedgerEvents>(event: E, what: LedgerEvents[E]): void {
+    for (const listener of this.#listeners[event]) (listener as (event: LedgerEvents[E]) => void)(what);
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('failed');
+}

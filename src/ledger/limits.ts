@@ -1,0 +1,46 @@
+/**
+ * The limits and periods of the ledger's writes, each with a name.
+ * @module
+ */
+
+/** Identifiers of one request, unless told. */
+export const IDENTIFIERS_PER_REQUEST_MAX = 64;
+/** What that limit can be raised to: 16 keys each still fit into one entry of the change log. */
+export const IDENTIFIERS_PER_REQUEST_LIMIT = 256;
+
+/** How far ahead of this machine's clock a request may say it was received. */
+export const FUTURE_MS_MAX = 300_000;
+
+/** Longest idempotency key, in characters. */
+export const IDEMPOTENCY_KEY_LENGTH_MAX = 200;
+/** Longest name of an operator, in characters. */
+export const OPERATOR_LENGTH_MAX = 200;
+
+/** How long a write waits for its place in the change log, unless told. */
+export const TOKEN_WAIT_MS = 5_000;
+/** Longest such wait. */
+export const TOKEN_WAIT_MS_MAX = 600_000;
+
+/** How long an opt-in may be confirmed after it was asked for. */
+export const CONFIRM_WITHIN_MS = 15 * 86_400_000;
+
+/** Months after an opt-out in which the person may not be asked to opt in again (Civ. Code 1798.135(c)(4)). */
+export const NO_ASK_MONTHS = 12;
+
+/** Rows of an import that are handed over at a time, and most identifiers in one of its transactions. */
+export const IMPORT_BATCH_ROWS = 4096;
+/** Transactions of one import that run at the same time on PostgreSQL. */
+export const IMPORT_BATCHES_IN_FLIGHT = 2;
+/** How long an import waits before it looks again whether the same import has ended elsewhere. */
+export const IMPORT_RETRY_MS = 250;
+
+/** Shortest interval between canaries. */
+export const CANARY_EVERY_MS_MIN = 100;
+
+/** Entries that are given out at once, unless told. */
+export const CHANGES_PER_READ = 1000;
+/** Most entries given out at once. */
+export const CHANGES_PER_READ_MAX = 10_000;
+
+/** Bytes of the key that clear values are encrypted with. */
+export const CLEAR_KEY_BYTES = 32;

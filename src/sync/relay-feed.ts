@@ -1,0 +1,52 @@
+/**
+ * What a relay serves from: recent changes in memory, and a snapshot file that reaches into them.
+ * @module
+ */
+import type { Frame, Head } from '../core/suppression/index.js';
+import type { EnforcerReport, Position } from './source.js';
+
+export type RelayAnswer =
+  | {
+      readonly kind: 'frame';
+      /** Entries after the position, as many as fit; none: there are none yet. */
+      readonly frame: Frame;
+      /** The frame as it came, where the relay passes on what another has signed; it may begin before the position. */
+      readonly bytes: Uint8Array | null;
+      /** Monotonic ms at which the content was `frame.head.lagMs` old. */
+      readonly asOfMs: number;
+    }
+  /** The entries after the position are no longer kept. */
+  | { readonly kind: 'trimmed' }
+  /** The position is of another history. */
+  | { readonly kind: 'epoch' }
+  /** Nothing is loaded yet. */
+  | { readonly kind: 'empty' };
+
+/** A snapshot file that does not change any more; when a newer one takes its place it is removed. */
+export interface RelaySnapshot {
+  readonly path: string;
+  readonly position: Position;
+  readonly entryCount: number;
+  /** SHA-256 of the file: its strong entity tag, and what a download is checked against. */
+  readonly sha256: Uint8Array;
+}
+
+export interface FrameLimits {
+  readonly entriesMax: number;
+  readonly bytesMax: number;
+}
+
+export interface RelayFeed {
+  /** The newest head; `null`: nothing is loaded yet. */
+  readonly head: Head | null;
+  /** What comes after a position, at once. */
+  changesAfter(position: Position, limits: FrameLimits): RelayAnswer;
+  /** Resolves when {@link changesAfter} may answer otherwise than with no entries, and after `waitMs` at the latest. */
+  wait(position: Position, waitMs: number, signal: AbortSignal): Promise<void>;
+  /** The newest snapshot; `null`: nothing is loaded yet. */
+  snapshot(): RelaySnapshot | null;
+  /** Passes a report upstream. Throws a GateError. */
+  report(report: EnforcerReport): Promise<void>;
+  /** Lets go of everything. Never throws. */
+  close(): Promise<void>;
+}
