@@ -67,8 +67,8 @@ async function enforcement(url) {
   await feed.close();
 
   const set = `bench-${randomBytes(4).toString('hex')}`;
-  const publisher = new NatsPublisher({ url: `${NATS}/${set}`, feed: ledger.feed() });
-  await publisher.start();
+  const publisher = new NatsPublisher({ url: `${NATS}/${set}`, feed: ledger.feed(), folder });
+  publisher.start();
   rows.push(['nats', ...(await canaries((await openSource(`${NATS}/${set}`)).source))]);
   await publisher.close();
   await ledger.close();

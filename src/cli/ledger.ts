@@ -1,40 +1,41 @@
 /**
- * `optgate ledger`: what an operator does to a ledger as a whole.
+ * `optgate ledger`: makes and upgrades a ledger, takes a snapshot of it, verifies it, lists who enforces it.
  * @module
  */
 import { type Command, EXIT, type Io, parseOptions, UsageError } from './command.js';
-import { keygen, readSigner } from './keygen.js';
+import { keygen, PRIVATE_KEY_NAME, PUBLIC_KEY_NAME, readSigner } from './keygen.js';
 import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, withLedger } from './ledger-location.js';
-import { timeOf } from './status.js';
 
 export const ledger: Command = {
-  help: `Usage: optgate ledger migrate   [--ledger URL|DIR]
-       optgate ledger snapshot  --out FILE [--sign-key FILE] [--ledger URL|DIR]
-       optgate ledger verify    [--ledger URL|DIR]
-       optgate ledger new-epoch [--ledger URL|DIR]
-       optgate ledger enforcers [--ledger URL|DIR]
-       optgate ledger keygen    --out DIR
+  help: `Usage: optgate ledger migrate
+       optgate ledger snapshot --out FILE [--sign-key FILE]
+       optgate ledger verify
+       optgate ledger new-epoch
+       optgate ledger enforcers
+       optgate ledger keygen --out DIR
 
-migrate    makes the ledger, or brings its schema up to date; may be run again at any time.
-snapshot   writes the suppression set as it is now to FILE, whole or not at all; a source for "file:".
-verify     reads the whole ledger and checks it against itself: rights against their holders, the log against the
-           state, digests, order. Prints {"sound","keys","entries","stateDigest","findings"}; exit code 1 if not sound.
-new-epoch  begins a new history, so that every enforcer loads anew. After a restore or a failover it happens by itself;
-           say it where the database went back without looking different, as after the restore of a disk image.
-enforcers  prints one JSON line for each enforcer, silent ones included.
-keygen     writes a pair of Ed25519 keys to sign snapshots and changes with; never overwrites one.
+migrate     makes a ledger, or brings an older one up to date. On PostgreSQL it makes the schema "optgate" and needs the
+            right to create it; an embedded ledger is brought up to date by every command.
+snapshot    writes the set as it is now to FILE, whole or not at all: for "optgate check --set", for a file: source.
+verify      recomputes what is in force from every request and the whole change log, and compares; prints one line for
+            each thing that does not agree and exits 1 if there is one.
+new-epoch   begins a new history: every enforcer loads the set anew. For after a restore that nobody noticed.
+enforcers   prints one line for each enforcer: its state, how far it is, when it was last heard of. One that is silent
+            beyond its lease is shown as silent, not left out.
+keygen      writes a pair of Ed25519 keys: DIR/${PRIVATE_KEY_NAME} (0600) signs snapshots and changes,
+            DIR/${PUBLIC_KEY_NAME} is for those who follow. Never overwrites a key.
 
 Options:
-  --out FILE          for snapshot; a folder for keygen
-  --sign-key FILE     private key (PEM)
+  --out PATH          where to write
+  --sign-key FILE     sign with this private key (PEM)
 ${LEDGER_HELP}
 
 Examples:
   optgate ledger migrate --ledger postgres://ledger.internal/optgate
-  optgate ledger snapshot --out optouts.snap
-  optgate ledger verify
+  optgate ledger keygen --out keys
+  optgate ledger snapshot --out optouts.snap --sign-key keys/${PRIVATE_KEY_NAME}
 
-Exit codes: 0 done, 1 verified and not sound, 2 wrong usage, 3 the ledger failed.`,
+Exit codes: 0 done, 1 verify found something, 2 wrong usage, 3 the ledger or a file failed.`,
 
   async run(args, io) {
     const [action, ...rest] = args;
@@ -56,63 +57,3 @@ Exit codes: 0 done, 1 verified and not sound, 2 wrong usage, 3 the ledger failed
     }
   },
 };
-
-const READS = { mayMake: false, sequence: false } as const;
-
-/** The options of an action that has only a ledger. */
-function locationOf(args: readonly string[], io: Io) {
-  const { values, positionals } = parseOptions(args, LEDGER_OPTION);
-  if (positionals.length > 0) throw new UsageError('expected no other arguments');
-  return ledgerLocation(values.ledger, io);
-}
-
-async function migrate(args: readonly string[], io: Io): Promise<number> {
-  const location = locationOf(args, io);
-  const { epoch, seq } = await withLedger(location, io, { mayMake: true, migrate: true }, (opened) => opened.head());
-  io.stdout.write(`${JSON.stringify({ ledger: location.shown, epoch, seq })}\n`);
-  return EXIT.ok;
-}
-
-async function snapshot(args: readonly string[], io: Io): Promise<number> {
-  const { values, positionals } = parseOptions(args, {
-    ...LEDGER_OPTION,
-    out: { type: 'string' },
-    'sign-key': { type: 'string' },
-  });
-  const { out } = values;
-  if (out === undefined || positionals.length > 0) throw new UsageError('expected --out FILE');
-  const signer = readSigner(values['sign-key']);
-  const location = ledgerLocation(values.ledger, io);
-  const written = await withLedger(location, io, { mayMake: false }, (opened) => opened.snapshotTo(out, { signer }));
-  const { position, entryCount, stateDigest } = written;
-  io.stdout.write(`${JSON.stringify({ out, ...position, entryCount, stateDigest, signed: signer !== undefined })}\n`);
-  return EXIT.ok;
-}
-
-async function verify(args: readonly string[], io: Io): Promise<number> {
-  const found = await withLedger(locationOf(args, io), io, READS, (opened) => opened.verify());
-  const { isSound, keyCount, entryCount, stateDigest, findings } = found;
-  const shown = { sound: isSound, keys: keyCount, entries: entryCount, stateDigest, findings };
-  io.stdout.write(`${JSON.stringify(shown)}\n`);
-  return isSound ? EXIT.ok : EXIT.someRefused;
-}
-
-async function newEpoch(args: readonly string[], io: Io): Promise<number> {
-  const epoch = await withLedger(locationOf(args, io), io, { mayMake: false }, (opened) => opened.rotateEpoch());
-  io.stdout.write(`${JSON.stringify({ epoch })}\n`);
-  return EXIT.ok;
-}
-
-async function enforcers(args: readonly string[], io: Io): Promise<number> {
-  const all = await withLedger(locationOf(args, io), io, READS, (opened) => opened.enforcers());
-  for (const { id, name, role, version, state, registeredAtMs, lastSeenAtMs, ...rest } of all) {
-    const { position, seqLag, isSilent, retiredAtMs } = rest;
-    const line = {
-      ...{ id, name, role, version, state, position, seqLag, silent: isSilent },
-      ...{ registeredAt: timeOf(registeredAtMs), lastSeenAt: timeOf(lastSeenAtMs), retiredAt: timeOf(retiredAtMs) },
-    };
-    io.stdout.write(`${JSON.stringify(line)}\n`);
-  }
-  if (all.length === 0) io.stderr.write('optgate: no enforcer has reported to this ledger yet\n');
-  return EXIT.ok;
-}

@@ -51,7 +51,7 @@ export async function openPglite(path: string): Promise<PgliteDatabase> {
   });
   const lock = await lockFolder(folder);
   const data: PgliteWorkerData = { folder };
-  const worker = new Worker(workerUrl('./pglite-worker.js', import.meta.url), { workerData: data, stdout: true });
+  const worker = new Worker(workerUrl('./pglite-worker.js', import.meta.url), { workerData: data, execArgv: [] });
   const database = new PgliteDatabase(worker, lock);
   try {
     await database.opened;

@@ -159,6 +159,25 @@ create table optgate.destination (
   updated_at timestamptz not null default clock_timestamp()
 )`;
 
+/** Every look is a statement with a view of its own, so it sees what was committed while the function was waiting. */
+const AWAIT_WORK = `
+create function optgate.await_work(poll_ms float8, wait_ms float8) returns bool language plpgsql volatile as $$
+declare
+  end_at constant timestamptz := clock_timestamp() + wait_ms * interval '1 millisecond';
+begin
+  loop
+    if exists (
+      select from optgate.change_log where seq is null and xid < pg_snapshot_xmin(pg_current_snapshot())
+    ) then
+      return true;
+    end if;
+    if clock_timestamp() >= end_at then
+      return false;
+    end if;
+    perform pg_sleep(poll_ms / 1000);
+  end loop;
+end $$`;
+
 const COMMENTS = [
   `schema optgate is 'The ledger of optgate: who opted out of what, and every change in order.'`,
   `table optgate.meta is 'What is fixed for the life of the ledger, and the version of this schema.'`,
@@ -171,6 +190,7 @@ const COMMENTS = [
   `table optgate.change_log is 'What every transaction did to the suppressed keys. Rows are only added, and get their seq later.'`,
   `column optgate.change_log.changes is 'Records of 20 bytes: mixed key, version, tag, rights before and after, flags.'`,
   `column optgate.change_log.digest_high is 'What the entry adds to the digest of the state, modulo 2^32; so digest_low.'`,
+  `function optgate.await_work is 'Waits until an entry can get its place in the log.'`,
   `column optgate.change_log.behind is 'Id of the last entry that this one builds on and that comes later in the log; 0: none.'`,
   `column optgate.change_log.seq is 'Place in the log, dense from 1; null: not sequenced yet.'`,
   `table optgate.suppression is 'Every key that was ever suppressed, with its rights in force. Keys are mixed, not clear.'`,
@@ -206,6 +226,7 @@ export const MIGRATIONS: readonly Migration[] = [
       ENFORCER,
       ENFORCER_ACK,
       DESTINATION,
+      AWAIT_WORK,
       ...COMMENTS,
     ],
   },

@@ -12,17 +12,16 @@ import { Backoff } from './backoff.js';
 import type { Database, DedicatedSession } from './database.js';
 import { takeOver } from './epoch.js';
 import { type HorizonAlarm, horizonAlarm } from './horizon.js';
-import { hasWork, type Step, sequenceStep } from './sequence-step.js';
+import { hasWork, type Step, sequenceStep, serverAwaitsWork } from './sequence-step.js';
 
 /** Advisory lock, within the database: whoever leads. */
 const SEQUENCER_LOCK = 0x6f67_0002;
-/** How soon the log is looked at again while there is work. */
-export const POLL_MS = 10;
-/** How many times longer each pause is while there is none, and the longest. */
-export const IDLE_POLL_FACTOR = 1.25;
-export const IDLE_POLL_MS_MAX = 25;
-/** The same where nobody but this process can write: it says so by {@link Sequencer.wake}. */
-export const IDLE_POLL_MS_MAX_EMBEDDED = 250;
+/** How soon the log is looked at again, with or without work. On PostgreSQL the server itself looks (schema.ts). */
+export const POLL_MS = 5;
+/** How long the server is asked to look at a time; a sequencer that is closed waits that out. */
+export const SERVER_WAIT_MS = 200;
+/** How soon it is looked at again where nobody but this process can write, and says so by {@link Sequencer.wake}. */
+export const EMBEDDED_POLL_MS = 250;
 /** Longest time between two heartbeats of a leader that works. */
 export const HEARTBEAT_MS = 1_000;
 /** How often others ask whether they may lead, give or take a quarter. */
@@ -38,7 +37,8 @@ const FAILURE_PAUSE_MS_MAX = 5_000;
 
 export interface SequencerOptions {
   readonly pollMs?: number;
-  readonly idlePollMsMax?: number;
+  readonly serverWaitMs?: number;
+  readonly embeddedPollMs?: number;
   readonly heartbeatMs?: number;
   readonly contendMs?: number;
   readonly stepRowsMax?: number;
@@ -105,7 +105,8 @@ export class Sequencer extends EventEmitter<SequencerEvents> {
     super();
     this.options = {
       pollMs: POLL_MS,
-      idlePollMsMax: database.name === 'pglite' ? IDLE_POLL_MS_MAX_EMBEDDED : IDLE_POLL_MS_MAX,
+      serverWaitMs: SERVER_WAIT_MS,
+      embeddedPollMs: EMBEDDED_POLL_MS,
       heartbeatMs: HEARTBEAT_MS,
       contendMs: CONTEND_MS,
       stepRowsMax: STEP_ROWS_MAX,
@@ -136,7 +137,7 @@ export class Sequencer extends EventEmitter<SequencerEvents> {
     return this;
   }
 
-  /** There is an entry: look now, not at the next poll. */
+  /** There is an entry: look now. Needed where this process is the only one to write; elsewhere the server looks. */
   wake(): void {
     if (this.isLeader) this.interrupt();
   }
@@ -190,23 +191,34 @@ export class Sequencer extends EventEmitter<SequencerEvents> {
     this.setLeader(true);
     this.emit('lead', takeover);
     this.lastBeatMs = Number.NEGATIVE_INFINITY;
-    for (let pauseMs = 0; !this.isClosed && !isLost(); ) {
-      const { pollMs, idlePollMsMax } = this.options;
-      const count = await this.stepIfDue(session);
-      if (count >= this.options.stepRowsMax) continue;
-      pauseMs = count > 0 ? pollMs : Math.min(idlePollMsMax, Math.max(pollMs, pauseMs * IDLE_POLL_FACTOR));
-      await this.pause(Math.min(pauseMs, this.lastBeatMs + this.options.heartbeatMs - this.options.now()));
+    while (!this.isClosed && !isLost()) {
+      const isBeat = this.untilBeatMs() <= 0;
+      if (!isBeat && !(await this.awaitWork(session))) continue;
+      const count = await this.step(session, isBeat);
+      if (count > 0 && count < this.options.stepRowsMax) await this.pause(this.options.pollMs); // for more to come together
     }
   }
 
-  /** A step, if there is something to number or it is time for a heartbeat; how many rows were numbered. */
-  private async stepIfDue(session: DedicatedSession): Promise<number> {
-    const { now, heartbeatMs, stepRowsMax } = this.options;
+  private untilBeatMs(): number {
+    return this.lastBeatMs + this.options.heartbeatMs - this.options.now();
+  }
+
+  /** True as soon as there is something to number; false after a while, or when it is time for a heartbeat. */
+  private async awaitWork(session: DedicatedSession): Promise<boolean> {
+    const { pollMs, serverWaitMs, embeddedPollMs } = this.options;
+    if (this.database.name === 'postgres') {
+      return serverAwaitsWork(session, pollMs, Math.min(serverWaitMs, this.untilBeatMs()));
+    }
     this.isWoken = false;
-    const isBeat = now() - this.lastBeatMs >= heartbeatMs;
-    if (!isBeat && !(await hasWork(session))) return 0;
-    const beatMs = now();
-    const step = await sequenceStep(session, stepRowsMax);
+    if (await hasWork(session)) return true;
+    await this.pause(Math.min(embeddedPollMs, this.untilBeatMs()));
+    return false;
+  }
+
+  /** How many rows were numbered. */
+  private async step(session: DedicatedSession, isBeat: boolean): Promise<number> {
+    const beatMs = this.options.now();
+    const step = await sequenceStep(session, this.options.stepRowsMax);
     this.lastBeatMs = beatMs;
     this.lastStep = step;
     this.succeed();

@@ -48,22 +48,22 @@ export interface Verification {
 
 /** See Ledger.verify. */
 export async function verifyLedger(database: Transactor): Promise<Verification> {
-  return database.transaction(
-    async (session) => {
-      const counts = new Map<CheckName, number>();
-      const found = (check: CheckName, count: number) => counts.set(check, (counts.get(check) ?? 0) + count);
-      const head = await readHead(session);
-      const keys = await walkKeys(session, found);
-      const log = await walkLog(session, found, head.settledSeq);
-      compareWithHead(head, keys.state, log.unsettled, found);
-      await checkLog(session, found, head);
-      await checkReferences(session, found);
-      const findings = [...counts].filter(([, count]) => count > 0).map(([check, count]) => ({ check, count }));
-      const { stateDigest } = head;
-      return { isSound: findings.length === 0, keyCount: keys.count, entryCount: log.count, stateDigest, findings };
-    },
-    { isSnapshot: true },
-  );
+  return database.transaction(verifyInView, { isSnapshot: true });
+}
+
+/** @internal In a transaction that sees one view of the database. */
+export async function verifyInView(session: Session): Promise<Verification> {
+  const counts = new Map<CheckName, number>();
+  const found = (check: CheckName, count: number) => counts.set(check, (counts.get(check) ?? 0) + count);
+  const head = await readHead(session);
+  const keys = await walkKeys(session, found);
+  const log = await walkLog(session, found, head.settledSeq);
+  compareWithHead(head, keys.state, log.unsettled, found);
+  await checkLog(session, found, head);
+  await checkReferences(session, found);
+  const findings = [...counts].filter(([, count]) => count > 0).map(([check, count]) => ({ check, count }));
+  const { stateDigest } = head;
+  return { isSound: findings.length === 0, keyCount: keys.count, entryCount: log.count, stateDigest, findings };
 }
 
 type Found = (check: CheckName, count: number) => void;

@@ -7,7 +7,7 @@ import { hostname } from 'node:os';
 import type { TableHolder, Verifier } from '../core/suppression/index.js';
 import { type Clock, systemClock } from './clock.js';
 import type { EnforcerReport, Source } from './source.js';
-import { TAIL_AGE_MS_MAX, TAIL_BYTES_MAX } from './store-terms.js';
+import { FRESH_EVERY_MS, TAIL_AGE_MS_MAX, TAIL_BYTES_MAX } from './store-terms.js';
 import { VERSION_KEYS_MAX } from './versions.js';
 
 export const SOFT_STALE_AFTER_MS = 10_000;
@@ -30,6 +30,8 @@ export interface FollowerLimits {
   /** Tail in the local folder from which a new snapshot is made of it. */
   readonly tailBytesMax: number;
   readonly tailAgeMsMax: number;
+  /** How often the freshness is written down there, and the tail made to last. */
+  readonly freshEveryMs: number;
 }
 
 export const FOLLOWER_LIMITS: FollowerLimits = {
@@ -40,6 +42,7 @@ export const FOLLOWER_LIMITS: FollowerLimits = {
   versionKeysMax: VERSION_KEYS_MAX,
   tailBytesMax: TAIL_BYTES_MAX,
   tailAgeMsMax: TAIL_AGE_MS_MAX,
+  freshEveryMs: FRESH_EVERY_MS,
 };
 
 export interface EnforcerName {

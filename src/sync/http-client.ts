@@ -203,7 +203,8 @@ export async function* bodyOf(
 export async function readBody(...parameters: Parameters<typeof bodyOf>): Promise<Uint8Array> {
   const pieces: Buffer[] = [];
   for await (const piece of bodyOf(...parameters)) pieces.push(piece);
-  return Buffer.concat(pieces);
+  const body = Buffer.concat(pieces);
+  return new Uint8Array(body.buffer, body.byteOffset, body.length); // whose slice() copies, as everywhere
 }
 
 export function asSyncError(error: unknown): GateError {

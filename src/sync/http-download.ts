@@ -18,8 +18,8 @@ import { parsePosition } from './position.js';
 import { digestOfField, HEADERS, SNAPSHOT_PATH, SNAPSHOT_TYPE } from './relay-http.js';
 import type { SnapshotRequest, SnapshotSummary } from './source.js';
 
-/** Attempts in a row that bring nothing, after which the call fails. */
-const IDLE_ATTEMPTS_MAX = 3;
+/** Attempts in a row that bring nothing worth mentioning, after which the call fails. */
+const IDLE_ATTEMPTS_MAX = 4;
 const BACKOFF_CAP_MS = 1000;
 
 /** A file on its way. */
@@ -54,7 +54,7 @@ export class SnapshotDownload {
         this.partial = null;
         return await finished(partial);
       } catch (error) {
-        if (this.receivedBytes > before) backoff.reset();
+        if (this.receivedBytes - before >= this.limits.stallBytes) backoff.reset();
         if (!isWorthAnother(error) || backoff.failureCount >= IDLE_ATTEMPTS_MAX - 1) throw error;
         await sleep(this.clock, backoff.nextDelayMs(), request.signal);
       }

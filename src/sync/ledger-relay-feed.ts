@@ -11,6 +11,7 @@ import type { Frame, Head } from '../core/suppression/index.js';
 import { Backoff } from './backoff.js';
 import { type Clock, sleep, systemClock } from './clock.js';
 import { EntryRing } from './entry-ring.js';
+import { GuardedFeed } from './guarded-feed.js';
 import type { FrameLimits, RelayAnswer, RelayFeed, RelaySnapshot } from './relay-feed.js';
 import { SnapshotFolder, type SnapshotFolderOptions } from './relay-snapshot.js';
 import type { EnforcerReport, LedgerFeed, Position } from './source.js';
@@ -47,6 +48,7 @@ interface Served {
 
 export class LedgerRelayFeed implements RelayFeed {
   private readonly snapshots: SnapshotFolder;
+  private readonly feed: LedgerFeed;
   private readonly clock: Clock;
   private readonly ringBytesMax: number;
   private readonly closing = new AbortController();
@@ -62,6 +64,7 @@ export class LedgerRelayFeed implements RelayFeed {
   constructor(private readonly options: LedgerRelayOptions) {
     this.snapshots = new SnapshotFolder(options);
     this.clock = options.clock ?? systemClock;
+    this.feed = new GuardedFeed(options.feed, this.clock, this.closing.signal);
     this.ringBytesMax = options.ringBytesMax ?? RING_BYTES_MAX;
     this.running = this.run();
   }
@@ -102,13 +105,13 @@ export class LedgerRelayFeed implements RelayFeed {
   }
 
   report(report: EnforcerReport): Promise<void> {
-    return this.options.feed.report(report);
+    return this.feed.report(report);
   }
 
   async close(): Promise<void> {
     this.closing.abort();
     this.wake();
-    await this.options.feed.close().catch(() => {});
+    await this.feed.close().catch(() => {});
     await this.running;
     await this.refreshing;
     await this.snapshots.close();
@@ -143,12 +146,12 @@ export class LedgerRelayFeed implements RelayFeed {
     if (frame.head.epoch !== head.epoch || !isNext(frame, ring)) return this.load(signal);
     this.take(ring, frame);
     if (this.isRefreshDue(ring)) void this.refresh(ring, signal);
-    if (ring.lastSeq === frame.head.seq) await this.options.feed.wait(BEAT_MS, signal);
+    if (ring.lastSeq === frame.head.seq) await this.feed.wait(BEAT_MS, signal);
   }
 
   private async read(afterSeq: number): Promise<Frame & { readonly asOfMs: number }> {
     const asOfMs = this.clock.monotonicMs();
-    return { ...(await this.options.feed.entriesAfter(afterSeq, ENTRIES_PER_READ)), asOfMs };
+    return { ...(await this.feed.entriesAfter(afterSeq, ENTRIES_PER_READ)), asOfMs };
   }
 
   private take(ring: EntryRing, { head, entries, asOfMs }: Frame & { readonly asOfMs: number }): void {
@@ -164,7 +167,7 @@ export class LedgerRelayFeed implements RelayFeed {
   private async load(signal: AbortSignal): Promise<void> {
     await this.refreshing;
     this.bytesSinceSnapshot = 0;
-    const table = await this.options.feed.buildTable(signal);
+    const table = await this.feed.buildTable(signal);
     const snapshot = await this.snapshots.write(table, this.clock.wallMs());
     const ring = new EntryRing(snapshot.position.seq);
     const frame = await this.read(ring.lastSeq);
@@ -193,7 +196,7 @@ export class LedgerRelayFeed implements RelayFeed {
 
   private async replaceSnapshot(ring: EntryRing, signal: AbortSignal): Promise<void> {
     this.bytesSinceSnapshot = 0;
-    const table = await this.options.feed.buildTable(signal);
+    const table = await this.feed.buildTable(signal);
     if (this.served?.head.epoch !== table.position.epoch) return; // another history: the next step begins anew
     await this.snapshots.use(await this.snapshots.write(table, this.clock.wallMs()));
     ring.trim(this.ringBytesMax, table.position.seq);

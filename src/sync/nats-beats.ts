@@ -52,7 +52,7 @@ export class Beats {
       callback: (error, { data, headers }) => {
         if (error !== null) return;
         const sender = headers?.get(NATS_HEADERS.publisher) ?? '';
-        this.hear({ data: data.slice(), sender, sentAtMs: Number(headers?.get(NATS_HEADERS.clock)) });
+        this.hear({ data: new Uint8Array(data), sender, sentAtMs: Number(headers?.get(NATS_HEADERS.clock)) });
       },
     });
   }

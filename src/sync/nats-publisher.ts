@@ -11,6 +11,7 @@ import { GateError } from '../core/errors.js';
 import type { Frame, Signer } from '../core/suppression/index.js';
 import { Backoff } from './backoff.js';
 import { type Clock, sleep, systemClock } from './clock.js';
+import { GuardedFeed } from './guarded-feed.js';
 import { answerReports } from './nats-acks.js';
 import { type NatsLink, NatsLinks, type NatsOptions } from './nats-connect.js';
 import { Rivals, SIGN_MS, TAKEOVER_MS } from './nats-rivals.js';
@@ -83,6 +84,7 @@ class Yield extends Error {}
 export class NatsPublisher {
   private readonly id = randomUUID();
   private readonly clock: Clock;
+  private readonly feed: LedgerFeed;
   private readonly limits: PublisherLimits;
   private readonly links: NatsLinks;
   private readonly rivals: Rivals;
@@ -100,6 +102,7 @@ export class NatsPublisher {
   /** Connects nothing yet. Throws an InputError for options that make no sense. */
   constructor(private readonly options: NatsPublisherOptions) {
     this.clock = options.clock ?? systemClock;
+    this.feed = new GuardedFeed(options.feed, this.clock, this.closing.signal);
     const given = Object.entries(PUBLISHER_LIMITS).map(([name, value]) => {
       return [name, options[name as keyof PublisherLimits] ?? value];
     });
@@ -122,7 +125,7 @@ export class NatsPublisher {
   /** Stops, and tells those that stand by. Never throws. */
   async close(): Promise<void> {
     this.closing.abort();
-    await this.options.feed.close().catch(() => {});
+    await this.feed.close().catch(() => {});
     await this.running;
     await this.renewing;
     await this.links.close();
@@ -159,8 +162,8 @@ export class NatsPublisher {
   }
 
   private async lead(link: NatsLink, onProgress: () => void): Promise<void> {
-    const { options, limits, clock } = this;
-    const { feed, folder, signer, replicas = 1 } = options;
+    const { options, limits, clock, feed } = this;
+    const { folder, signer, replicas = 1 } = options;
     const { signal } = this.closing;
     const { names } = this.links;
     const { streamBytesMax, streamAgeMsMax } = limits;
@@ -188,7 +191,7 @@ export class NatsPublisher {
   private async begin(writer: ChangeWriter, uploads: SnapshotUploads): Promise<void> {
     await writer.open();
     const snapshot = await uploads.look();
-    const { epoch, seq } = (await this.options.feed.entriesAfter(Number.MAX_SAFE_INTEGER, 1)).head;
+    const { epoch, seq } = (await this.feed.entriesAfter(Number.MAX_SAFE_INTEGER, 1)).head;
     const { position } = writer;
     const isOurs = (place: Position | null) => place?.epoch === epoch && place.seq <= seq;
     if (position !== null && isOurs(position)) {
@@ -218,7 +221,7 @@ export class NatsPublisher {
     while (!signal.aborted) {
       if (this.rivals.mustYield) throw new Yield();
       const asOfMs = this.clock.monotonicMs();
-      const frame = await this.options.feed.entriesAfter(writer.position?.seq ?? 0, ENTRIES_PER_READ);
+      const frame = await this.feed.entriesAfter(writer.position?.seq ?? 0, ENTRIES_PER_READ);
       if (!goesOn(frame, writer.position)) throw new Restart();
       const isNews = frame.entries.length > 0;
       if (isNews) await this.append(writer, uploads, frame, asOfMs);
@@ -234,7 +237,7 @@ export class NatsPublisher {
         maintainedAtMs = this.clock.monotonicMs();
         if (!(await uploads.trim())) await this.renew(uploads);
       }
-      if (isCaughtUp) await this.options.feed.wait(Math.max(1, beatAtMs + BEAT_MS - this.clock.monotonicMs()), signal);
+      if (isCaughtUp) await this.feed.wait(Math.max(1, beatAtMs + BEAT_MS - this.clock.monotonicMs()), signal);
     }
   }
 

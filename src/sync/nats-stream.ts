@@ -102,7 +102,7 @@ function asFrame(message: StoredMsg): StoredFrame {
     epoch: header.get(NATS_HEADERS.epoch),
     firstSeq: Number(header.get(NATS_HEADERS.first)),
     lastSeq: Number(header.get(NATS_HEADERS.last)),
-    bytes: data.slice(), // of its own: it may be kept, and must not keep a network buffer
+    bytes: new Uint8Array(data), // of its own: it may be kept, and must not keep a network buffer
     storedAtMs: Date.parse(message.timestamp),
   };
 }

@@ -25,9 +25,6 @@ import { Freshness } from './freshness.js';
 import type { Position } from './source.js';
 import { VersionMemory } from './versions.js';
 
-/** Changes applied before everything else on this thread gets its turn: 1 to 4 ms. */
-export const SLICE_CHANGES = 4096;
-
 export interface ReplicaOptions {
   /** Where the table is; a holder of its own unless told. */
   readonly holder?: TableHolder;
@@ -49,7 +46,6 @@ export class Replica {
   private appliedSeq: number;
   /** What the ledger said of a seq that has not been reached yet. */
   private announced: { readonly seq: number; readonly stateDigest: string } | null = null;
-  private sinceBreath = 0;
   private agreement: 'unknown' | 'agreed' | 'disagreed' = 'unknown';
 
   constructor(table: SuppressionTable, options: ReplicaOptions = {}) {
@@ -97,27 +93,14 @@ export class Replica {
   }
 
   /**
-   * Applies the next entry, all of it or, if that throws, a part that applying it again makes whole. `onSlice` is called
-   * after every {@link SLICE_CHANGES} changes, across entries. Throws a GateError `sync.unsettled` if there are more keys
-   * to remember than are kept, `table.memory` or `table.too_large` as `TableHolder.set` does.
+   * Applies changes `from` to `to` of the next entry. A part that was applied may be applied again. Throws a GateError
+   * `sync.unsettled` if there are more keys to remember than are kept, `table.memory` or `table.too_large` as
+   * `TableHolder.set` does.
    */
-  async apply(entry: Entry, onSlice: () => Promise<void>): Promise<void> {
-    const { changes, seq } = entry;
-    const view = changesView(changes);
-    for (let at = 0; at < changes.length; ) {
-      const end = Math.min(changes.length, at + (SLICE_CHANGES - this.sinceBreath) * CHANGE_BYTES);
-      this.applySlice(view, at, end, seq);
-      this.sinceBreath += (end - at) / CHANGE_BYTES;
-      at = end;
-      if (this.sinceBreath < SLICE_CHANGES) continue;
-      this.sinceBreath = 0;
-      await onSlice();
-    }
-  }
-
-  /** {@link apply} without a pause, for threads that have nothing else to do. */
-  applyAtOnce({ changes, seq }: Entry): void {
-    this.applySlice(changesView(changes), 0, changes.length, seq);
+  apply({ changes, seq }: Entry, from = 0, to = changes.length / CHANGE_BYTES): void {
+    const versions = this.lastVersionWins ? this.versions : null;
+    if (versions?.hasRoom(to - from) === false) throw new GateError('sync.unsettled');
+    applyChanges(this.holder, versions, changesView(changes), from * CHANGE_BYTES, to * CHANGE_BYTES, seq);
   }
 
   /** The entry that was applied last is whole: readers may know. Throws a GateError `sync.digest`. */
@@ -154,15 +137,9 @@ export class Replica {
     this.agreement = digest === announced.stateDigest ? 'agreed' : 'disagreed';
     if (this.agreement === 'disagreed') throw new GateError('sync.digest', `seq ${announced.seq}`);
   }
-
-  private applySlice(view: DataView, from: number, to: number, seq: number): void {
-    const versions = this.lastVersionWins ? this.versions : null;
-    if (versions?.hasRoom((to - from) / CHANGE_BYTES) === false) throw new GateError('sync.unsettled');
-    applyChanges(this.holder, versions, view, from, to, seq);
-  }
 }
 
-/** HOT. Changes from `from` to `to` into the table, except those that a later version has overtaken. */
+/** HOT. The changes at `from` up to `to` into the table, except those that a later version has overtaken. */
 function applyChanges(
   holder: TableHolder,
   versions: VersionMemory | null,

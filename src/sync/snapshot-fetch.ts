@@ -82,18 +82,19 @@ export class RefusedSnapshot {
 
   /** A snapshot is on offer. Throws what it was refused with, if it was and nothing has changed. */
   offer(position: Position): void {
-    this.offered = position;
     const { refused } = this;
-    if (refused === null || !isSame(refused.position, position)) return;
-    if (this.clock.monotonicMs() - refused.atMs < DAMAGED_RETRY_MS) throw new GateError(refused.code, 'again');
+    const isRefused = refused !== null && isSame(refused.position, position);
+    if (isRefused && this.clock.monotonicMs() - refused.atMs < DAMAGED_RETRY_MS) {
+      throw new GateError(refused.code, 'again');
+    }
+    this.offered = position;
   }
 
   /** True if the failure says something of the snapshot on offer, rather than of the way to it. */
   note(error: unknown): boolean {
     const { code } = asFailure(error);
     if (!isRefusal(code)) return false;
-    const isKnown = this.refused !== null && this.offered !== null && isSame(this.refused.position, this.offered);
-    if (this.offered !== null && !isKnown) {
+    if (this.offered !== null) {
       this.refused = { position: this.offered, code, atMs: this.clock.monotonicMs() };
     }
     return true;

@@ -175,7 +175,7 @@ function applyFrame(replica: Replica, { head, entries }: Frame, toSeq: number): 
     if (entry.seq <= replica.seq) continue;
     if (entry.seq > toSeq) break;
     if (entry.seq !== replica.seq + 1) throw new GateError('sync.gap', 'in a tail');
-    replica.applyAtOnce(entry);
+    replica.apply(entry);
     replica.publish(entry.seq, null);
   }
   replica.settle(head);

@@ -24,6 +24,7 @@ export const PROBE_BYTES = 2 ** 20;
 export interface StoreLimits {
   readonly tailBytesMax: number;
   readonly tailAgeMsMax: number;
+  readonly freshEveryMs: number;
   readonly snapshotBytesMax: number | undefined;
   readonly versionKeysMax: number;
 }

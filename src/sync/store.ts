@@ -12,8 +12,7 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GateError, type GateErrorCode } from '../core/errors.js';
-import { encodeFrame, type Frame, type TableShare, type Verifier, workerUrl } from '../core/suppression/index.js';
-import type { Clock } from './clock.js';
+import { encodeFrame, type Frame, workerUrl } from '../core/suppression/index.js';
 import { withDeadline } from './deadline.js';
 import type { Position } from './source.js';
 import {
@@ -33,7 +32,6 @@ import {
 import { FolderLock } from './store-lock.js';
 import type { StoreCompactTask, StoreLoadAnswer, StoreLoadTask, StoreTask, StoreWriteTask } from './store-replay.js';
 import {
-  FRESH_EVERY_MS,
   HEAL_AFTER_MS,
   HEAL_AFTER_MS_MAX,
   LINGER_MS,
@@ -194,7 +192,7 @@ export class LocalStore {
       this.drop(tail.error);
       return;
     }
-    if (this.options.clock.monotonicMs() - this.freshWrittenAtMs >= FRESH_EVERY_MS) {
+    if (this.options.clock.monotonicMs() - this.freshWrittenAtMs >= this.options.limits.freshEveryMs) {
       await this.attempt(() => this.writeFresh(fresh));
     }
     if (settled !== null && this.isTailLong() && this.options.verifier === undefined) this.compact(settled);

@@ -2,33 +2,40 @@
  * Remembers which version each recently changed key has, so that the last version wins in whatever order they come.
  *
  * The log is not in the order of commits, so two changes of one key may come the wrong way round; but never across a
- * settled seq. Only keys changed after the last settled seq are kept, until {@link VersionMemory.prune}. An open-addressed
- * table over typed arrays, 24 bytes a slot; keys are mixed with a secret seed, so their low word is hash enough.
+ * settled seq. Only keys changed after the last settled seq are kept, until {@link VersionMemory.prune}. Open addressing
+ * over typed arrays, 24 bytes a slot; keys are mixed with a secret seed, so their own words are hash enough. In many small
+ * parts, each of which grows by itself: one large one would stop everything for 50 ms at half a million keys.
  * @module
  */
 
 /** Keys remembered at most: a follower that is further behind than this starts anew from a snapshot. */
 export const VERSION_KEYS_MAX = 2 ** 21;
-const SLOTS_MIN = 1024;
-/** Arrays up to this size are emptied and used again; larger ones are given back. */
-const SLOTS_KEPT_MAX = 65_536;
+const PARTS = 256;
+/** Bits of `high` to the right of those that choose the part. */
+const PART_SHIFT = 24;
+const SLOTS_MIN = 16;
+/** Parts up to this size are emptied and used again; larger ones are given back. */
+const SLOTS_KEPT_MAX = 256;
 /** Share of the slots that may be taken. */
 const LOAD_MAX = 0.6;
 
-/** The memory as it travels between threads; the buffers may be transferred. */
-export interface VersionState {
+/** Some of the keys. */
+interface Part {
+  /** `high` and `low` of each slot; a `low` of 0 is an empty one. */
   readonly keys: Int32Array;
   readonly versions: Float64Array;
   readonly seqs: Float64Array;
-  readonly count: number;
+  used: number;
+}
+
+/** The memory as it travels between threads. */
+export interface VersionState {
+  readonly parts: readonly Part[];
   readonly lastSeq: number;
 }
 
 export class VersionMemory {
-  private keys = new Int32Array(2 * SLOTS_MIN);
-  private versions = new Float64Array(SLOTS_MIN);
-  private seqs = new Float64Array(SLOTS_MIN);
-  private slotMask = SLOTS_MIN - 1;
+  private parts: Part[] = Array.from({ length: PARTS }, () => emptyPart(SLOTS_MIN));
   private used = 0;
   /** The newest seq in here. */
   private lastSeq = 0;
@@ -37,14 +44,11 @@ export class VersionMemory {
   constructor(private readonly keysMax: number = VERSION_KEYS_MAX) {}
 
   /** What {@link state} gave, in another thread. */
-  static from(state: VersionState, keysMax?: number): VersionMemory {
+  static from({ parts, lastSeq }: VersionState, keysMax?: number): VersionMemory {
     const memory = new VersionMemory(keysMax);
-    memory.keys = new Int32Array(state.keys);
-    memory.versions = new Float64Array(state.versions);
-    memory.seqs = new Float64Array(state.seqs);
-    memory.slotMask = state.seqs.length - 1;
-    memory.used = state.count;
-    memory.lastSeq = state.lastSeq;
+    memory.parts = [...parts];
+    memory.used = parts.reduce((sum, { used }) => sum + used, 0);
+    memory.lastSeq = lastSeq;
     return memory;
   }
 
@@ -58,26 +62,33 @@ export class VersionMemory {
    * same change named again. Ask {@link hasRoom} before.
    */
   advance(high: number, low: number, version: number, seq: number): boolean {
-    const { keys, slotMask } = this;
+    const part = this.parts[high >>> PART_SHIFT]!; // there are 256
+    const { keys } = part;
+    const slotMask = part.seqs.length - 1;
+    this.lastSeq = seq;
     for (let slot = low & slotMask; ; slot = (slot + 1) & slotMask) {
-      const slotLow = keys[2 * slot + 1]!; // in bounds: slot <= slotMask
+      const slotLow = keys[2 * slot + 1]!; // in bounds: slot <= slotMask; ends as there is always an empty slot
       if (slotLow === 0) {
-        this.insert(slot, high, low, version, seq);
+        keys[2 * slot] = high;
+        keys[2 * slot + 1] = low;
+        part.versions[slot] = version;
+        part.seqs[slot] = seq;
+        this.used++;
+        if (++part.used > LOAD_MAX * part.seqs.length) this.rebuild(high >>> PART_SHIFT);
         return true;
       }
       if (slotLow !== low || keys[2 * slot]! !== high) continue;
-      if (version < this.versions[slot]!) return false;
-      this.versions[slot] = version;
-      this.seqs[slot] = seq;
-      this.lastSeq = seq;
+      if (version < part.versions[slot]!) return false;
+      part.versions[slot] = version;
+      part.seqs[slot] = seq;
       return true;
     }
   }
 
-  /** Makes room for so many more keys; false if that would be more than are kept. */
+  /** Whether so many more keys can be remembered; what is settled makes room. */
   hasRoom(keyCount: number): boolean {
-    if (this.used + keyCount <= LOAD_MAX * this.seqs.length) return true;
-    this.rebuild(keyCount);
+    if (this.used + keyCount <= this.keysMax) return true;
+    for (let index = 0; index < PARTS; index++) this.rebuild(index);
     return this.used + keyCount <= Math.max(this.keysMax, keyCount);
   }
 
@@ -85,62 +96,56 @@ export class VersionMemory {
   prune(settledSeq: number): void {
     if (settledSeq <= this.settledSeq) return;
     this.settledSeq = settledSeq;
-    if (this.used > 0 && this.lastSeq <= settledSeq) this.rebuild(0);
+    if (this.used === 0 || this.lastSeq > settledSeq) return;
+    this.used = 0;
+    for (const [index, part] of this.parts.entries()) {
+      if (part.used === 0) continue;
+      if (part.seqs.length > SLOTS_KEPT_MAX) this.parts[index] = emptyPart(SLOTS_MIN);
+      else part.keys.fill(0);
+      part.used = 0;
+    }
   }
 
   /** Everything, to be sent to another thread. */
   state(): VersionState {
-    return { keys: this.keys, versions: this.versions, seqs: this.seqs, count: this.used, lastSeq: this.lastSeq };
+    return { parts: this.parts, lastSeq: this.lastSeq };
   }
 
-  private insert(slot: number, high: number, low: number, version: number, seq: number): void {
-    this.keys[2 * slot] = high;
-    this.keys[2 * slot + 1] = low;
-    this.versions[slot] = version;
-    this.seqs[slot] = seq;
-    this.lastSeq = seq;
-    this.used++;
-  }
-
-  /** Copies what is not settled into arrays that have room for it and so many more keys. */
-  private rebuild(moreKeys: number): void {
-    const { keys, versions, seqs, settledSeq, lastSeq } = this;
-    const kept = lastSeq > settledSeq ? countAfter(keys, seqs, settledSeq) : 0;
-    const slotCount = this.slotCountFor(kept + moreKeys);
-    if (kept === 0 && (slotCount === seqs.length || seqs.length <= SLOTS_KEPT_MAX) && slotCount <= seqs.length) {
-      keys.fill(0);
-      this.used = 0;
-      return;
+  /** Copies what is not settled of a part into one of the size it needs. */
+  private rebuild(index: number): void {
+    const { settledSeq } = this;
+    const part = this.parts[index] ?? emptyPart(SLOTS_MIN);
+    const kept = countAfter(part, settledSeq);
+    if (kept === part.used && part.used <= LOAD_MAX * part.seqs.length) return;
+    const next = emptyPart(2 ** Math.ceil(Math.log2(Math.max(SLOTS_MIN, (2 * kept) / LOAD_MAX))));
+    const slotMask = next.seqs.length - 1;
+    for (let from = 0; from < part.seqs.length; from++) {
+      const low = part.keys[2 * from + 1] ?? 0;
+      const seq = part.seqs[from] ?? 0;
+      if (low === 0 || seq <= settledSeq) continue;
+      let slot = low & slotMask;
+      while (next.keys[2 * slot + 1] !== 0) slot = (slot + 1) & slotMask;
+      next.keys[2 * slot] = part.keys[2 * from] ?? 0;
+      next.keys[2 * slot + 1] = low;
+      next.versions[slot] = part.versions[from] ?? 0;
+      next.seqs[slot] = seq;
     }
-    this.keys = new Int32Array(2 * slotCount);
-    this.versions = new Float64Array(slotCount);
-    this.seqs = new Float64Array(slotCount);
-    this.slotMask = slotCount - 1;
-    this.used = 0;
-    for (let slot = 0; kept > 0 && slot < seqs.length; slot++) {
-      const low = keys[2 * slot + 1] ?? 0;
-      const seq = seqs[slot] ?? 0;
-      if (low !== 0 && seq > settledSeq) this.advance(keys[2 * slot] ?? 0, low, versions[slot] ?? 0, seq);
-    }
-    this.lastSeq = lastSeq;
-  }
-
-  /** A power of two, large enough for twice the keys, but not for more keys than are kept. */
-  private slotCountFor(keyCount: number): number {
-    const wanted = powerOfTwo(Math.max(SLOTS_MIN, (2 * keyCount) / LOAD_MAX));
-    const most = powerOfTwo(Math.max(SLOTS_MIN, this.keysMax / LOAD_MAX));
-    return Math.max(Math.min(wanted, most), powerOfTwo(keyCount / LOAD_MAX));
+    next.used = kept;
+    this.used += kept - part.used;
+    this.parts[index] = next;
   }
 }
 
-/** Keys in memory that were last changed after `settledSeq`. */
-function countAfter(keys: Int32Array, seqs: Float64Array, settledSeq: number): number {
+function emptyPart(slotCount: number): Part {
+  const numbers = () => new Float64Array(slotCount);
+  return { keys: new Int32Array(2 * slotCount), versions: numbers(), seqs: numbers(), used: 0 };
+}
+
+/** Keys of a part that were last changed after `settledSeq`. */
+function countAfter({ keys, seqs }: Part, settledSeq: number): number {
   let count = 0;
-  for (let slot = 0; slot < seqs.length; slot++)
+  for (let slot = 0; slot < seqs.length; slot++) {
     if (keys[2 * slot + 1] !== 0 && (seqs[slot] ?? 0) > settledSeq) count++;
+  }
   return count;
-}
-
-function powerOfTwo(atLeast: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(1, atLeast)));
 }
