@@ -181,7 +181,7 @@ export async function openSource(
       return { source: await openDatabase(location), ledger: null };
     case 'http':
     case 'https':
-      return { source: createHttpSource({ url: location, token, tokenFile, verifier }), ledger: null };
+      return { source: createHttpSource({ url: location, token, tokenFile, trustedKeys }), ledger: null };
     case 'nats':
     case 'tls':
       return { source: createNatsSource({ url: location, token, tokenFile, trustedKeys }), ledger: null };

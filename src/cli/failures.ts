@@ -6,6 +6,7 @@
  * @module
  */
 import { GateError, type GateErrorCode, type InputError } from '../core/errors.js';
+import { SqlError } from '../ledger/database.js';
 import { isSystemError } from './command.js';
 
 /** What can be done about it, for the errors that people meet in practice. */
@@ -60,17 +61,14 @@ function causeText(cause: unknown): string | null {
   if (cause instanceof AggregateError) return causeText(cause.errors[0]);
   if (isSystemError(cause)) return cause.message;
   if (!(cause instanceof Error)) return null;
-  const sqlState = sqlStateOf(cause);
-  if (sqlState === null) return cause.cause === undefined ? null : causeText(cause.cause);
-  if (sqlState.startsWith('28')) return `the server refused the login (${sqlState})`;
-  return CONNECTION_CLASSES.test(sqlState) ? `${cause.message} (${sqlState})` : `SQLSTATE ${sqlState}`;
+  if (cause instanceof SqlError) return sqlText(cause);
+  return cause.cause === undefined ? null : causeText(cause.cause);
 }
 
-/** Connection, catalogue name, resources, operator intervention, system: their messages are about the server, never about rows. */
-const CONNECTION_CLASSES = /^(?:08|3D|53|57|58)/;
+/** Connection, catalogue name, resources, operator intervention, system: what the server says then is about itself. */
+const SERVER_STATES = /^(?:08|3D|53|57|58)/;
 
-function sqlStateOf(error: Error): string | null {
-  const { sqlState, code } = error as { readonly sqlState?: unknown; readonly code?: unknown };
-  const state = typeof sqlState === 'string' ? sqlState : code;
-  return typeof state === 'string' && /^[0-9A-Z]{5}$/.test(state) ? state : null;
+function sqlText({ sqlState, message, text }: SqlError): string {
+  if (sqlState.startsWith('28')) return 'the server refused the login';
+  return SERVER_STATES.test(sqlState) ? text : message;
 }

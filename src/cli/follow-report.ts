@@ -8,6 +8,7 @@ import { type Entry, readChanges } from '../core/suppression/index.js';
 import { BASE_KINDS, rightsOfMask } from '../core/vocabulary.js';
 import type { ChangesAnswer, FailureStatus, FollowerStatus, Position, Source } from '../sync/index.js';
 import type { Io } from './command.js';
+import { timeText } from './time.js';
 
 /** A line again without anything new: where output is kept, and on a terminal, where it takes the place of the last. */
 const REPEAT_MS = 10_000;
@@ -116,9 +117,9 @@ export function changeLines({ seq, isCanary, changes }: Entry, asJson: boolean):
 function statusValue(status: FollowerStatus, nowMs: number): object {
   const { state, sinceMs, position, headSeq, seqLag, freshnessMs, entryCount } = status;
   return {
-    at: isoTime(nowMs),
+    at: timeText(nowMs),
     state,
-    since: isoTime(sinceMs),
+    since: timeText(sinceMs),
     epoch: position?.epoch ?? null,
     seq: position?.seq ?? null,
     headSeq,
@@ -140,14 +141,10 @@ function statusLine(status: FollowerStatus, nowMs: number): string {
     `${entryCount.toLocaleString('en-US')} ${entryCount === 1 ? 'entry' : 'entries'}`,
     ...(error === null ? [] : [`failing: ${error.code}`]),
   ];
-  return `${isoTime(nowMs)} ${parts.join(', ')}`;
+  return `${timeText(nowMs)} ${parts.join(', ')}`;
 }
 
 /** What keeps failing; `null` when it works again. */
 function failing({ lastError }: FollowerStatus): FailureStatus | null {
   return lastError !== null && lastError.consecutiveCount > 0 ? lastError : null;
-}
-
-function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -2,18 +2,17 @@
  * `optgate follow`: keeps a table in step with a source, as an enforcer does, and shows how fresh it is.
  * @module
  */
-import { existsSync } from 'node:fs';
 import { GATE_ERRORS, GateError } from '../core/errors.js';
 import { createVerifier, TableHolder } from '../core/suppression/index.js';
 import { openSource, type SourceOptions } from '../open-gate.js';
 import { Follower } from '../sync/index.js';
 import { type Command, CommandError, EXIT, type Io, parseOptions, UsageError } from './command.js';
-import { durationMs } from './duration.js';
 import { gateErrorText } from './failures.js';
 import { FollowReport, observed } from './follow-report.js';
 import { untilInterrupted } from './interrupt.js';
 import { readTrustedKeys } from './keygen.js';
-import { schemeOf, shownUrl } from './ledger-location.js';
+import { holdsLedger, noLedgerText, schemeOf, shownUrl } from './ledger-location.js';
+import { durationMs } from './time.js';
 import { packageVersion } from './version.js';
 
 const WAIT_MS_AT_DEFAULT = 30_000;
@@ -120,7 +119,7 @@ async function run(options: FollowOptions): Promise<number> {
 
 async function open(from: string, options: SourceOptions) {
   const isFolder = schemeOf(from) === null;
-  if (isFolder && !existsSync(from)) throw new CommandError(`there is no ledger in ${from}`);
+  if (isFolder && !holdsLedger(from)) throw new CommandError(noLedgerText(from));
   try {
     return await openSource(
       isFolder ? { dataDir: from } : from,

@@ -1,19 +1,25 @@
 /**
  * `optgate import`: records a list of opt-outs as one request, in many small transactions.
  *
- * A file is read twice: first its digest, which makes the same file sent twice one request, and an import that broke off
- * go on where it was; then its rows.
+ * A file is read twice: first for its digest, which makes the same file sent twice one request, and lets an import that
+ * broke off go on where it was; then for its rows.
  * @module
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import type { ImportReceipt } from '../ledger/index.js';
+import { createReadStream, statSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { GateError } from '../core/errors.js';
+import { IdentifierReader } from '../ledger/identity.js';
+import { type ImportOptions, readImportOptions } from '../ledger/import-input.js';
+import type { ImportReceipt, Ledger } from '../ledger/index.js';
+import { CHANNELS } from '../ledger/request.js';
 import { type Command, CommandError, EXIT, type Io, isSystemError, parseOptions, UsageError } from './command.js';
 import { EXIT_INTERRUPTED, untilInterrupted } from './interrupt.js';
 import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, withLedger } from './ledger-location.js';
 import { sayIfUnsequenced } from './opt-out.js';
 import { createProgress } from './progress.js';
-import { type RowFormat, readUncheckedRows } from './rows.js';
+import { formatOf, type RowFormat, readUncheckedRows, type UncheckedRow } from './rows.js';
+import { momentMs } from './time.js';
 
 export const importList: Command = {
   help: `Usage: optgate import LIST [options]
@@ -25,21 +31,26 @@ Rows are as for "optgate set build":
   maid,6d92078a-8246-4ba4-ae5b-76104861e7dc,sale|share
   email,jane@example.com,
 A row that cannot be used is reported with its line number on standard error; the others are recorded, and the exit code
-is 1. Memory stays the same however long the list is. A list that was stopped half-way (Ctrl-C, a crash) goes on when the
-same command is run again: nothing is recorded twice.
+is 1. Memory stays the same however long the list is. Rows come into force while the import goes on.
+
+The same file sent twice is one request: the second time nothing is recorded, and "repeat" is true. A list that was
+stopped half-way (Ctrl-C, a crash) goes on where it stopped when the same command is run again.
 
 Options:
-  --format csv|ndjson   format of LIST where its name does not tell
-  --channel NAME        how the requests came (default: import); drop for California's deletion list
-  --idempotency-key K   the same key again is the same request (default: made of the SHA-256 of the file, so that the
-                        same file sent twice is one request; standard input has none)
-  --operator NAME       who entered it, for the record
+  --format csv|ndjson  format of LIST where its name does not tell
+  --strict             record nothing if a row cannot be used (the file is read once more before)
+  --channel NAME       how the requests came: ${CHANNELS.join(', ')}
+                       (default: import)
+  --received TIME      when they were received, such as 2026-11-20T10:00:00Z (default: now)
+  --idempotency-key K  the same key again is the same request (default: made of the SHA-256 of the file; standard input
+                       has none, so give one if it may be sent again)
+  --operator NAME      who entered it, for the record
 ${LEDGER_HELP}
 
 Examples:
-  optgate import suppressed.csv
-  optgate import --ledger postgres://ledger.internal/optgate --operator crm suppressed.ndjson
-  zcat suppressed.csv.gz | optgate import --format csv --idempotency-key crm-2026-11-24 -
+  optgate import optouts.csv
+  optgate import --ledger postgres://ledger.internal/optgate --operator crm optouts.ndjson
+  zcat optouts.csv.gz | optgate import --format csv --idempotency-key crm-2026-11-24 -
 
 Exit codes: 0 recorded, 1 recorded but for some rows, 2 wrong usage, 3 the list or the ledger failed, 130 stopped.`,
 
@@ -47,78 +58,185 @@ Exit codes: 0 recorded, 1 recorded but for some rows, 2 wrong usage, 3 the list 
     const { values, positionals } = parseOptions(args, {
       ...LEDGER_OPTION,
       format: { type: 'string' },
+      strict: { type: 'boolean' },
       channel: { type: 'string' },
+      received: { type: 'string' },
       'idempotency-key': { type: 'string' },
       operator: { type: 'string' },
     });
-    const [list, ...more] = positionals;
-    if (list === undefined || more.length > 0) throw new UsageError('expected one LIST');
-    const format = formatOf(list, values.format);
+    const [path, ...more] = positionals;
+    if (path === undefined || more.length > 0) throw new UsageError('expected one LIST');
+    const format = formatOf(path, values.format);
     const location = ledgerLocation(values.ledger, io);
-    const sourceDigest = list === '-' ? undefined : await digestOf(list);
-    const idempotencyKey =
-      values['idempotency-key'] ?? (sourceDigest === undefined ? undefined : `file:${sourceDigest.toString('hex')}`);
-    const { channel, operator } = values;
-    const request = {
-      ...(channel === undefined ? {} : { channel: channel as 'import' }),
+    const { channel, operator, received } = values;
+    const said = {
+      ...(channel === undefined ? {} : { channel }),
       ...(operator === undefined ? {} : { operator }),
-      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-      ...(sourceDigest === undefined ? {} : { sourceDigest }),
+      ...(received === undefined ? {} : { receivedAtMs: momentMs('received', received) }),
+      ...(values['idempotency-key'] === undefined ? {} : { idempotencyKey: values['idempotency-key'] }),
     };
-    return untilInterrupted(async (signal) => {
-      const progress = createProgress(io, 'rows');
-      let refusedHere = 0;
-      const refuse = (line: number, field: string, message: string) => {
-        refusedHere++;
-        progress.clear();
-        io.stderr.write(`line ${line}: ${field}: ${message}\n`);
-      };
-      const rows = readUncheckedRows(inputOf(list, io), format, refuse);
-      let receipt: ImportReceipt;
-      try {
-        receipt = await withLedger(location, io, { mayMake: true }, (ledger) =>
-          ledger.importOptOuts(rows, {
-            ...request,
-            signal,
-            onProgress: ({ rowCount }) => progress.at(rowCount),
-            onRefused: ({ line, field, message }) => refuse(line, field, message),
-          }),
-        );
-      } catch (error) {
-        progress.end();
-        if (!signal.aborted) throw error;
-        const again = idempotencyKey === undefined ? 'give it an --idempotency-key to go on' : 'run it again to go on';
-        io.stderr.write(`optgate import: stopped; what was committed stays recorded, ${again}\n`);
-        return EXIT_INTERRUPTED;
-      }
-      progress.end();
-      const { requestId, token, rowCount, identifierCount, isRepeat } = receipt;
-      const refusedCount = isRepeat ? receipt.refusedCount : refusedHere;
-      const summary = { requestId, token, rowCount, identifierCount, refusedCount, repeat: isRepeat };
-      io.stdout.write(`${JSON.stringify(summary)}\n`);
-      sayIfUnsequenced(token, io);
-      return refusedCount === 0 ? EXIT.ok : EXIT.someRefused;
-    });
+    readImportOptions(said, io.now()); // what is wrong with them makes no ledger
+    const list = await readDigest(path);
+    if (values.strict === true) await refuseFaults(list, format, io);
+    const options = { ...identityOf(list), ...said } as ImportOptions;
+    return untilInterrupted((stopped) =>
+      withLedger(location, io, { mayMake: true }, (ledger) => run(ledger, { list, format, options, stopped, io })),
+    );
   },
 };
 
-function inputOf(list: string, io: Io): AsyncIterable<Uint8Array> {
-  return list === '-' ? (io.stdin as AsyncIterable<Uint8Array>) : createReadStream(list);
+/** What is imported. `digest` is that of a file that can be read again; `null` for standard input, pipes, devices. */
+interface List {
+  readonly path: string;
+  readonly digest: Buffer | null;
 }
 
-function formatOf(list: string, given: string | undefined): RowFormat {
-  const named = given ?? (/\.csv$/i.test(list) ? 'csv' : /\.(ndjson|jsonl)$/i.test(list) ? 'ndjson' : undefined);
-  if (named === 'csv' || named === 'ndjson') return named;
-  throw new UsageError('expected a LIST that ends in .csv, .ndjson or .jsonl, or --format csv|ndjson');
+async function readDigest(path: string): Promise<List> {
+  if (path === '-' || !statSync(path).isFile()) return { path, digest: null };
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  return { path, digest: hash.digest() };
 }
 
-/** SHA-256 of a file. @throws {CommandError} */
-async function digestOf(path: string): Promise<Buffer> {
-  const digest = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(path)) digest.update(chunk as Uint8Array);
-  } catch (error) {
-    throw new CommandError(`${path}: ${isSystemError(error) ? error.message : 'cannot be read'}`, { cause: error });
+function identityOf({ digest }: List): Pick<ImportOptions, 'sourceDigest' | 'idempotencyKey'> {
+  return digest === null ? {} : { sourceDigest: digest, idempotencyKey: `sha256:${digest.toString('hex')}` };
+}
+
+/** Reads the whole list as the import will. @throws {CommandError} where a row cannot be used. */
+async function refuseFaults({ path, digest }: List, format: RowFormat, io: Io): Promise<void> {
+  if (digest === null) throw new UsageError('--strict reads LIST twice, so it needs a file');
+  const reader = new IdentifierReader();
+  const faults = new FaultReport(io);
+  const progress = createProgress(io, 'rows checked');
+  let rowCount = 0;
+  const rows = readUncheckedRows(createReadStream(path), format, (line, field, message) => {
+    progress.clear();
+    faults.found({ line, field, message });
+  });
+  for await (const { line, kind, value } of rows) {
+    progress.at(++rowCount);
+    const refusal = reader.read(kind, value);
+    if (refusal === null) continue;
+    progress.clear();
+    faults.refused({ line, ...refusal });
   }
-  return digest.digest();
+  progress.end();
+  if (faults.count === 0) return;
+  throw new CommandError(`${faults.count} of ${rowCount} rows cannot be used; nothing was recorded (--strict)`);
+}
+
+interface Fault {
+  readonly line: number;
+  readonly field: string;
+  readonly message: string;
+}
+
+/**
+ * Writes faults to standard error, one a line. A row that is no row is refused twice, by the reader of the list, who knows
+ * what is wrong, and then by the reader of identifiers, who is given nothing: the first is the one to be told.
+ */
+class FaultReport {
+  count = 0;
+  #found: Fault | null = null;
+
+  constructor(private readonly io: Io) {}
+
+  found(fault: Fault): void {
+    this.#found = fault;
+  }
+
+  refused(fault: Fault): void {
+    const { line, field, message } = this.#found?.line === fault.line ? this.#found : fault;
+    this.count++;
+    this.io.stderr.write(`line ${line}: ${field}: ${message}\n`);
+  }
+}
+
+interface ImportRun {
+  readonly list: List;
+  readonly format: RowFormat;
+  readonly options: ImportOptions;
+  readonly stopped: AbortSignal;
+  readonly io: Io;
+}
+
+async function run(ledger: Ledger, { list, format, options, stopped, io }: ImportRun): Promise<number> {
+  const progress = createProgress(io, 'rows');
+  const faults = new FaultReport(io);
+  let committedCount = 0;
+  let receipt: ImportReceipt;
+  try {
+    receipt = await ledger.importOptOuts(
+      rowsOf(list, format, stopped, io, (fault) => faults.found(fault)),
+      {
+        ...options,
+        signal: stopped,
+        onProgress({ rowCount, identifierCount }) {
+          committedCount = identifierCount;
+          progress.at(rowCount);
+        },
+        onRefused(fault) {
+          progress.clear();
+          faults.refused(fault);
+        },
+      },
+    );
+  } catch (error) {
+    if (stopped.aborted || error instanceof GateError) {
+      progress.clear();
+      io.stderr.write(`optgate import: ${stoppedText(committedCount, options.idempotencyKey !== undefined)}\n`);
+    }
+    if (stopped.aborted) return EXIT_INTERRUPTED;
+    throw error;
+  } finally {
+    progress.end();
+  }
+  const { requestId, token, rowCount, identifierCount, refusedCount, isRepeat } = receipt;
+  io.stdout.write(
+    `${JSON.stringify({ requestId, token, rowCount, identifierCount, refusedCount, repeat: isRepeat })}\n`,
+  );
+  if (isRepeat && committedCount === 0) {
+    io.stderr.write('optgate import: imported before; to record it once more, give another --idempotency-key\n');
+  }
+  sayIfUnsequenced(token, io);
+  return refusedCount === 0 ? EXIT.ok : EXIT.someRefused;
+}
+
+function stoppedText(committedCount: number, canGoOn: boolean): string {
+  const advice = canGoOn
+    ? 'run the same command again to go on'
+    : 'without --idempotency-key it begins anew when sent again';
+  return `stopped; ${committedCount.toLocaleString('en-US')} identifiers are recorded; ${advice}`;
+}
+
+/** The rows of a list; a signal ends the reading, also of a pipe in which nothing comes. */
+async function* rowsOf(
+  { path, digest }: List,
+  format: RowFormat,
+  stopped: AbortSignal,
+  io: Io,
+  onFault: (fault: Fault) => void,
+): AsyncGenerator<UncheckedRow> {
+  const stream = path === '-' ? (io.stdin as Readable) : createReadStream(path);
+  const stop = () => stream.destroy(new Error('stopped'));
+  stopped.addEventListener('abort', stop);
+  try {
+    const chunks = digest === null ? stream : unchanged(stream, digest, path);
+    yield* readUncheckedRows(chunks, format, (line, field, message) => onFault({ line, field, message }));
+  } catch (error) {
+    stopped.throwIfAborted();
+    throw isSystemError(error) ? new CommandError(`${path}: ${error.message}`, { cause: error }) : error;
+  } finally {
+    stopped.removeEventListener('abort', stop);
+  }
+}
+
+/** The chunks of a file. @throws {CommandError} at the end, where it is not the one that was digested. */
+async function* unchanged(stream: Readable, digest: Buffer, path: string): AsyncGenerator<Uint8Array> {
+  const hash = createHash('sha256');
+  for await (const chunk of stream) {
+    hash.update(chunk as Uint8Array);
+    yield chunk as Uint8Array;
+  }
+  if (!hash.digest().equals(digest)) throw new CommandError(`${path}: the file was changed while it was read`);
 }

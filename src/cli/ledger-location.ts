@@ -6,12 +6,16 @@
  * @module
  */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { GateError } from '../core/errors.js';
+import { SqlError } from '../ledger/database.js';
 import type { Ledger, LedgerOptions } from '../ledger/index.js';
 import { CommandError, type Io, UsageError } from './command.js';
-import { gateErrorText } from './failures.js';
+import { failureText } from './failures.js';
 
 const LEDGER_AT_DEFAULT = './.optgate';
+/** Where PGlite keeps its files in the folder of a ledger. */
+const DATABASE_FOLDER = 'pgdata';
 
 /** The option that every command on a ledger has. */
 export const LEDGER_OPTION = { ledger: { type: 'string' } } as const;
@@ -67,12 +71,8 @@ export async function withLedger<T>(
   use: (ledger: Ledger) => Promise<T>,
 ): Promise<T> {
   const { openLedger } = await import('../ledger/index.js');
-  if (location.kind === 'folder' && !existsSync(location.folder)) {
-    if (!mayMake) {
-      throw new CommandError(
-        `there is no ledger in ${location.shown}; see --ledger, or make one with "ledger migrate"`,
-      );
-    }
+  if (location.kind === 'folder' && !holdsLedger(location.folder)) {
+    if (!mayMake) throw new CommandError(noLedgerText(location.shown));
     io.stderr.write(`optgate: making a new ledger in ${location.shown}\n`);
   }
   try {
@@ -90,13 +90,17 @@ export async function withLedger<T>(
   }
 }
 
-/** An error of the ledger, named after where the ledger is; anything else as it is. */
-function withLocation(error: unknown, { kind, shown }: LedgerLocation): unknown {
-  if (!(error instanceof GateError)) return error;
-  const driver = error.code === 'ledger.driver' ? `; ${installText(kind)}` : '';
-  return new CommandError(`${shown}: ${gateErrorText(error)}${driver}`, { cause: error });
+/** Whether an embedded ledger was made in a folder. */
+export function holdsLedger(folder: string): boolean {
+  return existsSync(join(folder, DATABASE_FOLDER));
 }
 
-function installText(kind: LedgerLocation['kind']): string {
-  return kind === 'server' ? 'run "npm install pg"' : 'run "npm install @electric-sql/pglite"';
+export function noLedgerText(shown: string): string {
+  return `there is no ledger in ${shown}; give another folder, or make a ledger with "optgate ledger migrate"`;
+}
+
+/** An error of the ledger, named after where the ledger is; anything else as it is. */
+export function withLocation(error: unknown, { shown }: LedgerLocation): unknown {
+  if (!(error instanceof GateError || error instanceof SqlError)) return error;
+  return new CommandError(`${shown}: ${failureText(error)}`, { cause: error });
 }

@@ -2,9 +2,18 @@
  * `optgate ledger`: makes and upgrades a ledger, takes a snapshot of it, verifies it, lists who enforces it.
  * @module
  */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Ledger } from '../ledger/index.js';
+import { CHECKS } from '../ledger/verify.js';
 import { type Command, EXIT, type Io, parseOptions, UsageError } from './command.js';
 import { keygen, PRIVATE_KEY_NAME, PUBLIC_KEY_NAME, readSigner } from './keygen.js';
 import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, withLedger } from './ledger-location.js';
+import { migrateLedger } from './ledger-migrate.js';
+import { timeText } from './time.js';
+
+/** How long a snapshot waits for what is in the log to settle. */
+const SETTLE_WAIT_MS = 10_000;
+const SETTLE_LOOK_MS = 50;
 
 export const ledger: Command = {
   help: `Usage: optgate ledger migrate
@@ -57,3 +66,80 @@ Exit codes: 0 done, 1 verify found something, 2 wrong usage, 3 the ledger or a f
     }
   },
 };
+
+function locationOnly(args: readonly string[], io: Io) {
+  const { values, positionals } = parseOptions(args, LEDGER_OPTION);
+  if (positionals.length > 0) throw new UsageError('expected only options');
+  return ledgerLocation(values.ledger, io);
+}
+
+async function migrate(args: readonly string[], io: Io): Promise<number> {
+  const location = locationOnly(args, io);
+  const { schemaVersion, steps } = await migrateLedger(location);
+  io.stdout.write(`${JSON.stringify({ ledger: location.shown, schemaVersion, steps })}\n`);
+  return EXIT.ok;
+}
+
+async function snapshot(args: readonly string[], io: Io): Promise<number> {
+  const { values, positionals } = parseOptions(args, {
+    ...LEDGER_OPTION,
+    out: { type: 'string' },
+    'sign-key': { type: 'string' },
+  });
+  const { out } = values;
+  if (out === undefined || out === '' || positionals.length > 0) throw new UsageError('expected --out FILE');
+  const location = ledgerLocation(values.ledger, io);
+  const signer = readSigner(values['sign-key']);
+  const written = await withLedger(location, io, { mayMake: false }, async (ledger) => {
+    await settled(ledger, io);
+    return ledger.snapshotTo(out, { signer });
+  });
+  const { position, entryCount, stateDigest } = written;
+  io.stdout.write(`${JSON.stringify({ out, ...position, entryCount, stateDigest, signed: signer !== undefined })}\n`);
+  return EXIT.ok;
+}
+
+/** Waits until everything that is in the log now can be in a snapshot, which holds back while transactions are open. */
+async function settled(ledger: Ledger, io: Io): Promise<void> {
+  const { seq } = await ledger.head();
+  for (let waitedMs = 0; ; waitedMs += SETTLE_LOOK_MS) {
+    const { settledSeq } = await ledger.head();
+    if (settledSeq >= seq) return;
+    if (waitedMs >= SETTLE_WAIT_MS) {
+      io.stderr.write(`optgate: the snapshot ends at ${settledSeq}; what came after is not settled yet\n`);
+      return;
+    }
+    await sleep(SETTLE_LOOK_MS);
+  }
+}
+
+async function verify(args: readonly string[], io: Io): Promise<number> {
+  const location = locationOnly(args, io);
+  const result = await withLedger(location, io, { mayMake: false, sequence: false }, (ledger) => ledger.verify());
+  const { isSound, keyCount, entryCount, stateDigest, findings } = result;
+  io.stdout.write(`${JSON.stringify({ sound: isSound, keyCount, entryCount, stateDigest })}\n`);
+  for (const { check, count } of findings)
+    io.stdout.write(`${JSON.stringify({ check, count, what: CHECKS[check] })}\n`);
+  return isSound ? EXIT.ok : EXIT.someRefused;
+}
+
+async function newEpoch(args: readonly string[], io: Io): Promise<number> {
+  const location = locationOnly(args, io);
+  const epoch = await withLedger(location, io, { mayMake: false, sequence: false }, (ledger) => ledger.rotateEpoch());
+  io.stdout.write(`${JSON.stringify({ epoch })}\n`);
+  return EXIT.ok;
+}
+
+async function enforcers(args: readonly string[], io: Io): Promise<number> {
+  const location = locationOnly(args, io);
+  const all = await withLedger(location, io, { mayMake: false, sequence: false }, (ledger) => ledger.enforcers());
+  for (const one of all) {
+    const { id, name, role, version, state, position, seqLag, isSilent, lastSeenAtMs, retiredAtMs } = one;
+    const [lastSeenAt, retiredAt] = [timeText(lastSeenAtMs), timeText(retiredAtMs)];
+    const seq = position?.seq ?? null;
+    io.stdout.write(
+      `${JSON.stringify({ id, name, role, version, state, seq, seqLag, silent: isSilent, lastSeenAt, retiredAt })}\n`,
+    );
+  }
+  return EXIT.ok;
+}

@@ -6,6 +6,7 @@ import { type Command, EXIT, type Io, parseOptions, UsageError } from './command
 import { KINDS_TEXT, readSecret } from './identifiers.js';
 import { LEDGER_OPTION, ledgerLocation, withLedger } from './ledger-location.js';
 import { REQUEST_HELP, REQUEST_OPTIONS, readRequest, sayIfUnsequenced } from './opt-out.js';
+import { timeText } from './time.js';
 
 export const optIn: Command = {
   help: `Usage: optgate opt-in --kind KIND VALUE [options]
@@ -45,8 +46,7 @@ async function ask(args: readonly string[], io: Io): Promise<number> {
   const request = await readRequest('opt_in', values, positionals, io);
   const pending = await withLedger(location, io, { mayMake: false }, (ledger) => ledger.recordOptIn(request));
   const { requestId, status, confirmation, confirmByMs } = pending;
-  const confirmBy = new Date(confirmByMs).toISOString();
-  io.stdout.write(`${JSON.stringify({ requestId, status, confirmation, confirmBy })}\n`);
+  io.stdout.write(`${JSON.stringify({ requestId, status, confirmation, confirmBy: timeText(confirmByMs) })}\n`);
   if (pending.isRepeat) io.stderr.write('optgate: asked for before; the code was shown then, and is not kept\n');
   return EXIT.ok;
 }

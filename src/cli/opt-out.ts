@@ -7,9 +7,10 @@ import { IdentifierReader } from '../ledger/identity.js';
 import { readRequest as checkRequest, type RequestInput } from '../ledger/input.js';
 import { IDENTIFIERS_PER_REQUEST_MAX } from '../ledger/limits.js';
 import { CHANNELS, SCOPES } from '../ledger/request.js';
-import { type Command, EXIT, type Io, parseOptions, UsageError } from './command.js';
+import { type Command, EXIT, type Io, parseOptions } from './command.js';
 import { KINDS_TEXT, readIdentifiers, readRights } from './identifiers.js';
 import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, withLedger } from './ledger-location.js';
+import { momentMs, timeText } from './time.js';
 
 /** The options that opt-outs and opt-ins share. */
 export const REQUEST_OPTIONS = {
@@ -63,8 +64,8 @@ Exit codes: 0 recorded, 2 wrong usage or input: nothing was recorded, 3 the ledg
     const request = await readRequest('opt_out', values, positionals, io);
     const receipt = await withLedger(location, io, { mayMake: true }, (ledger) => ledger.recordOptOut(request));
     const { requestId, token, receivedAtMs, noAskUntil, isRepeat } = receipt;
-    const receivedAt = new Date(receivedAtMs).toISOString();
-    io.stdout.write(`${JSON.stringify({ requestId, token, receivedAt, noAskUntil, repeat: isRepeat })}\n`);
+    const said = { requestId, token, receivedAt: timeText(receivedAtMs), noAskUntil, repeat: isRepeat };
+    io.stdout.write(`${JSON.stringify(said)}\n`);
     sayIfUnsequenced(token, io);
     return EXIT.ok;
   },
@@ -94,22 +95,11 @@ export async function readRequest(
     ...(state === undefined ? {} : { state: state.toUpperCase() }),
     ...(operator === undefined ? {} : { operator }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    ...(received === undefined ? {} : { receivedAtMs: timeMs('received', received) }),
+    ...(received === undefined ? {} : { receivedAtMs: momentMs('received', received) }),
   };
   const context = { reader: new IdentifierReader(), identifiersMax: IDENTIFIERS_PER_REQUEST_MAX, nowMs: io.now() };
   checkRequest(request, nature, context);
   return request as RequestInput;
-}
-
-/** A moment with its time zone: without one it would be another moment on another machine. @throws {UsageError} */
-function timeMs(name: string, text: string): number {
-  const ms = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/.test(text)
-    ? Date.parse(text)
-    : Number.NaN;
-  if (Number.isNaN(ms)) {
-    throw new UsageError(`--${name}: expected a time with its zone, such as 2026-11-20T10:00:00Z`);
-  }
-  return ms;
 }
 
 /** Says that what was recorded is not in force yet. */

@@ -9,11 +9,11 @@ import { GateError } from '../core/errors.js';
 import type { Ledger } from '../ledger/index.js';
 import { NatsPublisher, type NatsPublisherOptions, PUBLISHER_LIMITS, positionText } from '../sync/index.js';
 import { type Command, CommandError, EXIT, type Io, parseOptions, UsageError } from './command.js';
-import { durationMs } from './duration.js';
 import { gateErrorText } from './failures.js';
 import { untilInterrupted } from './interrupt.js';
 import { readSigner } from './keygen.js';
 import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, schemeOf, shownUrl, withLedger } from './ledger-location.js';
+import { durationMs, timeText } from './time.js';
 
 /** How often it is looked whether there is something to say. */
 const LOOK_MS = 200;
@@ -67,7 +67,7 @@ Exit codes: 0 ended in order, 2 wrong usage, 3 the system failed.`,
     const canaryEveryMs =
       values['canary-every'] === undefined ? null : durationMs('canary-every', values['canary-every'], 0);
     return untilInterrupted((stopped) =>
-      withLedger(location, io, { mayMake: true, canaryEveryMs }, (ledger) => serve(ledger, options, stopped, io)),
+      withLedger(location, io, { mayMake: false, canaryEveryMs }, (ledger) => serve(ledger, options, stopped, io)),
     );
   },
 };
@@ -79,7 +79,7 @@ async function serve(
   io: Io,
 ): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'optgate-publish-'));
-  const say = (text: string) => io.stdout.write(`${new Date(io.now()).toISOString()} ${text}\n`);
+  const say = (text: string) => io.stdout.write(`${timeText(io.now())} ${text}\n`);
   let publisher: NatsPublisher;
   let lastFailure = '';
   const onFailure = (error: GateError) => {

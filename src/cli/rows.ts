@@ -7,7 +7,7 @@
  */
 import { checkIdentifier } from '../core/identity/index.js';
 import { type Identifier, RIGHTS, RIGHTS_ALL, type Right, rightsMask } from '../core/vocabulary.js';
-import { CommandError } from './command.js';
+import { CommandError, UsageError } from './command.js';
 import { type Line, LineError, lineText, parseJson, readLines } from './lines.js';
 
 export type RowFormat = 'csv' | 'ndjson';
@@ -16,7 +16,10 @@ export type Row =
   | { readonly kind: 'row'; readonly line: number; readonly identifier: Identifier; readonly rights: number }
   | { readonly kind: 'refused'; readonly line: number; readonly field: string; readonly message: string };
 
-/** A row whose kind and value nobody has looked at yet: for a reader that checks them itself. */
+/**
+ * A row whose kind and value nobody has looked at yet: for a reader that checks them itself. One that is no row has
+ * neither, so that a reader that counts refusals counts it too.
+ */
 export interface UncheckedRow {
   readonly line: number;
   readonly kind: unknown;
@@ -43,33 +46,40 @@ interface Header {
 
 const COLUMNS = ['kind', 'value', 'rights'];
 
+/** The format of a list: as it is said, else as its name tells. @throws {UsageError} */
+export function formatOf(list: string, given: string | undefined): RowFormat {
+  const named = given ?? (/\.csv$/i.test(list) ? 'csv' : /\.(ndjson|jsonl)$/i.test(list) ? 'ndjson' : undefined);
+  if (named === 'csv' || named === 'ndjson') return named;
+  throw new UsageError('expected a LIST that ends in .csv, .ndjson or .jsonl, or --format csv|ndjson');
+}
+
 /** Reads every row. @throws {CommandError} where a CSV file is not laid out as expected. */
 export function readRows(stream: AsyncIterable<string | Uint8Array>, format: RowFormat): AsyncGenerator<Row> {
   return parseRows(stream, format, checkRow, refusedRow);
 }
 
 /**
- * Reads every row and leaves kind and value to whoever takes it, so that no identifier is checked twice. A row that is no
- * row, or whose rights are none, goes to `refuse`. @throws {CommandError} as {@link readRows}.
+ * Reads every row and leaves kind and value to whoever takes it, so that no identifier is checked twice. `refuse` is told
+ * of a row that is none, or whose rights are none, just before it is given out. @throws {CommandError} as {@link readRows}.
  */
 export function readUncheckedRows(
   stream: AsyncIterable<string | Uint8Array>,
   format: RowFormat,
   refuse: RefuseRow,
 ): AsyncGenerator<UncheckedRow> {
-  const refused = (line: number, field: string, message: string): null => {
+  const refused = (line: number, field: string, message: string): UncheckedRow => {
     refuse(line, field, message);
-    return null;
+    return { line, kind: null, value: null, rights: RIGHTS_ALL };
   };
   return parseRows(stream, format, (raw, line) => uncheckedRow(raw, line, refused), refused);
 }
 
-/** Reads every row as what `use` makes of it; where that is `null` nothing is given out. */
+/** Reads every row as what `use` makes of it, or `refused` of one that is none. */
 async function* parseRows<T>(
   stream: AsyncIterable<string | Uint8Array>,
   format: RowFormat,
-  use: (raw: unknown, line: number) => T | null,
-  refused: (line: number, field: string, message: string) => T | null,
+  use: (raw: unknown, line: number) => T,
+  refused: (line: number, field: string, message: string) => T,
 ): AsyncGenerator<T> {
   let header: Header | null = null;
   let line = 0;
@@ -194,8 +204,8 @@ function checkRow(raw: unknown, line: number): Row {
 function uncheckedRow(
   raw: unknown,
   line: number,
-  refused: (line: number, field: string, message: string) => null,
-): UncheckedRow | null {
+  refused: (line: number, field: string, message: string) => UncheckedRow,
+): UncheckedRow {
   if (!isRawRow(raw)) return refused(line, 'line', ROW_EXPECTED);
   const rights = parseRights(raw.rights);
   if (rights === null) return refused(line, 'rights', RIGHTS_EXPECTED);

@@ -25,7 +25,7 @@ import {
 } from './command.js';
 import { loadSet } from './gate-options.js';
 import { createProgress } from './progress.js';
-import { type RowFormat, readRows } from './rows.js';
+import { formatOf, type RowFormat, readRows } from './rows.js';
 
 const CAPACITY_AT_START = 10_000;
 
@@ -129,12 +129,6 @@ function refuseOutput(out: string, list: string): void {
 /** What the path leads to, links followed; `null` if it leads nowhere. */
 function statOf(path: string): Stats | null {
   return statSync(path, { throwIfNoEntry: false }) ?? null;
-}
-
-function formatOf(list: string, given: string | undefined): RowFormat {
-  const named = given ?? (/\.csv$/i.test(list) ? 'csv' : /\.(ndjson|jsonl)$/i.test(list) ? 'ndjson' : undefined);
-  if (named === 'csv' || named === 'ndjson') return named;
-  throw new UsageError('expected a LIST that ends in .csv, .ndjson or .jsonl, or --format csv|ndjson');
 }
 
 function createTable(epoch: string): SuppressionTable {

@@ -3,24 +3,23 @@
  * @module
  */
 
-import type { Propagation } from '../ledger/index.js';
+import type { Identifier } from '../core/vocabulary.js';
+import type { Ledger, Propagation } from '../ledger/index.js';
 import { isRequestId } from '../ledger/request.js';
 import { type Command, EXIT, parseOptions, UsageError } from './command.js';
 import { KINDS_TEXT, readIdentifier } from './identifiers.js';
 import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, withLedger } from './ledger-location.js';
-
-/** Requests of one identifier whose propagation is looked up. */
-const REQUESTS_MAX = 100;
+import { timeText } from './time.js';
 
 export const status: Command = {
   help: `Usage: optgate status --kind KIND VALUE [--ledger URL|DIR]
        optgate status --request ID [--ledger URL|DIR]
 
-The first form prints what is recorded for an identifier, in whatever dialect it was recorded:
-  {"rights","since","noAskUntil","token","requests":[{"requestId","nature","channel","status","receivedAt",
-   "processedAt","inForceOn","enforcers","inForceEverywhereAt"}]}
-The second prints how far one request has come, with every enforcer: when it had the request in force, and whether it has
-fallen silent. Both end with exit code 0, whatever the answer is. VALUE may be "-" to read it from standard input.
+The first form prints what is recorded for an identifier, in whatever dialect it was recorded, newest request first:
+  {"rights","since","noAskUntil","token","requests":[{"requestId","nature","channel","status","inForce","receivedAt",
+   "processedAt","token","inForceOn","enforcerCount","inForceEverywhereAt"}]}
+The second prints how far one request has come, and "enforcers": for each one when it had the request in force, and
+whether it has fallen silent. VALUE may be "-" to read it from standard input, out of the shell's history.
 
 Options:
   --kind KIND         kind of VALUE
@@ -33,7 +32,7 @@ Examples:
   optgate status --kind email jane@example.com
   optgate status --request r_c2lYdGVlbl9ieXRlc18hIQ
 
-Exit codes: 0 answered, 2 wrong usage, 3 there is no such request, or the ledger failed.`,
+Exit codes: 0 answered, whatever the answer is, 2 wrong usage, 3 there is no such request, or the ledger failed.`,
 
   async run(args, io) {
     const { values, positionals } = parseOptions(args, {
@@ -43,52 +42,51 @@ Exit codes: 0 answered, 2 wrong usage, 3 there is no such request, or the ledger
     });
     const { request: requestId } = values;
     const location = ledgerLocation(values.ledger, io);
-    if (requestId !== undefined) {
+    let answer: (ledger: Ledger) => Promise<object>;
+    if (requestId === undefined) {
+      const identifier = await readIdentifier(values.kind, positionals, io);
+      answer = (ledger) => statusOf(ledger, identifier);
+    } else {
       if (values.kind !== undefined || positionals.length > 0) throw new UsageError('expected --request ID alone');
-      if (!isRequestId(requestId)) throw new UsageError('--request: expected an id that begins with r_');
-      const found = await withLedger(location, io, READS, (ledger) => ledger.propagation(requestId));
-      io.stdout.write(`${JSON.stringify({ ...summaryOf(found), enforcers: enforcersOf(found) })}\n`);
-      return EXIT.ok;
+      if (!isRequestId(requestId)) throw new UsageError('--request: expected r_ and 22 characters');
+      answer = (ledger) => propagationOf(ledger, requestId);
     }
-    const identifier = await readIdentifier(values.kind, positionals, io);
-    const answer = await withLedger(location, io, READS, async (ledger) => {
-      const { rights, sinceMs, noAskUntil, token, requests } = await ledger.statusOf(identifier);
-      const shown = [];
-      for (const { requestId: id, nature, channel, status: how } of requests.slice(0, REQUESTS_MAX)) {
-        shown.push({ nature, channel, status: how, ...summaryOf(await ledger.propagation(id)) });
-      }
-      return { rights, since: timeOf(sinceMs), noAskUntil, token, requests: shown };
-    });
-    io.stdout.write(`${JSON.stringify(answer)}\n`);
+    // a command that only looks gives out no places in the log
+    const found = await withLedger(location, io, { mayMake: false, sequence: false }, answer);
+    io.stdout.write(`${JSON.stringify(found)}\n`);
     return EXIT.ok;
   },
 };
 
-/** A command that only looks gives out no places in the log. */
-const READS = { mayMake: false, sequence: false } as const;
+async function statusOf(ledger: Ledger, identifier: Identifier): Promise<object> {
+  const { rights, sinceMs, noAskUntil, token, requests } = await ledger.statusOf(identifier);
+  const shown = [];
+  for (const { requestId, nature, channel, status, isInForce } of requests) {
+    const { requestId: _, ...progress } = progressOf(await ledger.propagation(requestId));
+    shown.push({ requestId, nature, channel, status, inForce: isInForce, ...progress });
+  }
+  return { rights, since: timeText(sinceMs), noAskUntil, token, requests: shown };
+}
 
-function summaryOf(found: Propagation) {
-  const { requestId, receivedAtMs, processedAtMs, token, inForceOn, enforcerCount, inForceEverywhereAtMs } = found;
+async function propagationOf(ledger: Ledger, requestId: string): Promise<object> {
+  const propagation = await ledger.propagation(requestId);
+  const enforcers = propagation.enforcers.map((one) => {
+    const { id, name, role, inForceAtMs, isSilent, isRetired, isLater } = one;
+    return { id, name, role, inForceAt: timeText(inForceAtMs), silent: isSilent, retired: isRetired, later: isLater };
+  });
+  return { ...progressOf(propagation), enforcers };
+}
+
+function progressOf(propagation: Propagation) {
+  const { requestId, receivedAtMs, processedAtMs, token, inForceOn, enforcerCount, inForceEverywhereAtMs } =
+    propagation;
   return {
     requestId,
-    receivedAt: timeOf(receivedAtMs),
-    processedAt: timeOf(processedAtMs),
+    receivedAt: timeText(receivedAtMs),
+    processedAt: timeText(processedAtMs),
     token,
     inForceOn,
-    enforcers: enforcerCount,
-    inForceEverywhereAt: timeOf(inForceEverywhereAtMs),
+    enforcerCount,
+    inForceEverywhereAt: timeText(inForceEverywhereAtMs),
   };
-}
-
-function enforcersOf({ enforcers }: Propagation) {
-  return enforcers.map(({ id, name, role, inForceAtMs, isSilent, isRetired, isLater }) => ({
-    ...{ id, name, role },
-    inForceAt: timeOf(inForceAtMs),
-    ...{ silent: isSilent, retired: isRetired, later: isLater },
-  }));
-}
-
-/** A moment as people and machines read it. */
-export function timeOf(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }

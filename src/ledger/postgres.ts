@@ -167,6 +167,7 @@ class PostgresSession implements Session {
   }
 
   private async run(sql: string, parameters: readonly unknown[]): Promise<QueryResult> {
+    if (this.isBroken) throw unavailable('the connection is broken');
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {

@@ -2,7 +2,7 @@
  * What a follower says of itself: its status, and the events on the way.
  * @module
  */
-import type { GateErrorCode } from '../core/errors.js';
+import type { GateError, GateErrorCode } from '../core/errors.js';
 import type { HistogramState } from './histogram.js';
 import type { Position } from './source.js';
 import type { FollowerState } from './state.js';
@@ -70,7 +70,8 @@ export interface FollowerEvents {
   readonly applied: { readonly position: Position; readonly entryCount: number; readonly changeCount: number };
   /** An entry that the ledger made to measure with is in force, or should be. */
   readonly canary: { readonly seq: number; readonly latencyMs: number; readonly isInForce: boolean };
-  readonly error: FailureStatus;
+  /** Something failed; `error` has what the system said of it as its cause. */
+  readonly error: FailureStatus & { readonly error: GateError };
   /** Another table has been put into use. */
   readonly resync: { readonly why: ResyncReason; readonly position: Position; readonly entryCount: number };
 }

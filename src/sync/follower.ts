@@ -158,6 +158,7 @@ export class Follower {
   }
 
   private async begin(): Promise<void> {
+    if (this.ending.signal.aborted) return;
     this.opening = this.open();
     await this.opening;
     const { settings, ending, store, failures } = this;
@@ -227,6 +228,7 @@ export class Follower {
     const active = loop?.active ?? null;
     if (loop === null || active === null) return;
     this.announceStart();
+    this.tellWaiters();
     const nowMs = settings.clock.monotonicMs();
     const contactAgeMs = loop.contactAtMs === null ? null : nowMs - loop.contactAtMs;
     const state = stateOf({
@@ -276,7 +278,7 @@ export class Follower {
   }
 
   private onFailed(error: GateError, isRefusal: boolean): void {
-    this.listeners.tell('error', this.failures.note(error.code, isRefusal));
+    this.listeners.tell('error', { ...this.failures.note(error.code, isRefusal), error });
   }
 
   private hasReached({ epoch, seq }: Position): boolean {

@@ -18,6 +18,8 @@ export const NATS_LIMITS = {
   /** A server that answers none of {@link NATS_LIMITS.pingsMax} pings in a row is given up. */
   pingMs: 5000,
   pingsMax: 2,
+  /** How long a piece of a snapshot is asked for again and again. */
+  pieceMs: 15_000,
 } as const;
 export type NatsLimits = { readonly [Name in keyof typeof NATS_LIMITS]: number };
 
@@ -41,8 +43,8 @@ export interface NatsOptions {
 const PACKAGES = '@nats-io/transport-node @nats-io/jetstream @nats-io/obj';
 /** What the client library calls refusals. */
 const REFUSALS = ['AuthorizationError', 'UserAuthenticationExpiredError', 'PermissionViolationError'];
-const RECONNECT_MS_MIN = 100;
-const RECONNECT_MS_MAX = 2000;
+const RECONNECT_MS_MIN = 50;
+const RECONNECT_MS_MAX = 1000;
 
 /** One connection, and what is spoken over it. */
 export class NatsLink {
@@ -56,6 +58,7 @@ export class NatsLink {
     private readonly objects: Objm,
     /** Makes empty headers. */
     readonly headers: () => MsgHdrs,
+    readonly limits: NatsLimits,
   ) {
     void this.watch();
   }
@@ -156,7 +159,7 @@ export class NatsLinks {
     const timeout = this.limits.requestMs;
     const client = jetstream.jetstream(connection, { timeout });
     const manager = await jetstream.jetstreamManager(connection, { timeout, checkAPI: false });
-    const link = new NatsLink(connection, manager, client, new objects.Objm(client), transport.headers);
+    const link = new NatsLink(connection, manager, client, new objects.Objm(client), transport.headers, this.limits);
     if (this.isClosed) {
       await connection.close();
       throw new GateError('sync.closed');

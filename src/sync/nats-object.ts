@@ -20,8 +20,7 @@ import type { Position, SnapshotSummary } from './source.js';
 
 /** Pieces asked for ahead. */
 const PIECES_AHEAD = 8;
-/** Attempts in a row for one piece. */
-const ATTEMPTS_MAX = 4;
+const BACKOFF_CAP_MS = 1000;
 
 /** What the object says of itself; nothing of it is believed before the snapshot is verified. */
 export interface StoredSnapshot {
@@ -155,16 +154,17 @@ class Pieces {
     return asked;
   }
 
-  /** Asks again if a question got no answer, a few times. */
+  /** Asks again if a question got no answer, for a while. */
   private async insist<T>(ask: () => Promise<T>): Promise<T> {
-    const backoff = new Backoff();
+    const backoff = new Backoff({ capMs: BACKOFF_CAP_MS });
+    const endMs = this.clock.monotonicMs() + this.link.limits.pieceMs;
     for (;;) {
       if (this.signal.aborted) throw new GateError('sync.closed');
       try {
         return await ask();
       } catch (error) {
         const failure = this.link.asError(error);
-        if (failure.code === 'sync.refused' || backoff.failureCount >= ATTEMPTS_MAX - 1) throw failure;
+        if (failure.code === 'sync.refused' || this.clock.monotonicMs() >= endMs) throw failure;
         await sleep(this.clock, backoff.nextDelayMs(), this.signal);
       }
     }

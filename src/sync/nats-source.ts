@@ -32,6 +32,8 @@ export interface NatsSourceOptions extends NatsOptions {
 export const SILENCE_MS_MAX = 5000;
 /** How long to wait for what a heartbeat has announced, before looking again. */
 const LOOK_AGAIN_MS = 50;
+/** Silence after which the stream is looked at without being told to. */
+const QUIET_MS = 1500;
 /** Heartbeats in a row that are behind what was applied, before the ledger is taken to have gone back. */
 const BEHIND_BEATS_MAX = 3;
 
@@ -130,7 +132,8 @@ class NatsSource implements Source {
       const beat = this.beats.newest;
       if (beat !== null && beat.frame.head.epoch !== after.epoch) return { kind: 'snapshot', why: 'sync.epoch' };
       const isAhead = beat !== null && beat.frame.head.seq > after.seq;
-      if (isAhead || (beat === null && isFirst)) {
+      const isQuiet = beat === null || this.clock.monotonicMs() - beat.heardAtMs > QUIET_MS;
+      if (isAhead || (isQuiet && isFirst)) {
         const found = await this.cursor.next(link, after, beat?.frame.head.seq ?? null);
         if (found === 'trimmed' || found === 'epoch') return { kind: 'snapshot', why: `sync.${found}` };
         if (found !== null) return this.withEntries(found, after, beat);

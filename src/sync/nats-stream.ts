@@ -59,7 +59,8 @@ export class ChangeStream {
       const isRight = next !== null && next.epoch === epoch && next.firstSeq <= seq + 1 && next.lastSeq > seq;
       if (isRight) return { kind: 'found', streamSeq: next.streamSeq - 1 };
     }
-    const [first, last] = await Promise.all([this.from(1), this.last()]);
+    const last = await this.last(); // asked first: where there is no stream, this is what fails at once
+    const first = last === null ? null : await this.from(1);
     if (first === null || last === null) return { kind: 'found', streamSeq: 0 };
     if (last.epoch !== epoch) return { kind: 'epoch' };
     if (last.lastSeq <= seq) return { kind: 'found', streamSeq: last.streamSeq };

@@ -83,11 +83,11 @@ export class SnapshotUploads {
    * there is none that reaches into the stream: then one has to be made.
    */
   async trim(): Promise<boolean> {
+    const { bytes, firstSeq, firstAtMs } = await this.writer.state();
     const snapshot = await this.look();
     if (snapshot === null) return false;
     const place = await this.writer.stream.locate(snapshot.position, snapshot.streamSeq);
     if (place.kind !== 'found') return false;
-    const { bytes, firstSeq, firstAtMs } = await this.writer.state();
     const { streamBytesMax, streamAgeMsMax, clock } = this.options;
     const { lastStreamSeq } = this.writer;
     if (bytes > streamBytesMax * TRIM_FROM) {

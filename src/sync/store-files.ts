@@ -52,6 +52,7 @@ export async function prepareFolder(folder: string): Promise<void> {
   const incoming = join(folder, INCOMING_NAME);
   await mkdir(folder, { recursive: true, mode: 0o750 });
   await rm(incoming, { recursive: true, force: true });
+  await removeUnfinished(folder);
   await mkdir(incoming, { mode: 0o750 });
 }
 
@@ -72,6 +73,7 @@ export async function listFolder(folder: string): Promise<FolderContent> {
  * @param tailSeq Where the tail that is being written starts; it may have no file yet.
  */
 export async function removeUnneeded(folder: string, keptSeqs: readonly number[], tailSeq: number): Promise<void> {
+  await removeUnfinished(folder);
   const { snapshots, tails } = await listFolder(folder);
   for (const seq of snapshots) if (!keptSeqs.includes(seq)) await rm(snapshotPath(folder, seq), { force: true });
   const oldestSeq = Math.min(...keptSeqs);
@@ -80,6 +82,13 @@ export async function removeUnneeded(folder: string, keptSeqs: readonly number[]
     const isNeeded = ![...tails, tailSeq].some((other) => other > startSeq && other <= oldestSeq);
     if (isNeeded) continue;
     await rm(tailPath(folder, startSeq), { force: true });
+  }
+}
+
+/** What a writer that was killed has left; while nobody writes. */
+async function removeUnfinished(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (/^\.\d+\.ogs\.[0-9a-f]+\.tmp$/.test(name)) await rm(join(folder, name), { force: true });
   }
 }
 

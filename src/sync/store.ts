@@ -62,6 +62,7 @@ export class LocalStore {
   private retryAtMs = 0;
   private healDelayMs = HEAL_AFTER_MS;
   private compacting: Promise<void> | null = null;
+  private compactionEnding = new AbortController();
   private freshWrittenAtMs = Number.NEGATIVE_INFINITY;
   /** A first snapshot that is being written when the follower is closed has this much longer than everything else. */
   private readonly stopping = new AbortController();
@@ -82,7 +83,7 @@ export class LocalStore {
   static async open(folder: string, options: StoreOptions): Promise<LocalStore> {
     try {
       await mkdir(folder, { recursive: true, mode: 0o750 });
-      const lock = await FolderLock.acquire(folder);
+      const lock = await FolderLock.acquire(folder, options.clock);
       await prepareFolder(folder);
       return new LocalStore(folder, options, lock);
     } catch (cause) {
@@ -129,6 +130,7 @@ export class LocalStore {
   /** Puts a new generation in the place of the one in use. */
   async begin(next: NewGeneration): Promise<void> {
     const { position } = next;
+    this.compactionEnding.abort(); // it would be of what is replaced
     await this.compacting;
     await this.tail?.close();
     this.tail = null;
@@ -250,6 +252,7 @@ export class LocalStore {
       toSeq: seq,
       stateDigest,
     };
+    this.compactionEnding = new AbortController();
     this.compacting = this.runCompaction(task, generation, tail).finally(() => {
       this.compacting = null;
     });
@@ -258,7 +261,7 @@ export class LocalStore {
   private async runCompaction(task: StoreCompactTask, generation: Generation, tail: TailWriter): Promise<void> {
     try {
       await this.nextTail(tail);
-      await this.run(task);
+      await this.run(task, AbortSignal.any([this.options.signal, this.compactionEnding.signal]));
       await this.startGeneration({ epoch: generation.epoch, seq: task.toSeq }, generation.snapshotSeq);
       this.failure = null;
     } catch (cause) {

@@ -27,9 +27,9 @@ const describe = await withService('PostgreSQL', POSTGRES_URL);
 
 const STRESS = Number(process.env.OPTGATE_STRESS ?? 1);
 const WRITERS = 16;
-const RUN_MS = 8_000 * STRESS;
+const RUN_MS = 6_000 * STRESS;
 const KEYS = 200;
-const KILL_EVERY_MS = 1_500;
+const KILL_EVERY_MS = 1_200;
 
 /** A table at its seq, as state; what it holds of keys that are not test keys would show in the digest. */
 function stateOf(table: SuppressionTable, keyCount: number): State {

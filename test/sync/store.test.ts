@@ -13,6 +13,7 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,6 +32,7 @@ import { Follower } from '../../src/sync/follower.js';
 import type { FollowerOptions } from '../../src/sync/follower-options.js';
 import { createLedgerSource } from '../../src/sync/ledger-source.js';
 import type { Source } from '../../src/sync/source.js';
+import { FolderLock } from '../../src/sync/store-lock.js';
 import { ReferenceLedger } from '../reference/feed.js';
 import { FakeClock, until } from './fake-clock.js';
 import { ENFORCER, expectSame, followerOf } from './following.js';
@@ -206,6 +208,42 @@ describe('a folder', () => {
     const { follower: next } = await start();
     expect(next.status().state).not.toBe('empty');
     await next.close();
+  });
+
+  test.each([
+    ['touched by its holder', true],
+    ['not touched any more', false],
+  ])('of a process that cannot be looked up is in use as long as its lock is: %s', async (_name, isTouched) => {
+    const path = join(folder, 'optgate.lock');
+    const elsewhere = { pid: 1, startedAt: '1', bootId: 'b', namespace: 'other', host: 'elsewhere', token: 'theirs' };
+    writeFileSync(path, JSON.stringify(elsewhere));
+    let touch = Date.now() / 1000 - 100;
+    const touching = setInterval(() => isTouched && utimesSync(path, ++touch, touch), 10);
+    const waiting = FolderLock.acquire(folder, clock).then(
+      (lock) => lock,
+      (error: unknown) => error,
+    );
+    let outcome: unknown;
+    void waiting.then((result) => {
+      outcome = result;
+    });
+    await goOnUntil(() => outcome !== undefined, 'an answer', 500);
+    clearInterval(touching);
+    if (isTouched) {
+      expect(outcome).toMatchObject({ code: 'sync.store', message: expect.stringContaining('process 1 on elsewhere') });
+    } else {
+      expect(outcome).toBeInstanceOf(FolderLock);
+      await (outcome as FolderLock).release();
+      expect(readdirSync(folder)).toEqual([]);
+    }
+  });
+
+  test('is rid of what a killed writer left', async () => {
+    const left = join(folder, '.0000000000000009.ogs.0123456789ab.tmp');
+    writeFileSync(left, 'half a snapshot');
+    const { follower } = await start();
+    expect(existsSync(left)).toBe(false);
+    await follower.close();
   });
 
   test('says it cannot be used, at start', async () => {
