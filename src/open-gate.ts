@@ -131,10 +131,26 @@ export class LiveGate extends Gate {
  * if (gate.status().state !== 'live') console.warn('optgate is not fresh yet');
  */
 export async function openGate(options: OpenGateOptions): Promise<LiveGate> {
-  const { suppression, waitMs = OPEN_WAIT_MS, policy, now } = options;
+  const { suppression } = options;
   const verifier = options.trustedKeys === undefined ? undefined : createVerifier(options.trustedKeys);
   const holder = new TableHolder();
-  const { source, ledger } = await openSource(suppression, options, verifier);
+  const opened = await openSource(suppression, options, verifier);
+  try {
+    return await followed(opened, holder, options, verifier);
+  } catch (error) {
+    await opened.source.close();
+    await opened.ledger?.close();
+    throw error;
+  }
+}
+
+async function followed(
+  { source, ledger }: OpenedSource,
+  holder: TableHolder,
+  options: OpenGateOptions,
+  verifier: Verifier | undefined,
+): Promise<LiveGate> {
+  const { waitMs = OPEN_WAIT_MS, policy, now } = options;
   const follower = new Follower({
     source,
     holder,
@@ -220,7 +236,12 @@ function refuseKeys(verifier: Verifier | undefined): void {
 
 /** `file:` with a path behind it, absolute or relative to the working folder. */
 function filePath(location: string): string {
-  return /^file:\/\//i.test(location) ? fileURLToPath(location) : location.slice('file:'.length);
+  if (!/^file:\/\//i.test(location)) return location.slice('file:'.length);
+  try {
+    return fileURLToPath(location);
+  } catch {
+    throw new TypeError('suppression: expected file:/path or file:///path'); // the system's own error quotes the location
+  }
 }
 
 type FollowerTuning = Partial<Pick<FollowerOptions, 'folder' | 'maxShrink' | 'entryCountMin' | 'pinSeq'>>;

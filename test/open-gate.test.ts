@@ -3,7 +3,9 @@
  * @module
  */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -11,6 +13,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Ledger, openLedger } from '../src/ledger/index.js';
 import { type LiveGate, openGate } from '../src/open-gate.js';
 import { parsePolicy } from '../src/policy-file.js';
+import { createRelay, LedgerRelayFeed } from '../src/sync/index.js';
 import { createDatabase, POSTGRES_URL, type TestDatabase, withService } from './services.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'optgate-open-'));
@@ -138,6 +141,35 @@ describePostgres('PostgreSQL', () => {
     expect(offline.status().state).toBe('last_good');
     expect([...offline.check(requestOf(12)).reasons]).toContain('suppressed.maid');
     expect([...offline.check(requestOf(13)).reasons]).toEqual(['table.stale']);
+  });
+
+  test('a relay that gives a snapshot and no changes makes nothing fresh: misses are not believed', async () => {
+    await ledger.recordOptOut(optOutOf(16));
+    const relayFolder = join(folder, 'relay');
+    mkdirSync(relayFolder);
+    const feed = new LedgerRelayFeed({ feed: ledger.feed(), folder: relayFolder });
+    const relay = createRelay({ feed });
+    const server = createServer((request, response) => {
+      if (request.url?.startsWith('/v1/changes')) response.writeHead(503).end();
+      else relay(request, response);
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const gate = await open({ suppression: `http://127.0.0.1:${port}`, waitMs: 1500 });
+    expect([gate.status().position?.seq, gate.status().state]).toEqual([expect.any(Number), 'hard_stale']);
+    expect([...gate.check(requestOf(16)).reasons]).toContain('suppressed.maid');
+    expect([...gate.check(requestOf(17)).reasons]).toEqual(['table.stale']);
+    server.closeAllConnections();
+    server.close();
+    relay.close();
+    await feed.close();
+  });
+
+  test('options that make no sense leave nothing open', async () => {
+    const suppression = { dataDir: join(folder, 'ledger') };
+    await expect(openGate({ suppression, maxShrink: 7 })).rejects.toThrow(RangeError);
+    const gate = await open({ suppression });
+    expect(gate.status().state).toBe('live');
   });
 
   test('a snapshot file of the ledger is a source, too', async () => {

@@ -6,7 +6,7 @@
  * @module
  */
 import { GateError, type GateErrorCode, type InputError } from '../core/errors.js';
-import { SqlError } from '../ledger/database.js';
+import type { SqlError } from '../ledger/database.js';
 import { isSystemError } from './command.js';
 
 /** What can be done about it, for the errors that people meet in practice. */
@@ -61,8 +61,13 @@ function causeText(cause: unknown): string | null {
   if (cause instanceof AggregateError) return causeText(cause.errors[0]);
   if (isSystemError(cause)) return cause.message;
   if (!(cause instanceof Error)) return null;
-  if (cause instanceof SqlError) return sqlText(cause);
+  if (isSqlError(cause)) return sqlText(cause);
   return cause.cause === undefined ? null : causeText(cause.cause);
+}
+
+/** By its name: the class would bring the ledger into every command. */
+export function isSqlError(error: unknown): error is SqlError {
+  return error instanceof Error && error.name === 'SqlError';
 }
 
 /** Connection, catalogue name, resources, operator intervention, system: what the server says then is about itself. */

@@ -40,10 +40,10 @@ export class FollowReport {
     this.#timer = setInterval(() => this.#show(this.#options.current(), { isLasting: !this.#isLive }), everyMs);
   }
 
-  /** The last word. */
-  end(): void {
+  /** The last word, unless the state was just told. */
+  end({ isTold }: { readonly isTold: boolean }): void {
     clearInterval(this.#timer);
-    this.#show(this.#options.current(), { isLasting: true });
+    if (!isTold) this.#show(this.#options.current(), { isLasting: true });
   }
 
   /** The state is another one. */

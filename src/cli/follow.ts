@@ -4,7 +4,7 @@
  */
 import { GATE_ERRORS, GateError } from '../core/errors.js';
 import { createVerifier, TableHolder } from '../core/suppression/index.js';
-import { openSource, type SourceOptions } from '../open-gate.js';
+import { type OpenedSource, openSource, type SourceOptions } from '../open-gate.js';
 import { Follower } from '../sync/index.js';
 import { type Command, CommandError, EXIT, type Io, parseOptions, UsageError } from './command.js';
 import { gateErrorText } from './failures.js';
@@ -16,6 +16,7 @@ import { durationMs } from './time.js';
 import { packageVersion } from './version.js';
 
 const WAIT_MS_AT_DEFAULT = 30_000;
+const SCHEMES = ['postgres', 'postgresql', 'nats', 'tls', 'http', 'https', 'file'];
 
 export const follow: Command = {
   help: `Usage: optgate follow --from URL [options]
@@ -24,7 +25,8 @@ Follows a source as an enforcer does, without being counted as one, and prints w
 changes and every 10 seconds; on a terminal the last line is kept up to date. Ends with the final state on Ctrl-C.
 
 States: empty (no table yet), last_good (the table of --folder, source not reached yet), live, soft_stale (not known to
-be complete for 10 s), hard_stale (for 5 minutes). A source that cannot be reached is tried again without end.
+be complete for 10 s), hard_stale (for 5 minutes). A source that cannot be reached is tried again without end. A ledger
+in PostgreSQL is live only while some process gives out places in its log, such as "optgate publish".
 
 Options:
   --from URL          postgres://…, nats://host/set, https://relay, file:/path/to/set.snap, or the folder of an embedded
@@ -103,32 +105,34 @@ async function run(options: FollowOptions): Promise<number> {
     follower.on('error', (failure) => report.failed(failure));
     follower.on('applied', ({ position }) => report.applied(position));
     report.start();
+    let ending: Ending = 'interrupted';
     try {
-      const ending = await ended(follower, waitMs, interrupted);
+      ending = await ended(follower, waitMs, interrupted);
       if (ending === 'too late') throw new CommandError(lateText(follower, waitMs ?? 0));
       return EXIT.ok;
-    } catch (error) {
-      throw error instanceof GateError ? new CommandError(gateErrorText(error), { cause: error }) : error;
     } finally {
-      report.end();
+      report.end({ isTold: ending === 'live' });
       await follower.close();
       await ledger?.close();
     }
   });
 }
 
-async function open(from: string, options: SourceOptions) {
-  const isFolder = schemeOf(from) === null;
-  if (isFolder && !holdsLedger(from)) throw new CommandError(noLedgerText(from));
+async function open(from: string, options: SourceOptions): Promise<OpenedSource> {
+  const scheme = schemeOf(from);
+  if (scheme !== null && !SCHEMES.includes(scheme))
+    throw new UsageError(`--from: expected a folder, or ${SCHEMES.join(':, ')}:`);
+  const isDatabase = scheme === null || scheme.startsWith('postgres');
+  if (isDatabase && options.trustedKeys !== undefined) {
+    throw new UsageError('--trust-key: a database is trusted by its login, and signs nothing');
+  }
+  if (scheme === null && !holdsLedger(from)) throw new CommandError(noLedgerText(from));
+  const verifier = options.trustedKeys === undefined ? undefined : createVerifier(options.trustedKeys);
   try {
-    return await openSource(
-      isFolder ? { dataDir: from } : from,
-      options,
-      options.trustedKeys === undefined ? undefined : createVerifier(options.trustedKeys),
-    );
+    return await openSource(scheme === null ? { dataDir: from } : from, options, verifier);
   } catch (error) {
     if (error instanceof GateError) {
-      throw new CommandError(`${isFolder ? from : shownUrl(from)}: ${gateErrorText(error)}`, { cause: error });
+      throw new CommandError(`${scheme === null ? from : shownUrl(from)}: ${gateErrorText(error)}`, { cause: error });
     }
     // our own message; it says what was expected, and nothing of the URL
     if (error instanceof TypeError) throw new UsageError(`--from: ${error.message}`);
@@ -136,14 +140,12 @@ async function open(from: string, options: SourceOptions) {
   }
 }
 
+type Ending = 'interrupted' | 'live' | 'too late';
+
 /** Why following is over. Throws if it could not begin. */
-async function ended(
-  follower: Follower,
-  waitMs: number | null,
-  interrupted: AbortSignal,
-): Promise<'interrupted' | 'live' | 'too late'> {
+async function ended(follower: Follower, waitMs: number | null, interrupted: AbortSignal): Promise<Ending> {
   return new Promise((resolve, reject) => {
-    const end = (why: 'interrupted' | 'live' | 'too late') => {
+    const end = (why: Ending) => {
       clearTimeout(timer);
       resolve(why);
     };

@@ -11,16 +11,30 @@ import { parseRights } from './rows.js';
 /** More bytes than any value has, in UTF-8 and with white space around it; what is longer is not kept. */
 const VALUE_BYTES_MAX = 8 * IDENTIFIER_LENGTH_MAX;
 
+const KINDS_LINE_LENGTH_MAX = 110;
+
 /** An identifier as it was typed. */
 export interface RawIdentifier {
   readonly kind: string;
   readonly value: string;
 }
 
-/** The kinds, as a help text lists them. */
-export const KINDS_TEXT = BASE_KINDS.map((kind) =>
-  kind === 'eid' ? 'eid:<source>' : kind === 'account' ? 'account:<namespace>' : kind,
-).join(', ');
+/** The kinds, as a help text lists them after `Kinds: `. */
+export const KINDS_TEXT = inLines(
+  BASE_KINDS.map((kind) => (kind === 'eid' ? 'eid:<source>' : kind === 'account' ? 'account:<namespace>' : kind)),
+  `\n${' '.repeat('Kinds: '.length)}`,
+);
+
+function inLines(words: readonly string[], separator: string): string {
+  const lines = [''];
+  for (const word of words) {
+    const line = lines.pop() ?? '';
+    const longer = line === '' ? word : `${line}, ${word}`;
+    if (longer.length <= KINDS_LINE_LENGTH_MAX) lines.push(longer);
+    else lines.push(`${line},`, word);
+  }
+  return lines.join(separator);
+}
 
 /**
  * The identifiers that `--kind` and the values name, the first kind with the first value. What they hold is not looked at.

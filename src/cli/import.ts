@@ -79,9 +79,13 @@ Exit codes: 0 recorded, 1 recorded but for some rows, 2 wrong usage, 3 the list 
     const list = await readDigest(path);
     if (values.strict === true) await refuseFaults(list, format, io);
     const options = { ...identityOf(list), ...said } as ImportOptions;
-    return untilInterrupted((stopped) =>
-      withLedger(location, io, { mayMake: true }, (ledger) => run(ledger, { list, format, options, stopped, io })),
-    );
+    return untilInterrupted(async (stopped) => {
+      const faults = new FaultReport(io);
+      const rows = await begun(rowsOf(list, format, stopped, io, (fault) => faults.found(fault)));
+      return withLedger(location, io, { mayMake: true }, (ledger) =>
+        run(ledger, { rows, faults, options, stopped, io }),
+      );
+    });
   },
 };
 
@@ -153,39 +157,37 @@ class FaultReport {
 }
 
 interface ImportRun {
-  readonly list: List;
-  readonly format: RowFormat;
+  readonly rows: AsyncIterable<UncheckedRow>;
+  readonly faults: FaultReport;
   readonly options: ImportOptions;
   readonly stopped: AbortSignal;
   readonly io: Io;
 }
 
-async function run(ledger: Ledger, { list, format, options, stopped, io }: ImportRun): Promise<number> {
+async function run(ledger: Ledger, { rows, faults, options, stopped, io }: ImportRun): Promise<number> {
   const progress = createProgress(io, 'rows');
-  const faults = new FaultReport(io);
   let committedCount = 0;
   let receipt: ImportReceipt;
   try {
-    receipt = await ledger.importOptOuts(
-      rowsOf(list, format, stopped, io, (fault) => faults.found(fault)),
-      {
-        ...options,
-        signal: stopped,
-        onProgress({ rowCount, identifierCount }) {
-          committedCount = identifierCount;
-          progress.at(rowCount);
-        },
-        onRefused(fault) {
-          progress.clear();
-          faults.refused(fault);
-        },
+    receipt = await ledger.importOptOuts(rows, {
+      ...options,
+      signal: stopped,
+      onProgress({ rowCount, identifierCount }) {
+        committedCount = identifierCount;
+        progress.at(rowCount);
       },
-    );
+      onRefused(fault) {
+        progress.clear();
+        faults.refused(fault);
+      },
+    });
   } catch (error) {
-    if (stopped.aborted || error instanceof GateError) {
-      progress.clear();
-      io.stderr.write(`optgate import: ${stoppedText(committedCount, options.idempotencyKey !== undefined)}\n`);
-    }
+    progress.clear();
+    const canGoOn = (stopped.aborted || error instanceof GateError) && options.idempotencyKey !== undefined;
+    const advice = canGoOn ? '; run the same command again to go on' : '';
+    io.stderr.write(
+      `optgate import: stopped; ${committedCount.toLocaleString('en-US')} identifiers are recorded${advice}\n`,
+    );
     if (stopped.aborted) return EXIT_INTERRUPTED;
     throw error;
   } finally {
@@ -202,11 +204,20 @@ async function run(ledger: Ledger, { list, format, options, stopped, io }: Impor
   return refusedCount === 0 ? EXIT.ok : EXIT.someRefused;
 }
 
-function stoppedText(committedCount: number, canGoOn: boolean): string {
-  const advice = canGoOn
-    ? 'run the same command again to go on'
-    : 'without --idempotency-key it begins anew when sent again';
-  return `stopped; ${committedCount.toLocaleString('en-US')} identifiers are recorded; ${advice}`;
+/**
+ * The rows, the first of which has been read: a list that is refused whole, or has none, is found out before anything is
+ * recorded. @throws {CommandError}
+ */
+async function begun(rows: AsyncGenerator<UncheckedRow>): Promise<AsyncIterable<UncheckedRow>> {
+  const first = await rows.next();
+  if (first.done === true) throw new CommandError('the list has no rows; nothing was recorded');
+  let isFirst = true;
+  const next = () => {
+    if (!isFirst) return rows.next();
+    isFirst = false;
+    return Promise.resolve(first);
+  };
+  return { [Symbol.asyncIterator]: () => ({ next, return: () => rows.return(undefined) }) };
 }
 
 /** The rows of a list; a signal ends the reading, also of a pipe in which nothing comes. */

@@ -8,10 +8,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { GateError } from '../core/errors.js';
-import { SqlError } from '../ledger/database.js';
 import type { Ledger, LedgerOptions } from '../ledger/index.js';
 import { CommandError, type Io, UsageError } from './command.js';
-import { failureText } from './failures.js';
+import { failureText, isSqlError } from './failures.js';
 
 const LEDGER_AT_DEFAULT = './.optgate';
 /** Where PGlite keeps its files in the folder of a ledger. */
@@ -101,6 +100,6 @@ export function noLedgerText(shown: string): string {
 
 /** An error of the ledger, named after where the ledger is; anything else as it is. */
 export function withLocation(error: unknown, { shown }: LedgerLocation): unknown {
-  if (!(error instanceof GateError || error instanceof SqlError)) return error;
+  if (!(error instanceof GateError || isSqlError(error))) return error;
   return new CommandError(`${shown}: ${failureText(error)}`, { cause: error });
 }

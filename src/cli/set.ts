@@ -24,6 +24,7 @@ import {
   wholeNumber,
 } from './command.js';
 import { loadSet } from './gate-options.js';
+import { KINDS_TEXT } from './identifiers.js';
 import { createProgress } from './progress.js';
 import { formatOf, type RowFormat, readRows } from './rows.js';
 
@@ -52,7 +53,7 @@ build   reads LIST (.csv with a header, .ndjson; "-" with --format for standard 
 info    prints what a set holds, as JSON.
 lookup  prints {"suppressed","rights","seq"}. VALUE may be "-" to read it from standard input, out of the shell's history.
 
-Kinds: ${BASE_KINDS.map((kind) => (kind === 'eid' ? 'eid:<source>' : kind === 'account' ? 'account:<namespace>' : kind)).join(', ')}
+Kinds: ${KINDS_TEXT}
 
 Examples:
   optgate set build --out optouts.snap optouts.csv

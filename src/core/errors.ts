@@ -87,7 +87,8 @@ export type InputErrorCode =
   | 'out_of_range'
   | 'reserved'
   | 'used'
-  | 'expired';
+  | 'expired'
+  | 'superseded';
 
 /** A request that cannot be used as it is; nothing was done. The message names the field and never holds its value. */
 export class InputError extends TypeError {

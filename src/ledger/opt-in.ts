@@ -1,8 +1,9 @@
 /**
  * Opting in again, in two steps (11 CCR 7028(a)): the request, then a separate confirmation.
  *
- * The second step ends what the named identifiers hold, and what was recorded for a digest of theirs. It ends nothing that
- * another identifier holds, not even on a shared key: the receipt says what therefore remains.
+ * The second step ends what the named identifiers hold, and what was recorded for a digest that is theirs alone. It ends nothing
+ * that another identifier holds, not even on a shared key: the receipt says what therefore remains. Whoever has opted out
+ * again since the first step has taken it back: it can no longer be confirmed.
  * @module
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -12,13 +13,14 @@ import { rightsOfMask } from '../core/vocabulary.js';
 import { planOptIn } from './changes.js';
 import type { LedgerContext } from './context.js';
 import type { Session } from './database.js';
-import { identitiesOfPacked } from './digest-identities.js';
+import { ownIdentitiesOfPacked } from './digest-identities.js';
 import { keyTransaction, lastEntriesOf, NEXT_ENTRY_ID, writeEntry } from './entry.js';
 import { type RequestInput, readRequest } from './input.js';
 import { lockKeys, readHolders, setHolders, updateKeys } from './key-rows.js';
 import { CONFIRM_WITHIN_MS } from './limits.js';
 import { REQUEST_ID_BYTES } from './opt-out.js';
 import { entriesAhead } from './order.js';
+import { uuidColumn } from './packed-column.js';
 import { keysOfPacked, unpackIdentifiers } from './packed-identifiers.js';
 import { type OptInReceipt, type PendingOptIn, requestIdOf } from './request.js';
 import { insertRequest, type RequestRow, receiptOf, repeatedRequest, requestById } from './requests.js';
@@ -63,13 +65,16 @@ export async function confirmOptIn(
   requestId: string,
   confirmation: string,
 ): Promise<OptInReceipt> {
-  const { request, remaining } = await keyTransaction(context.database, async (session) => {
-    const pending = await requestById(session, requestId, { isLocked: true });
-    checkConfirmation(pending, confirmation, context.now());
-    return comply(session, context, pending);
+  const { request, remaining, isRepeat } = await keyTransaction(context.database, async (session) => {
+    const asked = await requestById(session, requestId, { isLocked: true });
+    checkConfirmation(asked, confirmation, context.now());
+    // the answer to the first confirmation may have been lost
+    if (asked.status === 'complied')
+      return { request: asked, remaining: await heldNow(session, context, asked), isRepeat: true };
+    return { ...(await comply(session, context, asked)), isRepeat: false };
   });
   context.wake();
-  return { ...(await receiptOf(context, request, { isRepeat: false })), remaining: rightsOfMask(remaining) };
+  return { ...(await receiptOf(context, request, { isRepeat })), remaining: rightsOfMask(remaining) };
 }
 
 /** Throws an InputError unless this confirms the request. What is right is told apart in constant time. */
@@ -83,7 +88,7 @@ function checkConfirmation(request: RequestRow, confirmation: unknown, nowMs: nu
   if (confirmDigest === null || !timingSafeEqual(confirmDigest, digestOf(confirmation))) {
     throw new InputError('confirmation', 'unknown', 'expected the confirmation that was given for this request');
   }
-  if (request.status !== 'pending') throw new InputError('confirmation', 'used', 'this request is confirmed already');
+  if (request.status === 'complied') return;
   if (request.confirmByMs === null || nowMs > request.confirmByMs) {
     throw new InputError('confirmation', 'expired', 'this request can no longer be confirmed');
   }
@@ -98,6 +103,13 @@ async function comply(
   const { keys, identities } = await whatIsMeant(session, context, request.row);
   let remaining = 0;
   let lastEntry = '';
+  // locked before it is asked: an opt-out that is still under way comes after this, and puts its rights in force again
+  for (let from = 0; from < keys.length; from += ENTRY_CHANGES_MAX) {
+    await lockKeys(session, keys.slice(from, from + ENTRY_CHANGES_MAX));
+  }
+  if (await hasOptedOutSince(session, request.row, identities)) {
+    throw new InputError('confirmation', 'superseded', 'these identifiers were opted out again since; ask anew');
+  }
   // more keys than an entry holds take thousands of spellings of one identifier, which somebody may send
   for (let from = 0; from === 0 || from < keys.length; from += ENTRY_CHANGES_MAX) {
     const held = await lockKeys(session, keys.slice(from, from + ENTRY_CHANGES_MAX));
@@ -123,6 +135,35 @@ async function comply(
   return { request: { ...request, status: 'complied', lastEntry }, remaining };
 }
 
+/** What is in force for the identifiers of a request. */
+async function heldNow(session: Session, context: LedgerContext, request: RequestRow): Promise<number> {
+  const { keys } = await whatIsMeant(session, context, request.row);
+  let rights = 0;
+  for (const row of await lockKeys(session, keys)) rights |= row.rights;
+  return rights;
+}
+
+/** Whether a request after this one opted one of the identities out, by itself or in a list. */
+async function hasOptedOutSince(
+  session: Session,
+  requestRow: string,
+  identities: ReadonlySet<string>,
+): Promise<boolean> {
+  const packed = Buffer.from([...identities].join(''), 'hex');
+  const [row] = await session.query(
+    `with named as (select identity from unnest($2::uuid[]) as given (identity))
+     select exists (
+       select from optgate.request_identifier as one join optgate.request as later on later.id = one.request_id
+       where later.id > $1::int8 and later.nature = 'opt_out' and one.identity in (select identity from named)
+     ) or exists (
+       select from optgate.import_part as part cross join named
+       where part.request_id > $1::int8 and position(uuid_send(named.identity) in part.identities) > 0
+     ) as there`,
+    [requestRow, uuidColumn(packed).bytes],
+  );
+  return row?.there === true;
+}
+
 /**
  * All keys that the identifiers of a request can have rights on, in order, and all identities that hold them: also those of other
  * spellings, which earlier requests were made in.
@@ -141,7 +182,7 @@ async function whatIsMeant(
   for (const { identity, digests } of own) {
     identities.add(String(identity).replaceAll('-', ''));
     for (const packed of unpackIdentifiers(digests as Uint8Array)) {
-      for (const hex of identitiesOfPacked(packed)) identities.add(hex);
+      for (const hex of ownIdentitiesOfPacked(packed)) identities.add(hex);
     }
   }
   const everywhere = await session.query(

@@ -154,7 +154,9 @@ export class PgliteDatabase implements Database {
     work: (session: Session) => Promise<T>,
     { isSnapshot = false }: TransactionOptions = {},
   ): Promise<T> {
-    await this.run(isSnapshot ? 'begin isolation level repeatable read read only' : 'begin');
+    await this.run(
+      isSnapshot ? 'begin isolation level repeatable read read only' : 'begin isolation level read committed',
+    );
     const turn = new TransactionTurn((sql, parameters) => this.run(sql, parameters));
     try {
       const result = await Promise.race([work(turn), turn.abandoned]);

@@ -203,7 +203,9 @@ async function transactionOn<T>(
   work: (session: Session) => Promise<T>,
   { isSnapshot = false }: TransactionOptions = {},
 ): Promise<T> {
-  await session.query(isSnapshot ? 'begin isolation level repeatable read read only' : 'begin');
+  await session.query(
+    isSnapshot ? 'begin isolation level repeatable read read only' : 'begin isolation level read committed',
+  );
   try {
     const result = await work(session);
     await session.commit();

@@ -14,6 +14,7 @@ import { GateError } from '../core/errors.js';
 import { createVerifier, type Head, type SnapshotHeader, type Verifier } from '../core/suppression/index.js';
 import { readSnapshotFileHeader } from '../snapshot-file.js';
 import { type Clock, sleep, systemClock } from './clock.js';
+import { ageOfWallMs } from './freshness.js';
 import { loadSnapshot } from './snapshot-load.js';
 import type { ChangesAnswer, LoadedTable, Position, SnapshotRequest, Source } from './source.js';
 
@@ -72,7 +73,7 @@ class FileSource implements Source {
         ...limits,
       });
       this.loaded = { identity, header: await readSnapshotFileHeader(copy, limits) };
-      const lagMs = freshAtMs === null ? null : Math.max(0, this.clock.wallMs() - freshAtMs);
+      const lagMs = ageOfWallMs(freshAtMs, this.clock.wallMs());
       return { share, position, lagMs, path: copy };
     } catch (error) {
       await rm(copy, { force: true }).catch(() => {});

@@ -52,6 +52,18 @@ export class Freshness {
   }
 }
 
+/** How far a time may lie ahead of this clock and still be believed. */
+const AHEAD_MS_MAX = 5000;
+
+/**
+ * The age of what another run, or another machine, said was fresh at a wall time. A time ahead of this clock says that one of
+ * the two clocks was wrong, so the content may be as old as can be.
+ */
+export function ageOfWallMs(freshAtMs: number | null, wallMs: number): number | null {
+  if (freshAtMs === null) return null;
+  return freshAtMs > wallMs + AHEAD_MS_MAX ? Number.POSITIVE_INFINITY : Math.max(0, wallMs - freshAtMs);
+}
+
 /** The age as a wall time, as a table carries it: rounded to the older side, and never 0, which would say "not known". */
 export function freshAtWallMs(ageMs: number | null, wallMs: number): number | null {
   return ageMs === null ? null : Math.max(1, Math.floor(wallMs - ageMs));

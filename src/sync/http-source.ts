@@ -115,7 +115,7 @@ class HttpSource implements Source {
     try {
       const bytesMax = this.limits.snapshotBytesMax;
       const { share, position } = await loadSnapshot(path, { validate, signal, verifier: this.verifier, bytesMax });
-      return { share, position, lagMs: null, path };
+      return { share, position, lagMs: Number.POSITIVE_INFINITY, path };
     } catch (error) {
       await rm(path, { force: true }).catch(() => {});
       throw error;

@@ -15,6 +15,7 @@ import { GuardedFeed } from './guarded-feed.js';
 import type { FrameLimits, RelayAnswer, RelayFeed, RelaySnapshot } from './relay-feed.js';
 import { SnapshotFolder, type SnapshotFolderOptions } from './relay-snapshot.js';
 import type { EnforcerReport, LedgerFeed, Position } from './source.js';
+import { Waiters } from './waiters.js';
 
 export const RING_BYTES_MAX = 64 * 2 ** 20;
 export const RELAY_SNAPSHOT_EVERY_MS = 600_000;
@@ -52,7 +53,7 @@ export class LedgerRelayFeed implements RelayFeed {
   private readonly clock: Clock;
   private readonly ringBytesMax: number;
   private readonly closing = new AbortController();
-  private readonly waiters = new Set<() => void>();
+  private readonly waiters: Waiters;
   private readonly running: Promise<void>;
   private served: Served | null = null;
   private snapshotAtMs = 0;
@@ -64,6 +65,7 @@ export class LedgerRelayFeed implements RelayFeed {
   constructor(private readonly options: LedgerRelayOptions) {
     this.snapshots = new SnapshotFolder(options);
     this.clock = options.clock ?? systemClock;
+    this.waiters = new Waiters(this.clock);
     this.feed = new GuardedFeed(options.feed, this.clock, this.closing.signal);
     this.ringBytesMax = options.ringBytesMax ?? RING_BYTES_MAX;
     this.running = this.run();
@@ -82,26 +84,13 @@ export class LedgerRelayFeed implements RelayFeed {
     const { ring, head, asOfMs } = this.served;
     if (head.epoch !== epoch) return { kind: 'epoch' };
     if (seq < ring.afterSeq) return { kind: 'trimmed' };
-    return { kind: 'frame', frame: { head, entries: ring.after(seq, entriesMax, bytesMax) }, bytes: null, asOfMs };
+    return { kind: 'frame', frame: { head, entries: ring.after(seq, entriesMax, bytesMax) }, passed: null, asOfMs };
   }
 
-  wait(position: Position, waitMs: number, signal: AbortSignal): Promise<void> {
+  wait({ epoch, seq }: Position, waitMs: number, signal: AbortSignal): Promise<void> {
     const { served } = this;
-    const isOver = signal.aborted || this.closing.signal.aborted || waitMs <= 0;
-    if (isOver || (served !== null && (served.head.epoch !== position.epoch || served.ring.lastSeq > position.seq))) {
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => {
-      const end = () => {
-        cancel();
-        this.waiters.delete(end);
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const cancel = this.clock.after(waitMs, end);
-      this.waiters.add(end);
-      signal.addEventListener('abort', end, { once: true });
-    });
+    const isDue = served !== null && (served.head.epoch !== epoch || served.ring.lastSeq > seq);
+    return this.waiters.wait(isDue || this.closing.signal.aborted ? 0 : waitMs, signal);
   }
 
   report(report: EnforcerReport): Promise<void> {
@@ -110,7 +99,7 @@ export class LedgerRelayFeed implements RelayFeed {
 
   async close(): Promise<void> {
     this.closing.abort();
-    this.wake();
+    this.waiters.wake();
     await this.feed.close().catch(() => {});
     await this.running;
     await this.refreshing;
@@ -160,7 +149,7 @@ export class LedgerRelayFeed implements RelayFeed {
     this.bytesSinceSnapshot += ring.bytes - bytes;
     ring.trim(this.ringBytesMax, this.snapshots.current?.position.seq ?? 0);
     this.served = { ring, head, asOfMs };
-    if (ring.lastSeq > lastSeq) this.wake();
+    if (ring.lastSeq > lastSeq) this.waiters.wake();
   }
 
   /** Begins anew, with a snapshot and the entries after it. What was served before is served until both are there. */
@@ -175,7 +164,7 @@ export class LedgerRelayFeed implements RelayFeed {
     await this.snapshots.use(snapshot);
     this.snapshotAtMs = this.clock.monotonicMs();
     this.take(ring, frame);
-    this.wake();
+    this.waiters.wake();
   }
 
   private isRefreshDue(ring: EntryRing): boolean {
@@ -207,10 +196,6 @@ export class LedgerRelayFeed implements RelayFeed {
     this.refreshing = null;
     if (failure !== null && !this.closing.signal.aborted) this.options.onFailure?.(failure);
     return failure;
-  }
-
-  private wake(): void {
-    for (const end of [...this.waiters]) end();
   }
 }
 

@@ -15,7 +15,7 @@ import { asFailure, type Failures } from './failures.js';
 import type { FollowerSettings } from './follower-options.js';
 import type { FollowerEvents, ResyncReason } from './follower-status.js';
 import { FrameGuard } from './frame-guard.js';
-import { freshAtWallMs } from './freshness.js';
+import { ageOfWallMs, freshAtWallMs } from './freshness.js';
 import { Replica } from './replica.js';
 import { RefusedSnapshot, removeDownload, SnapshotFetch, type SnapshotNeed } from './snapshot-fetch.js';
 import type { ChangesAnswer, LoadedTable, Position, SnapshotSummary } from './source.js';
@@ -128,7 +128,7 @@ export class FollowLoop {
       const table = SuppressionTable.attach(loaded.share, 'writer');
       const versions = VersionMemory.from(loaded.versions, limits.versionKeysMax);
       const replica = new Replica(table, { versions, lastVersionWins });
-      const ageMs = loaded.freshAtMs === null ? null : Math.max(0, clock.wallMs() - loaded.freshAtMs);
+      const ageMs = ageOfWallMs(loaded.freshAtMs, clock.wallMs());
       replica.freshness.reset(ageMs === null ? null : clock.monotonicMs() - ageMs);
       table.publish(replica.seq, freshAtWallMs(ageMs, clock.wallMs()));
       this.lastSnapshotSeq = loaded.snapshotSeq;

@@ -157,7 +157,8 @@ export class NatsLinks {
       throw new GateError(isRefused ? 'sync.refused' : 'sync.unavailable', undefined, { cause });
     }
     const timeout = this.limits.requestMs;
-    const client = jetstream.jetstream(connection, { timeout });
+    // asking for the account's limits takes a right that enforcers need for nothing else
+    const client = jetstream.jetstream(connection, { timeout, checkAPI: false });
     const manager = await jetstream.jetstreamManager(connection, { timeout, checkAPI: false });
     const link = new NatsLink(connection, manager, client, new objects.Objm(client), transport.headers, this.limits);
     if (this.isClosed) {

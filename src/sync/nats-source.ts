@@ -12,7 +12,7 @@ import { createVerifier, decodeFrame, SNAPSHOT_BYTES_MAX, type Verifier } from '
 import { type Clock, sleep, systemClock } from './clock.js';
 import { linkSignals, unlessAborted } from './linked-signal.js';
 import { type Beat, Beats } from './nats-beats.js';
-import { NatsLinks, type NatsOptions } from './nats-connect.js';
+import { type NatsLink, NatsLinks, type NatsOptions } from './nats-connect.js';
 import { StreamCursor } from './nats-cursor.js';
 import { NATS_HEADERS } from './nats-names.js';
 import { downloadSnapshot, findSnapshot } from './nats-object.js';
@@ -118,7 +118,7 @@ class NatsSource implements Source {
     try {
       const { share, position } = await loadSnapshot(path, { validate, signal, verifier: this.verifier, bytesMax });
       this.cursor.hint(position, stored.streamSeq);
-      return { share, position, lagMs: null, path };
+      return { share, position, lagMs: Number.POSITIVE_INFINITY, path };
     } catch (error) {
       await rm(path, { force: true }).catch(() => {});
       throw error;
@@ -142,7 +142,7 @@ class NatsSource implements Source {
         if (heartbeat !== null) return heartbeat;
       }
       const leftMs = endMs - this.clock.monotonicMs();
-      if (leftMs <= 0 || signal.aborted) return this.nothing(after, isAhead, signal);
+      if (leftMs <= 0 || signal.aborted) return this.nothing(link, after, isAhead, signal);
       if (isAhead) await sleep(this.clock, Math.min(leftMs, LOOK_AGAIN_MS), signal);
       else await this.beats.wait(leftMs, signal);
     }
@@ -184,16 +184,26 @@ class NatsSource implements Source {
   }
 
   /** The end of a wait in which nothing came. */
-  private nothing(after: Position, isAhead: boolean, signal: AbortSignal): ChangesAnswer {
+  private async nothing(
+    link: NatsLink,
+    after: Position,
+    isAhead: boolean,
+    signal: AbortSignal,
+  ): Promise<ChangesAnswer> {
     if (signal.aborted) throw new GateError('sync.closed');
     if (isAhead) {
       this.cursor.forget();
+      // a stream that was made anew begins after its snapshot: what lies between is in there
+      const position = (await findSnapshot(link, this.links.names))?.position;
+      const isThere = position?.epoch === after.epoch && position.seq > after.seq;
+      if (isThere) return { kind: 'snapshot', why: 'sync.trimmed' };
       throw new GateError('sync.unavailable', 'the stream is behind its heartbeats');
     }
     const { newest, failure } = this.beats;
     const silentSinceMs = Math.max(this.openedAtMs, newest?.heardAtMs ?? 0);
     const isSilent = this.clock.monotonicMs() - silentSinceMs > (this.options.silenceMsMax ?? SILENCE_MS_MAX);
     if (failure !== null) throw failure;
+    if (!link.isUp) throw new GateError('sync.unavailable', 'the connection is lost');
     if (newest === null || isSilent) throw new GateError('sync.unavailable', 'no publisher is heard');
     if (newest.frame.head.seq < after.seq) throw new GateError('sync.unavailable', 'the publisher is behind');
     const { frame, bytes, asOfMs } = newest;

@@ -10,8 +10,8 @@ export type RelayAnswer =
       readonly kind: 'frame';
       /** Entries after the position, as many as fit; none: there are none yet. */
       readonly frame: Frame;
-      /** The frame as it came, where the relay passes on what another has signed; it may begin before the position. */
-      readonly bytes: Uint8Array | null;
+      /** What came from another relay or publisher, to be passed on as it is; `null`: the frame is to be encoded. */
+      readonly passed: PassedOn | null;
       /** Monotonic ms at which the content was `frame.head.lagMs` old. */
       readonly asOfMs: number;
     }
@@ -21,6 +21,13 @@ export type RelayAnswer =
   | { readonly kind: 'epoch' }
   /** Nothing is loaded yet. */
   | { readonly kind: 'empty' };
+
+export interface PassedOn {
+  /** The frame with the entries; it may begin before the position. `null`: there are no entries. */
+  readonly entries: Uint8Array | null;
+  /** The frame that carries the head. */
+  readonly head: Uint8Array;
+}
 
 /** A snapshot file that does not change any more; when a newer one takes its place it is removed. */
 export interface RelaySnapshot {

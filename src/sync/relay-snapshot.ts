@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GateError } from '../core/errors.js';
 import { type Signer, SuppressionTable } from '../core/suppression/index.js';
@@ -12,7 +12,7 @@ import { writeSnapshotFile } from '../snapshot-file.js';
 import type { RelaySnapshot } from './relay-feed.js';
 import type { LoadedTable } from './source.js';
 
-const NAME = /^relay-\d+-[0-9a-f]{12}\.ogs$/;
+const NAME = /^(?:relay-\d+-[0-9a-f]{12}\.ogs|incoming-.{6})$/;
 const HASH_READ_BYTES = 2 ** 20;
 
 export interface SnapshotFolderOptions {
@@ -36,7 +36,8 @@ export class SnapshotFolder {
     const { folder } = this.options;
     try {
       await mkdir(folder, { recursive: true, mode: 0o750 });
-      for (const name of await readdir(folder)) if (NAME.test(name)) await rm(join(folder, name), { force: true });
+      for (const name of await readdir(folder))
+        if (NAME.test(name)) await rm(join(folder, name), { recursive: true, force: true });
     } catch (cause) {
       throw new GateError('snapshot.io', undefined, { cause });
     }
@@ -44,8 +45,8 @@ export class SnapshotFolder {
 
   /** Writes a table into a file of its own. Throws a GateError. */
   async write({ share, position }: LoadedTable, createdAtMs: number): Promise<RelaySnapshot> {
-    const { folder, signer } = this.options;
-    const path = join(folder, `relay-${position.seq}-${randomBytes(6).toString('hex')}.ogs`);
+    const { signer } = this.options;
+    const path = this.newPath(position.seq);
     const table = SuppressionTable.attach(share);
     try {
       await writeSnapshotFile(path, table, createdAtMs, signer === undefined ? {} : { signer });
@@ -56,11 +57,27 @@ export class SnapshotFolder {
     }
   }
 
+  /** Takes a file that was downloaded, as it is. Throws a GateError. */
+  async adopt({ share, position }: LoadedTable, downloadPath: string): Promise<RelaySnapshot> {
+    const path = this.newPath(position.seq);
+    try {
+      await rename(downloadPath, path);
+      const { entryCount } = SuppressionTable.attach(share);
+      return { path, position, entryCount, sha256: await hashFile(path) };
+    } catch (cause) {
+      throw new GateError('snapshot.io', undefined, { cause });
+    }
+  }
+
   /** Makes a snapshot the current one and removes the file of the one before; whoever has it open reads it to its end. */
   async use(snapshot: RelaySnapshot): Promise<void> {
     const before = this.currentSnapshot;
     this.currentSnapshot = snapshot;
     if (before !== null) await rm(before.path, { force: true }).catch(() => {}); // `open` removes it the next time
+  }
+
+  private newPath(seq: number): string {
+    return join(this.options.folder, `relay-${seq}-${randomBytes(6).toString('hex')}.ogs`);
   }
 
   /** Removes the current file. Never throws. */

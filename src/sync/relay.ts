@@ -210,17 +210,20 @@ class Relay {
       if (answer.kind === 'empty') return 'sync.unavailable';
       if (answer.kind === 'trimmed') return 'sync.trimmed';
       if (answer.kind === 'epoch') return 'sync.epoch';
-      const { frame } = answer;
-      const encoded = answer.bytes === null ? this.frames.encoded(frame, seq, answer.asOfMs) : answer;
-      const lastSeq = frame.entries.at(-1)?.seq ?? seq;
-      const isLast = lastSeq >= frame.head.seq || lastSeq === seq;
-      if (encoded.bytes !== null && (frame.entries.length > 0 || frames.length === 0)) frames.push(encoded.bytes);
+      const { frame, passed } = answer;
+      const { head, entries } = frame;
+      const lastSeq = entries.at(-1)?.seq ?? seq;
+      const isNews = lastSeq > seq;
+      const made = passed === null ? this.frames.encoded(frame, seq, answer.asOfMs) : null;
+      if (made !== null && (isNews || frames.length === 0)) frames.push(made.bytes);
+      else if (isNews && passed?.entries) frames.push(passed.entries);
       left -= lastSeq - seq;
       seq = lastSeq;
       bytes += frames.at(-1)?.length ?? 0;
-      if (isLast || left <= 0 || bytes > this.limits.answerBytesMax) {
-        return { frames, head: frame.head, asOfMs: encoded.asOfMs } as const;
-      }
+      if (isNews && seq < head.seq && left > 0 && bytes <= this.limits.answerBytesMax) continue;
+      // the last frame is the one that carries the head
+      if (passed !== null && frames.at(-1) !== passed.head) frames.push(passed.head);
+      return { frames, head, asOfMs: made?.asOfMs ?? answer.asOfMs } as const;
     }
   }
 }

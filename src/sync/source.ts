@@ -17,7 +17,10 @@ export interface Position {
 export interface LoadedTable {
   readonly share: TableShare;
   readonly position: Position;
-  /** Age of the content when it was loaded, in ms; `null`: nobody said. */
+  /**
+   * Age of the content when it was loaded, in ms. `Infinity`: the source tells with its changes, and until then the table
+   * counts as old as can be. `null`: nobody ever tells (a set in a file that names no time), and age is no measure of it.
+   */
   readonly lagMs: number | null;
   /** The snapshot file it was read from, to be kept as last good; `null` if there was no file. */
   readonly path: string | null;

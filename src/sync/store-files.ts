@@ -20,6 +20,8 @@ export const INCOMING_NAME = 'incoming';
 
 /** Digits of a seq in a name: all there can be, so that names sort as numbers do. */
 const SEQ_DIGITS = 16;
+/** Snapshots that were being written, and locks that were being taken. */
+const UNFINISHED = [/^\.\d+\.ogs\.[0-9a-f]+\.tmp$/, /^optgate\.lock\.[0-9a-f]+$/];
 const FRESH_MAGIC = 0x3146474f; // "OGF1"
 const FRESH_BYTES = 64;
 const EPOCH_BYTES_MAX = 36;
@@ -88,7 +90,7 @@ export async function removeUnneeded(folder: string, keptSeqs: readonly number[]
 /** What a writer that was killed has left; while nobody writes. */
 async function removeUnfinished(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (/^\.\d+\.ogs\.[0-9a-f]+\.tmp$/.test(name)) await rm(join(folder, name), { force: true });
+    if (UNFINISHED.some((pattern) => pattern.test(name))) await rm(join(folder, name), { force: true });
   }
 }
 

@@ -75,7 +75,8 @@ async function writeLock(path: string, mine: Holder): Promise<boolean> {
     await link(own, path);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' || code === 'ENOENT') return false; // taken, or taken and tidied up
     throw error;
   } finally {
     await rm(own, { force: true });
