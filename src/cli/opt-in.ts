@@ -19,7 +19,8 @@ Takes an opt-out back. Consent after an opt-out counts only if the person asks f
    for the person alone, shown this once: send it where they can confirm with it. After "confirmBy" it is worth nothing.
 2. --confirm takes the code back and prints {"requestId","token","remaining"}: "token" is the place in the change log from
    which the opt-in is in force, "remaining" the rights these identifiers are still opted out of, since an opt-in takes
-   back only what the same identifiers were opted out of, never what another person's request covers.
+   back only what the same identifiers were opted out of, never what another person's request covers. The same code
+   again gives the same answer.
 
 VALUE or CODE may be "-" to read it from standard input, out of the shell's history.
 

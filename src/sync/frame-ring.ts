@@ -7,7 +7,7 @@
 import type { Entry } from '../core/suppression/index.js';
 
 /** What an entry costs besides its changes: the objects around them. */
-const ENTRY_OVERHEAD_BYTES = 256;
+const ENTRY_OVERHEAD_BYTES = 192;
 
 export interface KeptFrame {
   readonly entries: readonly Entry[];
@@ -59,6 +59,12 @@ export class FrameRing {
       else from = middle + 1;
     }
     return this.frames[from];
+  }
+
+  /** The last seq of the last frame that holds nothing after `seq`. */
+  lastSeqUpTo(seq: number): number {
+    const next = this.after(seq);
+    return next === undefined ? this.newestSeq : (next.entries[0]?.seq ?? 1) - 1;
   }
 
   /** Drops the oldest frames until there are at most `bytesMax`, but none with an entry after `seqMax`. */

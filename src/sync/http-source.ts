@@ -137,13 +137,15 @@ class HttpSource implements Source {
     const body = await readBody(response, { ...this.limits, bytesMax: this.limits.changesBytesMax }, this.clock);
     const frames = readFrames(body, this.verifier);
     // the last head is the newest; an older one with it would be taken for news when it is not
-    const head = frames.at(-1)?.frame.head;
-    if (head === undefined) throw new GateError('sync.protocol', 'an empty answer');
+    const last = frames.at(-1);
+    const head = last?.frame.head;
+    if (last === undefined || head === undefined) throw new GateError('sync.protocol', 'an empty answer');
     if (head.epoch !== after.epoch) throw new GateError('sync.epoch');
     this.checkProgress(head, after);
-    const answers = frames.map(
-      ({ frame, bytes }) => ({ kind: 'frame', frame: { head, entries: frame.entries }, bytes, asOfMs }) as const,
-    );
+    const headBytes = last.bytes;
+    const answers = frames.map(({ frame: { entries }, bytes }) => {
+      return { kind: 'frame', frame: { head, entries }, bytes, headBytes, asOfMs } as const;
+    });
     const [first, ...later] = answers;
     if (first === undefined) throw new GateError('sync.protocol', 'an empty answer');
     this.ready = later;

@@ -128,9 +128,10 @@ export class FollowLoop {
       const table = SuppressionTable.attach(loaded.share, 'writer');
       const versions = VersionMemory.from(loaded.versions, limits.versionKeysMax);
       const replica = new Replica(table, { versions, lastVersionWins });
+      const nowMs = clock.monotonicMs(); // before the wall clock is asked, for the same reason as in freshAtMs
       const ageMs = ageOfWallMs(loaded.freshAtMs, clock.wallMs());
-      replica.freshness.reset(ageMs === null ? null : clock.monotonicMs() - ageMs);
-      table.publish(replica.seq, freshAtWallMs(ageMs, clock.wallMs()));
+      replica.freshness.reset(ageMs === null ? null : nowMs - ageMs);
+      table.publish(replica.seq, this.freshAtMs(replica));
       this.lastSnapshotSeq = loaded.snapshotSeq;
       holder.replace(table);
       replica.holder = holder;
@@ -365,10 +366,11 @@ export class FollowLoop {
     this.contactAtMs = this.options.settings.clock.monotonicMs();
   }
 
-  /** The freshness of a replica as it goes into its table. */
+  /** The freshness of a replica as it goes into its table: never later than it is. */
   freshAtMs(replica: Replica): number | null {
     const { clock } = this.options.settings;
-    return freshAtWallMs(replica.freshness.ageMs(clock.monotonicMs()), clock.wallMs());
+    const wallMs = clock.wallMs(); // first: if this thread has to wait between the two, it is to look older
+    return freshAtWallMs(replica.freshness.ageMs(clock.monotonicMs()), wallMs);
   }
 
   private async sleep(delayMs: number): Promise<void> {

@@ -159,7 +159,8 @@ class NatsSource implements Source {
     if ((entries[0]?.seq ?? 0) > after.seq + 1) return { kind: 'snapshot', why: 'sync.trimmed' };
     this.cursor.moveTo({ epoch: head.epoch, seq: lastSeq }, streamSeq);
     if (beat !== null && beat.frame.head.beat >= head.beat) {
-      return { kind: 'frame', frame: { head: beat.frame.head, entries }, bytes, asOfMs: beat.asOfMs };
+      const frame = { head: beat.frame.head, entries };
+      return { kind: 'frame', frame, bytes, headBytes: beat.bytes, asOfMs: beat.asOfMs };
     }
     // It may have lain in the stream for long, and nothing was heard since: its entries count, its head says nothing of
     // now. With the number of the last head it passes for no news, and the heartbeat that follows does.

@@ -9,7 +9,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GateError } from '../core/errors.js';
-import { decodeFrame, type Head } from '../core/suppression/index.js';
+import type { Head } from '../core/suppression/index.js';
 import { Backoff } from './backoff.js';
 import { type Clock, sleep, systemClock } from './clock.js';
 import { withDeadline } from './deadline.js';
@@ -83,20 +83,26 @@ export class SourceRelayFeed implements RelayFeed {
   changesAfter({ epoch, seq }: Position): RelayAnswer {
     const { ring, newest } = this;
     if (ring === null || newest === null) return { kind: 'empty' };
-    const { head, asOfMs } = newest;
+    const { head, asOfMs, bytes } = newest;
     if (head.epoch !== epoch) return { kind: 'epoch' };
     if (seq < ring.afterSeq) return { kind: 'trimmed' };
-    const kept = ring.after(seq);
+    const kept = seq < this.servedSeq ? ring.after(seq) : undefined;
     const entries = kept?.entries.filter((entry) => entry.seq > seq) ?? [];
-    const isPassedOn = this.options.signer === undefined && newest.bytes !== null;
-    const passed = isPassedOn && newest.bytes !== null ? { entries: kept?.bytes ?? null, head: newest.bytes } : null;
+    const isPassedOn = this.options.signer === undefined && bytes !== null;
+    const passed = isPassedOn ? { entries: kept?.bytes ?? null, head: bytes } : null;
     return { kind: 'frame', frame: { head, entries }, passed, asOfMs };
   }
 
   wait({ epoch, seq }: Position, waitMs: number, signal: AbortSignal): Promise<void> {
-    const { ring, newest } = this;
-    const isDue = newest !== null && (newest.head.epoch !== epoch || (ring?.lastSeq ?? 0) > seq);
+    const isDue = this.newest !== null && (this.newest.head.epoch !== epoch || this.servedSeq > seq);
     return this.waiters.wait(isDue || this.closing.signal.aborted ? 0 : waitMs, signal);
+  }
+
+  /** The last seq of a frame that the newest head covers: no head is given that is behind its entries. */
+  private get servedSeq(): number {
+    const { ring, newest } = this;
+    if (ring === null || newest === null) return 0;
+    return ring.lastSeq <= newest.head.seq ? ring.lastSeq : ring.lastSeqUpTo(newest.head.seq);
   }
 
   async report(report: EnforcerReport): Promise<void> {
@@ -218,11 +224,7 @@ export class SourceRelayFeed implements RelayFeed {
   }
 }
 
-/**
- * The head of an answer with the bytes that carry it; `null` if it says nothing of how fresh it is, or came with other
- * bytes: a source may give a newer head than that of the frame with the entries.
- */
-function newestOf({ frame: { head }, bytes, asOfMs }: FrameAnswer): Newest | null {
-  if (!Number.isFinite(asOfMs) || (bytes !== null && decodeFrame(bytes).head.beat !== head.beat)) return null;
-  return { head, bytes, asOfMs };
+/** The head of an answer with the bytes that carry it; `null` if it says nothing of how fresh it is. */
+function newestOf({ frame: { head }, bytes, headBytes, asOfMs }: FrameAnswer): Newest | null {
+  return Number.isFinite(asOfMs) ? { head, bytes: headBytes ?? bytes, asOfMs } : null;
 }

@@ -48,6 +48,8 @@ export type ChangesAnswer =
       readonly frame: Frame;
       /** The frame as it came, with its signature; `null` where the source is a database. */
       readonly bytes: Uint8Array | null;
+      /** The frame that carries `frame.head`, where that came in another one than the entries. */
+      readonly headBytes?: Uint8Array;
       /** Monotonic ms (performance.now) at which the source was asked; the content was `frame.head.lagMs` old then. */
       readonly asOfMs: number;
     }

@@ -127,6 +127,7 @@ describe.each(BACKENDS)('imports on $name', ({ make }) => {
       expect(await isIn(rows[999] as ImportRow)).toBe(false);
       const again = ledger.importOptOuts(streamOf(rows, 700), { idempotencyKey, batchRows: 64 });
       await expect(again).rejects.toThrow('the source broke off');
+      await ledger.recordOptOut({ identifiers: [{ kind: 'account:shop', value: 'x' }], channel: 'api' }); // all before it has its place
       const before = await ledger.head();
       const receipt = await ledger.importOptOuts(streamOf(rows), { idempotencyKey });
       expect(receipt).toMatchObject({ isRepeat: true, rowCount: 1000, identifierCount: 1000 });

@@ -27,6 +27,8 @@ const STREAM_BUFFER_BYTES = 65_536;
 /** Of the heads of an exchange, at most. */
 const HEAD_BYTES = 2048;
 const QUICK = { connectMs: 500, headMs: 500, stallMs: 500 };
+/** How much longer the tests with chance in them last. */
+const STRESS = Number(process.env.OPTGATE_STRESS ?? 1);
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -204,7 +206,7 @@ describe('changes on a bad line', () => {
       else proxy.resume();
     }, 40);
     closers.push(async () => clearInterval(mischief));
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < 40 * STRESS; round++) {
       writeRound(stand.ledger, round);
       await sleep(20);
       await line.follower.endure(line.follower.position.seq + (round % 3 === 0 ? 1 : 0));

@@ -79,10 +79,6 @@ async function behind(
   };
 }
 
-describe('a relay behind a relay', () => {
-  sourceContract('relayed http', async () => behind(await openHttpSubject()));
-});
-
 describe('a relay behind a relay, signed by the first, which the second passes on', () => {
   const open = () => openHttpSubject(signed, { trustedKeys: [ledgerKey.pem] });
   sourceContract('passed on', async () => behind(await open(), [ledgerKey.pem]));

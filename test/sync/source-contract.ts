@@ -194,7 +194,7 @@ export function sourceContract(
     await expectEqual(subject, follower);
     const beats: number[] = [];
     for (let count = 0; count < 3; count++) {
-      const answer = await follower.step(2500);
+      const answer = await follower.step(1300);
       if (answer.kind === 'frame') beats.push(answer.frame.head.beat);
     }
     expect(beats).toEqual([...new Set(beats)].sort((a, b) => a - b));
