@@ -102,6 +102,8 @@ class Feed implements LedgerFeed {
   private newsSeen = 0;
   private lastBeat = -1;
   private lastEpoch = '';
+  /** When news were last heard of, and the beat and the count of that time. */
+  private heard = { newsCount: -1, beat: -1, atMs: 0 };
 
   constructor(
     private readonly database: Database,
@@ -120,6 +122,7 @@ class Feed implements LedgerFeed {
     const head = headOf(first);
     this.lastBeat = head.beat;
     this.lastEpoch = head.epoch;
+    this.checkHearing(head.beat);
     return { head, entries: rows.filter((row) => row.seq !== null).map(entryOf) };
   }
 
@@ -157,6 +160,16 @@ class Feed implements LedgerFeed {
     this.isClosed = true;
     await this.listener.close();
     if (this.isOwner) await this.database.close();
+  }
+
+  /** The beat goes on and no notification tells of it: the connection that listens may be dead, though nobody closed it. */
+  private checkHearing(beat: number): void {
+    const { newsCount } = this.listener;
+    const nowMs = performance.now();
+    const isHeard = newsCount !== this.heard.newsCount;
+    if (!isHeard && (beat <= this.heard.beat + 1 || nowMs - this.heard.atMs < LISTENING_POLL_MS)) return;
+    if (!isHeard) this.listener.missed();
+    this.heard = { newsCount, beat, atMs: nowMs };
   }
 
   /** What a notification would have said. A database that cannot be asked is news too: the caller finds out why. */

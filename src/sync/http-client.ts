@@ -186,7 +186,7 @@ export async function* bodyOf(
       if (done === true) return;
       bytes += value.length;
       stretchBytes += value.length;
-      waitedMs = 0;
+      waitedMs += clock.monotonicMs() - askedAtMs;
       if (bytes > limits.bytesMax) throw new GateError('sync.protocol', `a body of more than ${limits.bytesMax} bytes`);
       if (stretchBytes >= limits.stallBytes) [waitedMs, stretchBytes] = [0, 0];
       else if (waitedMs >= limits.stallMs) throw new GateError('sync.deadline', 'body');

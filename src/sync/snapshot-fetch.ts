@@ -10,8 +10,12 @@ import { asFailure } from './failures.js';
 import type { ResyncReason } from './follower-status.js';
 import type { LoadedTable, Position, SnapshotSummary, Source } from './source.js';
 
-/** How long the same snapshot is not fetched again after it turned out to be damaged. */
-export const DAMAGED_RETRY_MS = 60_000;
+/**
+ * How long the same snapshot is not fetched again after it turned out to be damaged: it may have been damaged on its way,
+ * or at its source, so at first not long, then twice as long each time.
+ */
+export const DAMAGED_RETRY_MS_MIN = 500;
+export const DAMAGED_RETRY_MS_MAX = 60_000;
 
 /** What a snapshot is fetched for. */
 export interface SnapshotNeed {
@@ -71,7 +75,12 @@ export async function removeDownload(path: string | null): Promise<void> {
 /** Remembers the last snapshot that was refused, so that it is not fetched again only to be refused again. */
 export class RefusedSnapshot {
   private offered: Position | null = null;
-  private refused: { readonly position: Position; readonly code: GateErrorCode; readonly atMs: number } | null = null;
+  private refused: {
+    readonly position: Position;
+    readonly code: GateErrorCode;
+    readonly atMs: number;
+    readonly holdMs: number;
+  } | null = null;
 
   constructor(private readonly clock: Clock) {}
 
@@ -84,7 +93,7 @@ export class RefusedSnapshot {
   offer(position: Position): void {
     const { refused } = this;
     const isRefused = refused !== null && isSame(refused.position, position);
-    if (isRefused && this.clock.monotonicMs() - refused.atMs < DAMAGED_RETRY_MS) {
+    if (isRefused && this.clock.monotonicMs() - refused.atMs < refused.holdMs) {
       throw new GateError(refused.code, 'again');
     }
     this.offered = position;
@@ -94,8 +103,13 @@ export class RefusedSnapshot {
   note(error: unknown): boolean {
     const { code } = asFailure(error);
     if (!isRefusal(code)) return false;
-    if (this.offered !== null) {
-      this.refused = { position: this.offered, code, atMs: this.clock.monotonicMs() };
+    const { offered, refused } = this;
+    if (offered !== null) {
+      const heldMs = refused !== null && isSame(refused.position, offered) ? refused.holdMs : 0;
+      const isDamage = !REFUSALS.includes(code);
+      const holdMs = isDamage ? Math.max(DAMAGED_RETRY_MS_MIN, 2 * heldMs) : DAMAGED_RETRY_MS_MAX;
+      const atMs = this.clock.monotonicMs();
+      this.refused = { position: offered, code, atMs, holdMs: Math.min(DAMAGED_RETRY_MS_MAX, holdMs) };
     }
     return true;
   }

@@ -9,12 +9,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { GateError } from '../../src/core/errors.js';
-import { createSigner, createVerifier, type Signer } from '../../src/core/suppression/index.js';
+import { createSigner, createVerifier, encodeFrame, type Signer } from '../../src/core/suppression/index.js';
+import { writeSnapshotFile } from '../../src/snapshot-file.js';
 import { createHttpSource } from '../../src/sync/http-source.js';
 import { createNatsSource } from '../../src/sync/nats-source.js';
 import { createRelayedSource } from '../../src/sync/relayed-source.js';
-import type { Source } from '../../src/sync/source.js';
+import type { ChangesAnswer, Source } from '../../src/sync/source.js';
 import { SourceRelayFeed, type SourceRelayOptions } from '../../src/sync/source-relay-feed.js';
+import { ReferenceLedger } from '../reference/feed.js';
 import { NATS_URL, withService } from '../services.js';
 import { loaded, openHttpSubject, serveRelay, writeRound } from './http-stand.js';
 import { openNatsSubject } from './nats-stand.js';
@@ -198,4 +200,74 @@ describe('keys on the way', () => {
     await sleep(50);
     expect(link.failures).toEqual([]);
   });
+});
+
+test('no entry is passed on before the head that covers it, and each head in the frame that carries it', async () => {
+  const ledger = new ReferenceLedger();
+  for (let round = 0; round < 3; round++) writeRound(ledger, round);
+  const folder = await mkdtemp(join(tmpdir(), 'optgate-chain-'));
+  const path = join(folder, 'snapshot.ogs');
+  const answers: ChangesAnswer[] = [];
+  const waiting: (() => void)[] = [];
+  const heartbeat = (): ChangesAnswer => {
+    const frame = { head: ledger.head(), entries: [] };
+    return { kind: 'frame', frame, bytes: encodeFrame(frame), asOfMs: performance.now() };
+  };
+  const source: Source = {
+    name: 'scripted',
+    async snapshot() {
+      const table = ledger.tableAt(ledger.seq);
+      await writeSnapshotFile(path, table);
+      return { share: table.share(), position: { epoch: table.epoch, seq: table.seq }, lagMs: null, path };
+    },
+    async changes() {
+      for (;;) {
+        const answer = answers.shift();
+        if (answer !== undefined) return answer;
+        await new Promise<void>((resolve) => waiting.push(resolve));
+      }
+    },
+    async close() {
+      for (const resolve of waiting) resolve();
+    },
+  };
+  const give = async (answer: ChangesAnswer) => {
+    answers.push(answer);
+    for (const resolve of waiting.splice(0)) resolve();
+    await sleep(20);
+  };
+  const { seq, epoch } = ledger;
+  answers.push(heartbeat());
+  const feed = new SourceRelayFeed({ source, folder: join(folder, 'relay') });
+  await loaded(feed);
+  const ask = () => {
+    const answer = feed.changesAfter({ epoch, seq });
+    if (answer.kind !== 'frame') throw new Error(answer.kind);
+    return answer;
+  };
+  expect(ask().frame.entries).toEqual([]);
+  writeRound(ledger, 5);
+  const frame = await ledger.entriesAfter(seq, 10);
+  const bytes = encodeFrame(frame);
+  await give({ kind: 'frame', frame, bytes, asOfMs: Number.NEGATIVE_INFINITY });
+  expect(ask()).toMatchObject({ frame: { head: { seq }, entries: [] }, passed: { entries: null } });
+  ledger.sequence();
+  const newer = encodeFrame({ head: ledger.head(), entries: [] });
+  await give({ kind: 'frame', frame: { head: ledger.head(), entries: [] }, bytes: newer, asOfMs: performance.now() });
+  expect(ask().frame.entries.map((entry) => entry.seq)).toEqual([seq + 1]);
+  expect(ask().passed).toEqual({ entries: bytes, head: newer });
+  // a frame from long ago under a head of now
+  writeRound(ledger, 6);
+  const next = await ledger.entriesAfter(seq + 1, 10);
+  ledger.sequence();
+  const head = ledger.head();
+  const headBytes = encodeFrame({ head, entries: [] });
+  const nextBytes = encodeFrame(next);
+  await give({ kind: 'frame', frame: { head, entries: next.entries }, bytes: nextBytes, headBytes, asOfMs: 1 });
+  const last = feed.changesAfter({ epoch, seq: seq + 1 });
+  expect(last).toMatchObject({ frame: { head: { beat: head.beat } }, passed: { entries: nextBytes, head: headBytes } });
+  const closing = feed.close();
+  await give(heartbeat());
+  await closing;
+  await rm(folder, { recursive: true, force: true });
 });
