@@ -70,6 +70,7 @@ const BACKOFF_CAP_MS = 5000;
 /** Snapshots that the size of the stream asks for come no faster than this. */
 const SNAPSHOT_PAUSE_MS = 1000;
 const STANDBY_LOOK_MS = 200;
+const LEAVE_MS = 500;
 
 /** Leading goes on from the beginning: the stream is not what it was taken for, or the ledger began another history. */
 class Restart extends Error {}
@@ -143,6 +144,7 @@ export class NatsPublisher {
         if (!signal.aborted) await this.lead(link, () => backoff.reset());
       } catch (error) {
         isLeader = error instanceof Restart || error instanceof Fenced || error instanceof StreamFull;
+        if (!isLeader) this.state = 'connecting';
         if (!isLeader && !(error instanceof Yield)) this.fail(error);
         await sleep(this.clock, backoff.nextDelayMs(), signal);
       }
@@ -178,37 +180,38 @@ export class NatsPublisher {
       await this.begin(writer, uploads);
       [this.writer, this.uploads, this.state] = [writer, uploads, 'leading'];
       await this.follow(writer, uploads, onProgress, signal);
-      this.rivals.sign(link, true);
-      await link.connection.flush().catch(() => {});
     } finally {
       clearInterval(signs);
       acks.unsubscribe();
+      if (signal.aborted) await this.leave(link);
       await this.renewing;
     }
+  }
+
+  /** Tells those that stand by, if the server can be reached. */
+  private async leave(link: NatsLink): Promise<void> {
+    this.rivals.sign(link, true);
+    const waiting = new AbortController();
+    const isOver = sleep(this.clock, LEAVE_MS, waiting.signal);
+    await Promise.race([link.connection.flush().catch(() => {}), isOver]);
+    waiting.abort();
   }
 
   /** Brings stream and bucket into a state from which the stream can be written on. */
   private async begin(writer: ChangeWriter, uploads: SnapshotUploads): Promise<void> {
     await writer.open();
     const snapshot = await uploads.look();
-    const { epoch, seq } = (await this.feed.entriesAfter(Number.MAX_SAFE_INTEGER, 1)).head;
-    const { position } = writer;
-    const isOurs = (place: Position | null) => place?.epoch === epoch && place.seq <= seq;
-    if (position !== null && isOurs(position)) {
-      const reaches =
-        snapshot !== null && isOurs(snapshot.position) && (await this.reachesIn(writer, snapshot.position));
-      if (!reaches) await this.renew(uploads);
-    } else if (position === null && snapshot !== null && isOurs(snapshot.position)) {
-      writer.position = snapshot.position;
-    } else {
-      // the snapshot of the new history comes first: who is told of it must find it
+    const position = writer.position ?? snapshot?.position ?? null;
+    const frame = await this.feed.entriesAfter(position?.seq ?? 0, 1);
+    if (!goesOn(frame, position)) {
+      // the snapshot comes first: who is told of another history must find its beginning
       await this.renew(uploads);
-      await writer.restart(uploads.current?.position ?? { epoch, seq });
+      await writer.restart(uploads.current?.position ?? { epoch: frame.head.epoch, seq: frame.head.seq });
+    } else if (writer.position === null) {
+      writer.position = position;
+    } else if (snapshot === null || (await writer.stream.locate(snapshot.position, null)).kind !== 'found') {
+      await this.renew(uploads);
     }
-  }
-
-  private async reachesIn(writer: ChangeWriter, position: Position): Promise<boolean> {
-    return (await writer.stream.locate(position, null)).kind === 'found';
   }
 
   private async follow(

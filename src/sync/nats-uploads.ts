@@ -4,7 +4,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReadableStream } from 'node:stream/web';
 import { GateError } from '../core/errors.js';
@@ -20,6 +20,8 @@ import type { LedgerFeed } from './source.js';
 
 const PIECE_BYTES = 128 * 1024;
 const READ_BYTES = 2 ** 20;
+/** Age from which a file is taken to be left behind. */
+const LEFTOVER_AGE_MS = 3_600_000;
 /** Share of its limit from which the stream is cut back to the newest snapshot. */
 const TRIM_FROM = 0.75;
 
@@ -63,6 +65,7 @@ export class SnapshotUploads {
     const path = join(folder, `upload-${position.seq}-${randomBytes(6).toString('hex')}.ogs`);
     try {
       await mkdir(folder, { recursive: true, mode: 0o750 });
+      await removeLeftovers(folder, clock.wallMs());
       await writeSnapshotFile(path, table, clock.wallMs(), signer === undefined ? {} : { signer });
       const sha256 = Buffer.from(await hashFile(path)).toString('hex');
       const place = await this.writer.stream.locate(position, null);
@@ -119,6 +122,16 @@ export class SnapshotUploads {
     } catch (error) {
       throw this.link.asError(error);
     }
+  }
+}
+
+/** Files of publishers that were killed: what is older than an hour is nobody's any more. */
+async function removeLeftovers(folder: string, wallMs: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!/^upload-\d+-[0-9a-f]{12}\.ogs$/.test(name)) continue;
+    const path = join(folder, name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+    if (wallMs - mtimeMs > LEFTOVER_AGE_MS) await rm(path, { force: true }).catch(() => {});
   }
 }
 

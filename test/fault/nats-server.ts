@@ -2,14 +2,14 @@
  * A NATS server of the test's own, with a store of its own, to be killed and started again.
  * @module
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe } from 'vitest';
-import { freePort, killFamily, signalFamily } from './processes.js';
+import { freePort, killFamily, signalFamily, spawnTied } from './processes.js';
 
 const START_MS_MAX = 10_000;
 
@@ -48,7 +48,7 @@ export class NatsServer {
 
   async start(): Promise<void> {
     const options = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.folder];
-    const server = spawn('nats-server', options, { stdio: 'ignore' });
+    const server = spawnTied('nats-server', options, { stdio: 'ignore' });
     this.server = server;
     for (const endMs = performance.now() + START_MS_MAX; !(await answers(this.port)); await sleep(20)) {
       if (server.exitCode !== null || performance.now() > endMs) throw new Error('the NATS server did not start');

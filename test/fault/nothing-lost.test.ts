@@ -3,7 +3,7 @@
  * the connections to the database break: at the end every one of them is in force in every follower.
  * @module
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,6 +19,7 @@ import { natsUrl, randomSet } from '../sync/nats-stand.js';
 import { TcpProxy } from '../sync/tcp-proxy.js';
 import { LogTruth } from './log-truth.js';
 import { PostgresCluster, withCluster } from './postgres-cluster.js';
+import { pipesOf, spawnTied } from './processes.js';
 import { removeFromServer } from './remove-set.js';
 import {
   expectHonest,
@@ -64,14 +65,15 @@ class Writer {
       let first = 0;
       while (this.done.has(first)) first++;
       const options = [PROGRAM, this.url, this.index, first, WRITES, IMPORT_ROWS].map(String);
-      const child = spawn(process.execPath, options, { stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawnTied(process.execPath, options, { stdio: ['ignore', 'pipe', 'pipe'] });
       this.child = child;
       this.startCount++;
-      createInterface({ input: child.stdout }).on('line', (line) => {
+      const { stdout, stderr } = pipesOf(child);
+      createInterface({ input: stdout }).on('line', (line) => {
         const [, number] = /^ok (\d+)$/.exec(line) ?? [];
         if (number !== undefined) this.done.add(Number(number));
       });
-      child.stderr.on('data', (text) => this.errors.push(String(text)));
+      stderr.on('data', (text) => this.errors.push(String(text)));
       const [code] = await once(child, 'close');
       if (code !== 0 && code !== null) throw new Error(`writer ${this.index}: ${this.errors.join('')}`);
     }
@@ -91,7 +93,7 @@ const describeNats = await withService('NATS', NATS_URL);
   afterAll(() => cluster.close());
 
   function startSequencer(url: string): ChildProcess {
-    const child = spawn(process.execPath, [SEQUENCER, url], { stdio: 'ignore' });
+    const child = spawnTied(process.execPath, [SEQUENCER, url], { stdio: 'ignore' });
     later(() => void child.kill('SIGKILL'));
     return child;
   }

@@ -4,14 +4,14 @@
  * Needs the server's programs (`pg_config --bindir`, or where Debian has them), and does not run them as root.
  * @module
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe } from 'vitest';
-import { freePort, killFamily, signalFamily } from './processes.js';
+import { freePort, killFamily, signalFamily, spawnTied } from './processes.js';
 
 const START_MS_MAX = 20_000;
 /** A crash of a process is what is tested, never one of the machine. */
@@ -45,6 +45,8 @@ function programFolder(): string | null {
 
 const programs = programFolder();
 const isRoot = process.getuid?.() === 0;
+/** The server refuses to run as root. */
+const serverUser = isRoot ? 'postgres' : null;
 
 /** `describe` where PostgreSQL can be started; else a skip that says why. */
 export function withCluster(): typeof describe | typeof describe.skip {
@@ -111,7 +113,7 @@ export class PostgresCluster {
 
   async start(): Promise<void> {
     const options = ['-D', this.data, '-p', String(this.port), '-k', this.data];
-    const server = spawn(...this.asServer('postgres', options), { stdio: ['ignore', 'ignore', 'pipe'] });
+    const server = spawnTied(programPath('postgres'), options, { stdio: ['ignore', 'ignore', 'pipe'] }, serverUser);
     server.stderr?.on('data', (text) => this.log.push(String(text)));
     this.server = server;
     for (const endMs = performance.now() + START_MS_MAX; ; await sleep(20)) {
@@ -160,7 +162,11 @@ export class PostgresCluster {
 
   /** One of the programs that come with the server, as its user. */
   run(program: string, options: readonly string[]): void {
-    execFileSync(...this.asServer(program, options), { stdio: ['ignore', 'ignore', 'pipe'] });
+    const path = programPath(program);
+    const user =
+      serverUser === null ? [] : ['setpriv', `--reuid=${serverUser}`, `--regid=${serverUser}`, '--clear-groups', '--'];
+    const [first = path, ...rest] = [...user, path, ...options];
+    execFileSync(first, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
   }
 
   async close(): Promise<void> {
@@ -181,11 +187,9 @@ export class PostgresCluster {
     if (isRoot) execFileSync('cp', ['-a', from, to]);
     else cpSync(from, to, { recursive: true, preserveTimestamps: true });
   }
+}
 
-  private asServer(program: string, options: readonly string[]): [string, string[]] {
-    if (programs === null) throw new Error('PostgreSQL is not there: ask withCluster() first');
-    const path = join(programs, program);
-    if (!isRoot) return [path, [...options]];
-    return ['setpriv', ['--reuid=postgres', '--regid=postgres', '--clear-groups', '--', path, ...options]];
-  }
+function programPath(program: string): string {
+  if (programs === null) throw new Error('PostgreSQL is not there: ask withCluster() first');
+  return join(programs, program);
 }

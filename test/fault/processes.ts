@@ -2,11 +2,42 @@
  * Child processes of tests: found, stopped and killed together with whatever they have started.
  * @module
  */
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+
+const hasSetpriv = succeeds('setpriv', ['--version']);
+
+function succeeds(program: string, options: readonly string[]): boolean {
+  try {
+    execFileSync(program, options, { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Starts a process that does not outlive this one, however this one ends (where the system has `setpriv`). */
+export function spawnTied(
+  program: string,
+  options: readonly string[],
+  spawnOptions: SpawnOptions,
+  /** The user to run it as. */
+  user: string | null = null,
+): ChildProcess {
+  const asUser = user === null ? [] : [`--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
+  if (!hasSetpriv && user === null) return spawn(program, options, spawnOptions);
+  return spawn('setpriv', [...asUser, '--pdeathsig=KILL', '--', program, ...options], spawnOptions);
+}
+
+/** What a process says, where it was started with pipes. */
+export function pipesOf({ stdout, stderr }: ChildProcess): { readonly stdout: Readable; readonly stderr: Readable } {
+  if (stdout === null || stderr === null) throw new Error('expected a process with pipes');
+  return { stdout, stderr };
+}
 
 /** Below the range that systems take ports of outgoing connections from: a client must not find itself at the other end. */
 const PORT_MIN = 18_000;

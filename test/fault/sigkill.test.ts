@@ -4,7 +4,7 @@
  * it claim more. Real processes over PostgreSQL, a relay and NATS.
  * @module
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -17,6 +17,7 @@ import { randomSet } from '../sync/nats-stand.js';
 import { LogTruth, type Sample } from './log-truth.js';
 import { NatsServer, withNatsServer } from './nats-server.js';
 import { PostgresCluster, withCluster } from './postgres-cluster.js';
+import { pipesOf, spawnTied } from './processes.js';
 import { later, ledgerAt, publisherOver, relayOver, temporaryFolder } from './stand.js';
 import { Writers } from './writers.js';
 
@@ -48,13 +49,14 @@ class Mortal {
 
   /** Resolves when it is about to begin. */
   start(): Promise<void> {
-    const child = spawn(process.execPath, [PROGRAM, this.location, this.folder, String(SOFT_STALE_AFTER_MS)], {
+    const child = spawnTied(process.execPath, [PROGRAM, this.location, this.folder, String(SOFT_STALE_AFTER_MS)], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;
     const life = ++this.life;
     let isFirst = true;
-    const lines = createInterface({ input: child.stdout }).on('line', (line) => {
+    const { stdout, stderr } = pipesOf(child);
+    const lines = createInterface({ input: stdout }).on('line', (line) => {
       const [what, ...words] = line.split(' ');
       if (what === 's' && words.length === 4) this.said.samples.push(sampleOf(words));
       if (what === 'e') this.said.errors.push(words[0] ?? '');
@@ -63,7 +65,7 @@ class Mortal {
       if (isFirst) this.said.firstSeqs.push(Number(words[0]));
       isFirst = false;
     });
-    child.stderr.on('data', (text) => this.said.errors.push(String(text)));
+    stderr.on('data', (text) => this.said.errors.push(String(text)));
     return new Promise((resolve) => {
       lines.once('line', () => resolve());
       child.once('close', () => resolve());
