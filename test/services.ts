@@ -58,8 +58,23 @@ export async function createDatabase(): Promise<TestDatabase> {
       await client.end();
     }
   };
-  await run(`create database ${name}`);
+  await untilDone(() => run(`create database ${name}`));
   const url = new URL(POSTGRES_URL);
   url.pathname = `/${name}`;
   return { url: url.href, drop: () => run(`drop database if exists ${name} with (force)`) };
+}
+
+const TRIES_MAX = 5;
+const TRY_AGAIN_MS = 300;
+
+/** Databases of tests that run at the same time are made from one template, which may be busy. */
+async function untilDone(work: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries === TRIES_MAX) throw error;
+      await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
+    }
+  }
 }
