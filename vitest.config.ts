@@ -6,8 +6,13 @@ const reportFile = process.env.OPTGATE_TEST_REPORT;
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // minutes of killed servers and cut networks: `npm run test:fault`
-    exclude: process.env.OPTGATE_FAULT === undefined ? ['**/node_modules/**', 'test/fault/**'] : ['**/node_modules/**'],
+    // minutes of killed servers, cut networks and deadlines that strike: `npm run test:fault`
+    exclude: [
+      '**/node_modules/**',
+      ...(process.env.OPTGATE_FAULT === undefined
+        ? ['test/fault/**', 'test/sync/nats-faults.test.ts', 'test/sync/http-faults.test.ts']
+        : []),
+    ],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',

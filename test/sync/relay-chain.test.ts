@@ -22,6 +22,7 @@ import { loaded, openHttpSubject, serveRelay, writeRound } from './http-stand.js
 import { openNatsSubject } from './nats-stand.js';
 import { PlainFollower } from './plain-follower.js';
 import { type ContractSubject, sourceContract } from './source-contract.js';
+import { poll } from './stage.js';
 
 const describeNats = await withService('NATS', NATS_URL);
 
@@ -83,13 +84,13 @@ async function behind(
 
 describe('a relay behind a relay, signed by the first, which the second passes on', () => {
   const open = () => openHttpSubject(signed, { trustedKeys: [ledgerKey.pem] });
-  sourceContract('passed on', async () => behind(await open(), [ledgerKey.pem]));
+  sourceContract('passed on', async () => behind(await open(), [ledgerKey.pem]), { isConcurrent: true });
 });
 
 describeNats('a relay behind a set on NATS, signed by the publisher', () => {
   const open = () =>
     openNatsSubject({ publisher: { takeoverMs: 200, signer: ledgerKey.signer } }, { trustedKeys: [ledgerKey.pem] });
-  sourceContract('relayed nats', async () => behind(await open(), [ledgerKey.pem]));
+  sourceContract('relayed nats', async () => behind(await open(), [ledgerKey.pem]), { isConcurrent: true });
 
   test('stays fresh behind the relay while entries never stop', async () => {
     const subject = await open();
@@ -118,7 +119,7 @@ describeNats('a relay behind a set on NATS, signed by the publisher', () => {
 });
 
 describe('the follower in the process of a relay', () => {
-  sourceContract('relayed', async () => {
+  const open = async () => {
     const subject = await openHttpSubject(signed, { trustedKeys: [ledgerKey.pem] });
     await subject.write(0);
     const link = await relayOver(subject.source);
@@ -133,7 +134,8 @@ describe('the follower in the process of a relay', () => {
         await subject.close();
       },
     };
-  });
+  };
+  sourceContract('relayed', open, { isConcurrent: true });
 });
 
 describe('keys on the way', () => {
@@ -186,7 +188,7 @@ describe('keys on the way', () => {
     const first = link.feed.snapshot()?.position.seq ?? 0;
     // the relay upstream is made to have a newer one
     for (let round = 0; round < 100; round++) writeRound(ledger, round);
-    await expect.poll(() => link.feed.head?.seq, { timeout: 5000 }).toBe(ledger.seq);
+    await poll(() => link.feed.head?.seq, { timeout: 5000 }).toBe(ledger.seq);
     const follower = follow(ledgerKey.pem);
     follower.position = { epoch: ledger.epoch, seq: first };
     const before = await follower.source.changes(follower.position, {
