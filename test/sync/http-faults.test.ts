@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { GateError } from '../../src/core/errors.js';
 import { createSigner, TableHolder } from '../../src/core/suppression/index.js';
 import { Follower } from '../../src/sync/follower.js';
@@ -18,7 +18,6 @@ import { createHttpSource, type HttpSourceOptions } from '../../src/sync/http-so
 import { ReferenceLedger, randomFrom } from '../reference/feed.js';
 import { type HttpStand, type HttpStandOptions, openHttpStand, serveRelay, writeRound } from './http-stand.js';
 import { PlainFollower } from './plain-follower.js';
-import { createStage, poll } from './stage.js';
 import { TcpProxy } from './tcp-proxy.js';
 
 /** Of the smallest snapshot. */
@@ -31,7 +30,10 @@ const QUICK = { connectMs: 500, headMs: 500, stallMs: 500 };
 /** How much longer the tests with chance in them last. */
 const STRESS = Number(process.env.OPTGATE_STRESS ?? 1);
 
-const { test, later } = createStage();
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
 
 interface Line {
   readonly stand: HttpStand;
@@ -44,17 +46,17 @@ async function openLine(options: HttpStandOptions = {}, source: Partial<HttpSour
   const ledger = options.ledger ?? new ReferenceLedger();
   for (let round = 0; round < 5; round++) writeRound(ledger, round);
   const stand = await openHttpStand({ ...options, ledger });
-  later(() => stand.close());
+  closers.push(() => stand.close());
   const proxy = await TcpProxy.open({ port: stand.port });
-  later(() => proxy.close());
+  closers.push(() => proxy.close());
   return { stand, proxy, follower: await followerAt(`http://127.0.0.1:${proxy.port}`, source) };
 }
 
 async function followerAt(url: string, options: Partial<HttpSourceOptions> = {}): Promise<PlainFollower> {
   const folder = await mkdtemp(join(tmpdir(), 'optgate-http-'));
-  later(() => rm(folder, { recursive: true, force: true }));
+  closers.push(() => rm(folder, { recursive: true, force: true }));
   const source = createHttpSource({ url, limits: QUICK, ...options });
-  later(() => source.close());
+  closers.push(() => source.close());
   return new PlainFollower(source, folder);
 }
 
@@ -63,7 +65,7 @@ async function liar(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  later(async () => {
+  closers.push(async () => {
     server.closeAllConnections();
     server.close();
   });
@@ -125,7 +127,7 @@ describe('a snapshot on a bad line', () => {
     const loading = line.follower.load();
     await sleep(200);
     writeRound(line.stand.ledger, 50);
-    await poll(() => line.stand.feed.snapshot()?.position.seq).toBe(line.stand.ledger.seq);
+    await expect.poll(() => line.stand.feed.snapshot()?.position.seq).toBe(line.stand.ledger.seq);
     line.proxy.bytesPerSecond = Number.POSITIVE_INFINITY;
     await loading;
     expectTruth(line, line.follower);
@@ -203,7 +205,7 @@ describe('changes on a bad line', () => {
       else if (dice < 0.85) proxy.hang();
       else proxy.resume();
     }, 40);
-    later(async () => clearInterval(mischief));
+    closers.push(async () => clearInterval(mischief));
     for (let round = 0; round < 40 * STRESS; round++) {
       writeRound(stand.ledger, round);
       await sleep(20);
@@ -236,7 +238,7 @@ describe('changes on a bad line', () => {
     await line.stand.close();
     expect(await codeOf(line.follower.step(100))).toBe('sync.unavailable');
     const again = await openHttpStand({ ledger: line.stand.ledger });
-    later(() => again.close());
+    closers.push(() => again.close());
     line.proxy.retarget(again.port);
     for (let round = 0; round < 5; round++) writeRound(line.stand.ledger, round);
     await line.follower.endure(line.stand.ledger.seq);
@@ -262,7 +264,7 @@ describe('changes on a bad line', () => {
     const line = await openLine();
     await line.follower.load();
     const behind = await openHttpStand({ ledger: line.stand.ledger });
-    later(() => behind.close());
+    closers.push(() => behind.close());
     // the second relay hears nothing any more
     behind.feed.changesAfter = (
       (answer) => () =>
@@ -299,29 +301,24 @@ describe('what is no answer', () => {
     ['no HTTP', (_, response) => void response.socket?.end('SSH-2.0-OpenSSH\r\n'), 'sync.unavailable'],
   ];
 
-  for (const [name, listener, code] of cases) {
-    test(name, async () => {
-      const { source, folder } = await followerAt(await liar(listener));
-      expect(await codeOf(source.changes(position, { waitMs: 0, signal }))).toBe(code);
-      expect(await codeOf(source.snapshot({ folder, validate: () => {}, signal }))).toBe(code);
-      expect(await readdir(folder)).toEqual([]);
-    });
-  }
+  test.each(cases)('%s', async (_, listener, code) => {
+    const { source, folder } = await followerAt(await liar(listener));
+    expect(await codeOf(source.changes(position, { waitMs: 0, signal }))).toBe(code);
+    expect(await codeOf(source.snapshot({ folder, validate: () => {}, signal }))).toBe(code);
+    expect(await readdir(folder)).toEqual([]);
+  });
 
   const delta = { 'content-type': 'application/vnd.optgate.delta' };
-  const bodies: [string, RequestListener, string][] = [
+  test.each<[string, RequestListener, string]>([
     ['no frames', (_, response) => response.writeHead(200, delta).end(), 'sync.protocol'],
     ['no magic', (_, response) => response.writeHead(200, delta).end('0123456789'), 'delta.magic'],
     ['half a frame', (_, response) => response.writeHead(200, delta).end('OGD1\x80\0\0\0'), 'delta.truncated'],
     ['far too much', (_, response) => response.writeHead(200, delta).end(Buffer.alloc(5000)), 'sync.protocol'],
-  ];
-  for (const [name, listener, code] of bodies) {
-    test(`changes: ${name}`, async () => {
-      const limits = { ...QUICK, changesBytesMax: 4096 };
-      const { source } = await followerAt(await liar(listener), { limits });
-      expect(await codeOf(source.changes(position, { waitMs: 0, signal }))).toBe(code);
-    });
-  }
+  ])('changes: %s', async (_, listener, code) => {
+    const limits = { ...QUICK, changesBytesMax: 4096 };
+    const { source } = await followerAt(await liar(listener), { limits });
+    expect(await codeOf(source.changes(position, { waitMs: 0, signal }))).toBe(code);
+  });
 
   test('a body that is compressed, or of no known length, is no snapshot', async () => {
     const type = { 'content-type': 'application/octet-stream', 'optgate-epoch': 'e', 'optgate-seq': '1' };
@@ -362,9 +359,9 @@ describe('who is trusted, and who is let in', () => {
   test('the token of a file is read anew for every request', async () => {
     let token = 'first';
     const stand = await openHttpStand({ relay: { tokens: () => [token] } });
-    later(() => stand.close());
+    closers.push(() => stand.close());
     const folder = await mkdtemp(join(tmpdir(), 'optgate-token-'));
-    later(() => rm(folder, { recursive: true, force: true }));
+    closers.push(() => rm(folder, { recursive: true, force: true }));
     const tokenFile = join(folder, 'token');
     await writeFile(tokenFile, 'first\n');
     const follower = await followerAt(stand.url, { tokenFile });
@@ -379,7 +376,7 @@ describe('who is trusted, and who is let in', () => {
     expect(error).not.toContain('tok-secret');
   });
 
-  test('options that make no sense are refused, and not repeated', async () => {
+  test('options that make no sense are refused, and not repeated', () => {
     const wrong: Partial<HttpSourceOptions>[] = [
       { url: 'ftp://a' },
       { url: 'jane' },
@@ -415,12 +412,12 @@ describe('who is trusted, and who is let in', () => {
 test('a real follower behind a line that fails: always on the way back, and right in the end', async () => {
   const line = await openLine();
   const folder = await mkdtemp(join(tmpdir(), 'optgate-follower-'));
-  later(() => rm(folder, { recursive: true, force: true }));
+  closers.push(() => rm(folder, { recursive: true, force: true }));
   const holder = new TableHolder();
   const source = createHttpSource({ url: `http://127.0.0.1:${line.proxy.port}`, limits: QUICK });
   const enforcer = { role: 'library', version: '0.0.0' } as const;
   const follower = new Follower({ source, holder, folder, enforcer, random: () => 0.1 });
-  later(() => follower.close());
+  closers.push(() => follower.close());
   await follower.start();
   const random = randomFrom(3);
   for (let round = 0; round < 30; round++) {
@@ -432,6 +429,6 @@ test('a real follower behind a line that fails: always on the way back, and righ
   const { seq, epoch } = line.stand.ledger;
   expect(await follower.reach(`${epoch}.${seq}`, 15_000)).toBe(true);
   expect(holder.current?.stateDigest).toBe(line.stand.ledger.tableAt(seq).stateDigest);
-  await poll(() => follower.status().state, { timeout: 10_000 }).toBe('live');
+  await expect.poll(() => follower.status().state, { timeout: 10_000 }).toBe('live');
   expect(line.stand.ledger.reports.at(-1)).toMatchObject({ role: 'library', version: '0.0.0' });
 });

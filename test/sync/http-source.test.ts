@@ -8,7 +8,5 @@ import { sourceContract } from './source-contract.js';
 
 describe('an HTTP relay as a source', () => {
   // small enough to be trimmed, and with snapshots often enough for that
-  sourceContract('http', () => openHttpSubject({ feed: { ringBytesMax: 32_768, snapshotEveryMs: 300 } }), {
-    isConcurrent: true,
-  });
+  sourceContract('http', () => openHttpSubject({ feed: { ringBytesMax: 32_768, snapshotEveryMs: 300 } }));
 });

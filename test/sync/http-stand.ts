@@ -8,6 +8,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import type { GateError } from '../../src/core/errors.js';
 import { sendProblem } from '../../src/sync/http-problem.js';
 import { createHttpSource, type HttpSourceOptions } from '../../src/sync/http-source.js';
@@ -17,7 +18,6 @@ import type { RelayFeed } from '../../src/sync/relay-feed.js';
 import { RELAY_SERVER_OPTIONS } from '../../src/sync/relay-http.js';
 import { ReferenceLedger } from '../reference/feed.js';
 import type { ContractSubject } from './source-contract.js';
-import { poll } from './stage.js';
 
 /** How often the ledger's sequencer takes a step of its own accord. */
 const BEAT_MS = 200;
@@ -84,7 +84,7 @@ export async function openHttpStand(options: HttpStandOptions = {}): Promise<Htt
 }
 
 export async function loaded(feed: RelayFeed): Promise<void> {
-  await poll(() => feed.head, { interval: 5, timeout: 10_000 }).not.toBeNull();
+  await expect.poll(() => feed.head, { interval: 5, timeout: 10_000 }).not.toBeNull();
 }
 
 /** The `round`-th write: several keys, some of which were written before. */
@@ -120,10 +120,10 @@ export async function openHttpSubject(
       const { epoch, seq } = ledger;
       for (let round = 0; round < 200; round++) writeRound(ledger, round);
       const kind = () => feed.changesAfter({ epoch, seq: seq - 1 }, { entriesMax: 1, bytesMax: 1 }).kind;
-      await poll(kind, { timeout: 10_000 }).toBe('trimmed');
+      await expect.poll(kind, { timeout: 10_000 }).toBe('trimmed');
     },
     async reports(count) {
-      await poll(() => ledger.reports.length).toBe(count);
+      await expect.poll(() => ledger.reports.length).toBe(count);
       return ledger.reports;
     },
     async close() {

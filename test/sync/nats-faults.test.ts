@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
-import { expect, describe as group } from 'vitest';
+import { afterEach, expect, describe as group, test } from 'vitest';
 import { GateError } from '../../src/core/errors.js';
 import { createSigner, decodeFrame, encodeFrame, TableHolder } from '../../src/core/suppression/index.js';
 import { systemClock } from '../../src/sync/clock.js';
@@ -22,7 +22,6 @@ import { NATS_URL, withService } from '../services.js';
 import { writeRound } from './http-stand.js';
 import { leading, type NatsStand, type NatsStandOptions, natsUrl, openNatsStand } from './nats-stand.js';
 import { PlainFollower } from './plain-follower.js';
-import { createStage, poll } from './stage.js';
 import { TcpProxy } from './tcp-proxy.js';
 
 const describe = await withService('NATS', NATS_URL);
@@ -35,26 +34,29 @@ const STRESS = Number(process.env.OPTGATE_STRESS ?? 1);
 /** One publisher alone need not listen long for others. */
 const ALONE = { takeoverMs: 200 };
 
-const { test, later } = createStage();
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
 
 async function open(options: NatsStandOptions = {}): Promise<NatsStand> {
   const stand = await openNatsStand({ rounds: 5, ...options, publisher: { ...ALONE, ...options.publisher } });
-  later(() => stand.close());
+  closers.push(() => stand.close());
   await leading(stand.publisher);
   return stand;
 }
 
 async function follow(url: string, options: Partial<NatsSourceOptions> = {}): Promise<PlainFollower> {
   const folder = await mkdtemp(join(tmpdir(), 'optgate-follow-'));
-  later(() => rm(folder, { recursive: true, force: true }));
+  closers.push(() => rm(folder, { recursive: true, force: true }));
   const source = createNatsSource({ url, ...options });
-  later(() => source.close());
+  closers.push(() => source.close());
   return new PlainFollower(source, folder);
 }
 
 async function openProxy(): Promise<TcpProxy> {
   const proxy = await TcpProxy.open({ port: SERVER_PORT });
-  later(() => proxy.close());
+  closers.push(() => proxy.close());
   return proxy;
 }
 
@@ -147,7 +149,9 @@ describe('the stream', () => {
     const stand = await open({ publisher: { maintainEveryMs: 100 } });
     const manager = await jetstreamManager(stand.connection);
     await manager.streams.delete(stand.names.stream);
-    await poll(() => manager.streams.info(stand.names.stream).catch(() => null), { timeout: 5000 }).not.toBeNull();
+    await expect
+      .poll(() => manager.streams.info(stand.names.stream).catch(() => null), { timeout: 5000 })
+      .not.toBeNull();
   });
 
   test('of which a message was removed by hand: a snapshot, and on', async () => {
@@ -159,12 +163,12 @@ describe('the stream', () => {
     await follower.catchUp(before + 1);
     for (let round = 0; round < 3; round++) {
       writeRound(stand.ledger, round);
-      await poll(() => stand.publisher.status().position?.seq).toBe(stand.ledger.seq);
+      await expect.poll(() => stand.publisher.status().position?.seq).toBe(stand.ledger.seq);
     }
     const manager = await jetstreamManager(stand.connection);
     const { state } = await manager.streams.info(stand.names.stream);
     await manager.streams.deleteMessage(stand.names.stream, state.last_seq - 1);
-    await poll(() => stand.publisher.status().snapshot?.seq, { timeout: 5000 }).toBe(stand.ledger.seq);
+    await expect.poll(() => stand.publisher.status().snapshot?.seq, { timeout: 5000 }).toBe(stand.ledger.seq);
     await follower.endure(stand.ledger.seq);
     expectTruth(stand, follower);
     expect(follower.snapshotCount).toBe(2);
@@ -202,7 +206,7 @@ describe('the stream', () => {
       await sleep(20);
     }
     const first = async () => (await manager.streams.info(stand.names.stream)).state.first_seq;
-    await poll(first, { timeout: 5000 }).toBeGreaterThan(3);
+    await expect.poll(first, { timeout: 5000 }).toBeGreaterThan(3);
     await expectReach(stand);
     const late = await follow(stand.url);
     await late.load();
@@ -219,9 +223,9 @@ describe('the stream', () => {
     for (let count = 0; count < 3; count++) {
       stand.ledger.rotateEpoch();
       writeRound(stand.ledger, count);
-      await poll(() => follower.step(300).catch((error: unknown) => (error as GateError).code), {
-        timeout: 10_000,
-      }).toEqual({ kind: 'snapshot', why: 'sync.epoch' });
+      await expect
+        .poll(() => follower.step(300).catch((error: unknown) => (error as GateError).code), { timeout: 10_000 })
+        .toEqual({ kind: 'snapshot', why: 'sync.epoch' });
       await follower.load(); // at once: there is one of that history
       await follower.catchUp(stand.ledger.seq);
       expectTruth(stand, follower);
@@ -261,7 +265,7 @@ describe('the snapshot in the object store', () => {
   test('deleted while it is read: a failure, soon; and it is put there again', async () => {
     const { stand, proxy, follower } = await slowly({ publisher: { maintainEveryMs: 500 } });
     const loading = codeOf(follower.load());
-    await poll(() => proxy.bytes.down, { interval: 5 }).toBeGreaterThan(400_000);
+    await expect.poll(() => proxy.bytes.down, { interval: 5 }).toBeGreaterThan(400_000);
     const bucket = await new Objm(stand.connection).open(stand.names.bucket);
     await bucket.delete('snapshot');
     const startMs = performance.now();
@@ -269,14 +273,14 @@ describe('the snapshot in the object store', () => {
     expect(performance.now() - startMs).toBeLessThan(5000);
     expect(await readdir(follower.folder)).toEqual([]);
     proxy.bytesPerSecond = Number.POSITIVE_INFINITY;
-    await poll(() => follower.load().then(String, String), { timeout: 10_000 }).toBe('undefined');
+    await expect.poll(() => follower.load().then(String, String), { timeout: 10_000 }).toBe('undefined');
     expectTruth(stand, follower);
   });
 
   test('replaced while it is read: a failure, and then the new one', async () => {
     const { stand, proxy, follower } = await slowly({ publisher: { snapshotEveryMs: 1e9, snapshotEveryBytes: 50 } });
     const loading = codeOf(follower.load());
-    await poll(() => proxy.bytes.down, { interval: 5 }).toBeGreaterThan(400_000);
+    await expect.poll(() => proxy.bytes.down, { interval: 5 }).toBeGreaterThan(400_000);
     await sleep(1000);
     writeRound(stand.ledger, 4);
     expect(await loading).toMatch(/^sync\.(deadline|unavailable)$/); // which of them strikes first is a matter of load
@@ -287,8 +291,7 @@ describe('the snapshot in the object store', () => {
   });
 
   test('on a line that is cut: goes on with the piece that was missing', async () => {
-    const { stand, proxy } = await slowly();
-    const follower = await follow(natsUrl(stand.set, proxy.port), { limits: { ...QUICK, pieceMs: 8000 } });
+    const { stand, proxy, follower } = await slowly();
     proxy.bytesPerSecond = 20_000_000;
     for (const at of [300_000, 700_000, 1_000_000]) proxy.cutAfter(at);
     await follower.load();
@@ -299,7 +302,7 @@ describe('the snapshot in the object store', () => {
   test('on a line that hangs: a failure in time', async () => {
     const { proxy, follower } = await slowly();
     const loading = codeOf(follower.load());
-    await poll(() => proxy.bytes.down, { interval: 5 }).toBeGreaterThan(300_000);
+    await expect.poll(() => proxy.bytes.down, { interval: 5 }).toBeGreaterThan(300_000);
     proxy.hang();
     const startMs = performance.now();
     expect(await loading).toMatch(/^sync\.(deadline|unavailable)$/);
@@ -356,11 +359,10 @@ describe('publishers', () => {
     const follower = await follow(stand.url, { limits: QUICK });
     await follower.load();
     const second = stand.another({ url: natsUrl(stand.set, proxy.port) });
-    await poll(() => second.status().state).toBe('standby');
+    await expect.poll(() => second.status().state).toBe('standby');
     for (let round = 0; round < 10; round++) writeRound(stand.ledger, round);
     await follower.catchUp(stand.ledger.seq);
     expect(second.status()).toMatchObject({ state: 'standby', messageCount: 0, beatCount: 0 });
-    await sleep(1500);
     await stand.publisher.close();
     const leftAtMs = performance.now();
     await leading(second);
@@ -382,7 +384,7 @@ describe('publishers', () => {
     }
     await follower.endure(stand.ledger.seq);
     expectTruth(stand, follower);
-    await poll(() => [second, third].filter((one) => one.status().state === 'leading').length).toBe(1);
+    await expect.poll(() => [second, third].filter((one) => one.status().state === 'leading').length).toBe(1);
     await streamOf(stand); // dense, nothing twice
     expect(follower.snapshotCount).toBe(1);
   });
@@ -391,7 +393,7 @@ describe('publishers', () => {
     const stand = await open();
     const open2 = async () => {
       const links = new NatsLinks({ url: stand.url });
-      later(() => links.close());
+      closers.push(() => links.close());
       const options = { signer: undefined, streamBytesMax: 2 ** 30, replicas: 1, publisherId: 'p', clock: systemClock };
       const writer = new ChangeWriter(await links.get(), links.names, options);
       await writer.open();
@@ -473,7 +475,7 @@ describe('publishers', () => {
     await follower.step(1200);
     stand.ledger.failure = 'ledger.unavailable';
     const failedAtMs = performance.now();
-    await poll(() => codeOf(follower.step(300)), { timeout: 8000 }).toBe('sync.unavailable');
+    await expect.poll(() => codeOf(follower.step(300)), { timeout: 8000 }).toBe('sync.unavailable');
     expect(follower.completeAtMs).toBeLessThan(failedAtMs + 1);
     expect(stand.failures.map(({ code }) => code)).toContain('ledger.unavailable');
     stand.ledger.failure = null;
@@ -499,7 +501,7 @@ describe('a line to NATS', () => {
       else if (dice < 0.7) proxy.hang();
       else proxy.resume();
     }, 200);
-    later(async () => clearInterval(mischief));
+    closers.push(async () => clearInterval(mischief));
     for (let round = 0; round < 30 * STRESS; round++) {
       writeRound(stand.ledger, round);
       await sleep(50);
@@ -522,7 +524,7 @@ describe('a line to NATS', () => {
     for (let count = 0; count < 3; count++) await follower.step(1300);
     const { beatCount } = stand.publisher.status();
     proxy.hang();
-    await poll(() => stand.publisher.status().beatCount, { timeout: 5000 }).toBeGreaterThan(beatCount);
+    await expect.poll(() => stand.publisher.status().beatCount, { timeout: 5000 }).toBeGreaterThan(beatCount);
     await stand.publisher.close(); // the last heartbeat lies in the line, and knows nothing of what comes now
     writeRound(stand.ledger, 3);
     const writtenAtMs = performance.now();
@@ -597,7 +599,7 @@ describe('who is trusted', () => {
     });
     await follower.step(1500);
     await follower.step(1500);
-    await poll(() => recorded.length).toBeGreaterThan(0);
+    await expect.poll(() => recorded.length).toBeGreaterThan(0);
     await stand.publisher.close(); // from now on there is only what follows
     await sleep(100);
     while ((await follower.step(0).catch(() => null)) !== null) {
@@ -624,7 +626,7 @@ test('a real follower, and its reports', async ({ skip }) => {
   const source = createNatsSource({ url: natsUrl(stand.set, proxy.port), limits: QUICK });
   const enforcer = { id: 'nats-test', role: 'sidecar', version: '0.0.0' } as const;
   const follower = new Follower({ source, holder, enforcer, random: () => 0.1 });
-  later(() => follower.close());
+  closers.push(() => follower.close());
   await follower.start();
   const random = randomFrom(29);
   for (let round = 0; round < 40; round++) {
@@ -635,10 +637,10 @@ test('a real follower, and its reports', async ({ skip }) => {
   const { epoch, seq } = stand.ledger;
   expect(await follower.reach(`${epoch}.${seq}`, 15_000)).toBe(true);
   expect(holder.current?.stateDigest).toBe(stand.ledger.tableAt(seq).stateDigest);
-  await poll(() => follower.status().state, { timeout: 10_000 }).toBe('live');
-  await poll(() => stand.ledger.reports.at(-1)?.position).toEqual({ epoch, seq });
+  await expect.poll(() => follower.status().state, { timeout: 10_000 }).toBe('live');
+  await expect.poll(() => stand.ledger.reports.at(-1)?.position).toEqual({ epoch, seq });
   expect(stand.ledger.reports.at(-1)).toMatchObject({ id: 'nats-test', role: 'sidecar' });
   stand.ledger.failure = 'ledger.unavailable';
-  await poll(() => follower.status().reportFailureCount, { timeout: 5000 }).toBeGreaterThan(0);
+  await expect.poll(() => follower.status().reportFailureCount, { timeout: 5000 }).toBeGreaterThan(0);
   stand.ledger.failure = null;
 });

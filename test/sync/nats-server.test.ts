@@ -8,7 +8,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { expect, describe as group } from 'vitest';
+import { afterEach, expect, describe as group, test } from 'vitest';
 import { GateError } from '../../src/core/errors.js';
 import { createHttpSource } from '../../src/sync/http-source.js';
 import { NatsPublisher } from '../../src/sync/nats-publisher.js';
@@ -18,7 +18,6 @@ import { writeRound } from './http-stand.js';
 import { NATS_SERVER, NatsServer } from './nats-server.js';
 import { leading } from './nats-stand.js';
 import { PlainFollower } from './plain-follower.js';
-import { createStage, poll } from './stage.js';
 
 if (NATS_SERVER === null) process.stderr.write('skipped: no nats-server on the PATH or in /usr/sbin\n');
 const describe = NATS_SERVER === null ? group.skip : group;
@@ -26,17 +25,20 @@ const describe = NATS_SERVER === null ? group.skip : group;
 const QUICK = { connectMs: 1000, requestMs: 800, pingMs: 1000, pingsMax: 2, pieceMs: 3000 };
 const BEAT_MS = 200;
 
-const { test, later } = createStage();
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
 
 async function serve(parameters: readonly string[] = []): Promise<NatsServer> {
   const server = await NatsServer.open(parameters);
-  later(() => server.close());
+  closers.push(() => server.close());
   return server;
 }
 
 async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'optgate-nats-test-'));
-  later(() => rm(folder, { recursive: true, force: true }));
+  closers.push(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -54,7 +56,7 @@ async function publish(options: Omit<NatsSourceOptions, 'clock'>) {
     onFailure: (error) => void failures.push(error),
   });
   const sequencer = setInterval(() => ledger.sequence(), BEAT_MS);
-  later(async () => {
+  closers.push(async () => {
     clearInterval(sequencer);
     await publisher.close();
   });
@@ -65,7 +67,7 @@ async function publish(options: Omit<NatsSourceOptions, 'clock'>) {
 async function follow(options: NatsSourceOptions): Promise<PlainFollower> {
   const folder = await temporaryFolder();
   const source = createNatsSource({ limits: QUICK, ...options });
-  later(() => source.close());
+  closers.push(() => source.close());
   return new PlainFollower(source, folder);
 }
 
@@ -97,7 +99,7 @@ describe('a server', () => {
       await follower.endure(ledger.seq);
       await server.kill();
       for (let entry = 0; entry < 5; entry++) writeRound(ledger, 30 + entry);
-      await poll(() => codeOf(follower.step(300))).toMatch(/^sync\.(unavailable|deadline)$/);
+      await expect.poll(() => codeOf(follower.step(300))).toMatch(/^sync\.(unavailable|deadline)$/);
       await server.start();
       await follower.endure(ledger.seq);
       expectTruth(ledger, follower);
@@ -226,7 +228,7 @@ describe('a server', () => {
     const pems = { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8') };
     const server = createServer(pems, (_, response) => response.writeHead(401).end());
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    later(async () => server.close());
+    closers.push(async () => server.close());
     const address = server.address();
     const url = `https://localhost:${typeof address === 'object' ? address?.port : 0}`;
     const request = { folder, validate: () => {}, signal: new AbortController().signal };

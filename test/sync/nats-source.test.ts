@@ -9,7 +9,5 @@ import { sourceContract } from './source-contract.js';
 const describe = await withService('NATS', NATS_URL);
 
 describe('a set on NATS as a source', () => {
-  sourceContract('nats', () => openNatsSubject({ publisher: { snapshotEveryMs: 300, takeoverMs: 200 } }), {
-    isConcurrent: true,
-  });
+  sourceContract('nats', () => openNatsSubject({ publisher: { snapshotEveryMs: 300, takeoverMs: 200 } }));
 });

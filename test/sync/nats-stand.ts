@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { expect } from 'vitest';
 import type { GateError } from '../../src/core/errors.js';
 import { type NatsNames, natsNames } from '../../src/sync/nats-names.js';
 import { NatsPublisher, type NatsPublisherOptions } from '../../src/sync/nats-publisher.js';
@@ -17,7 +18,6 @@ import { ReferenceLedger } from '../reference/feed.js';
 import { NATS_URL } from '../services.js';
 import { writeRound } from './http-stand.js';
 import type { ContractSubject } from './source-contract.js';
-import { poll } from './stage.js';
 
 const BEAT_MS = 200;
 
@@ -95,7 +95,7 @@ export async function removeSet(connection: NatsConnection, names: NatsNames): P
 }
 
 export async function leading(publisher: NatsPublisher, timeout = 15_000): Promise<void> {
-  await poll(() => publisher.status().state, { interval: 10, timeout }).toBe('leading');
+  await expect.poll(() => publisher.status().state, { interval: 10, timeout }).toBe('leading');
 }
 
 export async function openNatsSubject(
@@ -121,14 +121,14 @@ export async function openNatsSubject(
     },
     async trim() {
       const { seq } = ledger;
-      await poll(() => publisher.status().snapshot?.seq, { timeout: 10_000 }).toBe(seq);
+      await expect.poll(() => publisher.status().snapshot?.seq, { timeout: 10_000 }).toBe(seq);
       // as the publisher does by itself when the stream has become long
       const manager = await jetstreamManager(connection);
       const { state } = await manager.streams.info(names.stream);
       await manager.streams.purge(names.stream, { seq: state.last_seq });
     },
     async reports(count) {
-      await poll(() => ledger.reports.length).toBe(count);
+      await expect.poll(() => ledger.reports.length).toBe(count);
       return ledger.reports;
     },
     async close() {

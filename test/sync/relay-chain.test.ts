@@ -22,7 +22,6 @@ import { loaded, openHttpSubject, serveRelay, writeRound } from './http-stand.js
 import { openNatsSubject } from './nats-stand.js';
 import { PlainFollower } from './plain-follower.js';
 import { type ContractSubject, sourceContract } from './source-contract.js';
-import { poll } from './stage.js';
 
 const describeNats = await withService('NATS', NATS_URL);
 
@@ -84,13 +83,13 @@ async function behind(
 
 describe('a relay behind a relay, signed by the first, which the second passes on', () => {
   const open = () => openHttpSubject(signed, { trustedKeys: [ledgerKey.pem] });
-  sourceContract('passed on', async () => behind(await open(), [ledgerKey.pem]), { isConcurrent: true });
+  sourceContract('passed on', async () => behind(await open(), [ledgerKey.pem]));
 });
 
 describeNats('a relay behind a set on NATS, signed by the publisher', () => {
   const open = () =>
     openNatsSubject({ publisher: { takeoverMs: 200, signer: ledgerKey.signer } }, { trustedKeys: [ledgerKey.pem] });
-  sourceContract('relayed nats', async () => behind(await open(), [ledgerKey.pem]), { isConcurrent: true });
+  sourceContract('relayed nats', async () => behind(await open(), [ledgerKey.pem]));
 
   test('stays fresh behind the relay while entries never stop', async () => {
     const subject = await open();
@@ -119,7 +118,7 @@ describeNats('a relay behind a set on NATS, signed by the publisher', () => {
 });
 
 describe('the follower in the process of a relay', () => {
-  const open = async () => {
+  sourceContract('relayed', async () => {
     const subject = await openHttpSubject(signed, { trustedKeys: [ledgerKey.pem] });
     await subject.write(0);
     const link = await relayOver(subject.source);
@@ -134,8 +133,7 @@ describe('the follower in the process of a relay', () => {
         await subject.close();
       },
     };
-  };
-  sourceContract('relayed', open, { isConcurrent: true });
+  });
 });
 
 describe('keys on the way', () => {
@@ -188,7 +186,7 @@ describe('keys on the way', () => {
     const first = link.feed.snapshot()?.position.seq ?? 0;
     // the relay upstream is made to have a newer one
     for (let round = 0; round < 100; round++) writeRound(ledger, round);
-    await poll(() => link.feed.head?.seq, { timeout: 5000 }).toBe(ledger.seq);
+    await expect.poll(() => link.feed.head?.seq, { timeout: 5000 }).toBe(ledger.seq);
     const follower = follow(ledgerKey.pem);
     follower.position = { epoch: ledger.epoch, seq: first };
     const before = await follower.source.changes(follower.position, {

@@ -7,11 +7,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { GateError } from '../../src/core/errors.js';
 import type { EnforcerReport, Position, Source } from '../../src/sync/source.js';
 import { PlainFollower } from './plain-follower.js';
-import { createStage, poll } from './stage.js';
 
 /** A source, and the ledger it follows. A test opens its own and has it to itself. */
 export interface ContractSubject {
@@ -34,8 +33,6 @@ export interface ContractOptions {
   readonly hasChanges?: boolean;
   /** How long after its commit an entry may come at most. Default: 1000 */
   readonly latencyMsMax?: number;
-  /** Runs the tests beside one another; each opens a subject. Default: false. */
-  readonly isConcurrent?: boolean;
 }
 
 const ENTRIES = 40;
@@ -44,15 +41,18 @@ const ENTRIES = 40;
 export function sourceContract(
   name: string,
   open: () => Promise<ContractSubject>,
-  { hasChanges = true, latencyMsMax = 1000, isConcurrent = false }: ContractOptions = {},
+  { hasChanges = true, latencyMsMax = 1000 }: ContractOptions = {},
 ): void {
-  const { test, later } = createStage(isConcurrent);
+  const opened: { close(): Promise<void> }[] = [];
+  afterEach(async () => {
+    for (const { close } of opened.splice(0).reverse()) await close();
+  });
 
   async function begin(rounds = 3): Promise<{ subject: ContractSubject; follower: PlainFollower }> {
     const folder = await mkdtemp(join(tmpdir(), 'optgate-contract-'));
-    later(() => rm(folder, { recursive: true, force: true }));
+    opened.push({ close: () => rm(folder, { recursive: true, force: true }) });
     const subject = await open();
-    later(() => subject.close());
+    opened.push(subject);
     for (let round = 0; round < rounds; round++) await subject.write(round);
     return { subject, follower: new PlainFollower(subject.source, folder) };
   }
@@ -220,10 +220,9 @@ export function sourceContract(
     await expectEqual(subject, follower);
     await subject.rotateEpoch();
     await subject.write(5);
-    await poll(() => follower.step(500).catch(String), { timeout: 10_000 }).toEqual({
-      kind: 'snapshot',
-      why: 'sync.epoch',
-    });
+    await expect
+      .poll(() => follower.step(500).catch(String), { timeout: 10_000 })
+      .toEqual({ kind: 'snapshot', why: 'sync.epoch' });
     await follower.load();
     await expectEqual(subject, follower);
   });
@@ -235,10 +234,9 @@ export function sourceContract(
     for (let round = 0; round < ENTRIES; round++) await subject.write(round);
     await subject.trim();
     await subject.write(7);
-    await poll(() => follower.step(500).catch(String), { timeout: 10_000 }).toEqual({
-      kind: 'snapshot',
-      why: 'sync.trimmed',
-    });
+    await expect
+      .poll(() => follower.step(500).catch(String), { timeout: 10_000 })
+      .toEqual({ kind: 'snapshot', why: 'sync.trimmed' });
     await follower.load();
     await expectEqual(subject, follower);
   });
