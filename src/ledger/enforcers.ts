@@ -6,7 +6,7 @@
  * @module
  */
 import { InputError } from '../core/errors.js';
-import type { EnforcerReport, LedgerFeed, Position } from '../sync/source.js';
+import type { EnforcerReport, Position } from '../sync/source.js';
 import type { Row, Session } from './database.js';
 
 /** An enforcer as it last reported. */
@@ -25,17 +25,6 @@ export interface EnforcerStatus {
   readonly isSilent: boolean;
   /** When it left; `null`: it is waited for. */
   readonly retiredAtMs: number | null;
-}
-
-/**
- * Takes down a report. A position in another history than the ledger's own is no acknowledgement: the enforcer has been
- * seen, but nothing is in force through it.
- */
-export async function takeReport(feed: LedgerFeed, session: Session, report: EnforcerReport): Promise<void> {
-  const { position } = report;
-  const [head] = await session.query('select epoch, seq from optgate.head');
-  const isOfLedger = position !== null && position.epoch === head?.epoch && position.seq <= Number(head.seq);
-  return feed.report(isOfLedger ? report : { ...report, position: null, appliedAtMs: null });
 }
 
 /** SQL: the enforcer has not reported within its lease. */

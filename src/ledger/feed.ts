@@ -33,14 +33,17 @@ from optgate.head cross join optgate.meta left join lateral (
 ) as entry on entry.bytes <= $3::int8 or entry.seq = $1::int8 + 1
 order by entry.seq`;
 
+/** A position that the ledger never had, of another history or past its end, is none: the enforcer was seen, and no more. */
 const REPORT = `
 with before as (select epoch, applied_seq from optgate.enforcer where id = $1::text),
+said as (select epoch, $8::int8 as seq from optgate.head where epoch = $7::text and seq >= $8::int8),
 enforcer as (
   insert into optgate.enforcer as known
     (id, name, role, source, version, lease_ms, epoch, applied_seq, applied_at, state, retired_at)
-  values ($1::text, $2::text, $3::text, $4::text, $5::text, $6::int4, $7::text, $8::int8,
-    case when $7::text is null then null else least(clock_timestamp(), $9::timestamptz) end, $10::text,
-    case when $11::bool then clock_timestamp() end)
+  select $1::text, $2::text, $3::text, $4::text, $5::text, $6::int4, said.epoch, said.seq,
+    case when said.epoch is null then null else least(clock_timestamp(), $9::timestamptz) end, $10::text,
+    case when $11::bool then clock_timestamp() end
+  from (select) as always left join said on true
   on conflict (id) do update set
     name = excluded.name, role = excluded.role, source = excluded.source, version = excluded.version,
     lease_ms = excluded.lease_ms, last_seen_at = clock_timestamp(), state = excluded.state,
@@ -50,8 +53,8 @@ enforcer as (
     retired_at = excluded.retired_at
   returning epoch, applied_seq, applied_at)
 insert into optgate.enforcer_ack (enforcer_id, epoch, seq, at)
-select $1::text, enforcer.epoch, enforcer.applied_seq, coalesce(enforcer.applied_at, clock_timestamp()) from enforcer
-where $7::text is not null and not exists (
+select $1::text, enforcer.epoch, enforcer.applied_seq, coalesce(enforcer.applied_at, clock_timestamp()) from enforcer, said
+where not exists (
   select from before where before.epoch = enforcer.epoch and before.applied_seq >= enforcer.applied_seq)
 on conflict (enforcer_id, epoch, seq) do nothing`;
 

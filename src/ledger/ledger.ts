@@ -21,7 +21,7 @@ import {
   putDestination,
   removeDestination,
 } from './destinations.js';
-import { type EnforcerStatus, listEnforcers, retireEnforcer, takeReport } from './enforcers.js';
+import { type EnforcerStatus, listEnforcers, retireEnforcer } from './enforcers.js';
 import { rotateEpoch } from './epoch.js';
 import { createFeed } from './feed.js';
 import type { HorizonAlarm } from './horizon.js';
@@ -219,7 +219,7 @@ export class Ledger {
 
   /** Takes down what an enforcer says of itself. */
   ack(report: EnforcerReport): Promise<void> {
-    return takeReport(this.#reader, this.#context.database, report);
+    return this.#reader.report(report);
   }
 
   /** All enforcers, silent ones included. */

@@ -119,6 +119,11 @@ for (const backend of BACKENDS) {
       });
       expect(await acks()).toEqual([]);
       const appliedAtMs = Date.now() - 5_000;
+      await feed.report({ ...REPORT, position: { epoch: 'a', seq: 4 }, appliedAtMs });
+      expect(await enforcer()).toMatchObject({ epoch: null, applied_seq: null }); // of a history that is not this ledger's
+      await database.query(`update optgate.head set epoch = 'a', seq = 6`);
+      await feed.report({ ...REPORT, position: { epoch: 'a', seq: 7 }, appliedAtMs });
+      expect([await enforcer(), await acks()]).toMatchObject([{ epoch: null, applied_seq: null }, []]); // past its end
       for (const seq of [4, 4, 6]) {
         await feed.report({ ...REPORT, position: { epoch: 'a', seq }, appliedAtMs });
       }
@@ -130,6 +135,7 @@ for (const backend of BACKENDS) {
       const ahead = await enforcer();
       expect(ahead).toMatchObject({ epoch: 'a', applied_seq: '5', registered_at: first.registered_at });
       expect(Number(ahead.applied_at)).toBeLessThan(Date.now() + 1_000); // nobody has applied anything in the future
+      await database.query(`update optgate.head set epoch = 'b'`);
       await feed.report({ ...REPORT, position: { epoch: 'b', seq: 1 }, appliedAtMs });
       expect(await acks()).toContainEqual({ epoch: 'b', seq: '1' });
       await feed.report({ ...REPORT, isLeaving: true });
