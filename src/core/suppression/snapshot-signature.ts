@@ -37,7 +37,7 @@ export class SnapshotHash {
 
   /** Of a snapshot with this head, in which the payload of the signature begins at `payloadAt`. The head stays as it is. */
   constructor(head: Uint8Array, payloadAt: number) {
-    const blank = head.slice();
+    const blank = new Uint8Array(head); // slice() of a Buffer is a view of the same bytes
     blank.fill(0, payloadAt + KEY_ID_BYTES, payloadAt + SIGNATURE_PAYLOAD_BYTES);
     resealHead(blank);
     this.hash = createHash('sha256').update(blank);
@@ -80,7 +80,7 @@ export class SnapshotSeal {
   constructor(head: Uint8Array, payloadAt: number, verifier: Verifier) {
     const digestAt = payloadAt + KEY_ID_BYTES;
     const signatureAt = digestAt + DIGEST_BYTES;
-    this.digestSigned = head.slice(digestAt, signatureAt);
+    this.digestSigned = new Uint8Array(head.subarray(digestAt, signatureAt));
     const signature = head.subarray(signatureAt, payloadAt + SIGNATURE_PAYLOAD_BYTES);
     verifier.verify(head.subarray(payloadAt, digestAt), this.digestSigned, signature);
     this.hash = new SnapshotHash(head, payloadAt);
