@@ -13,7 +13,15 @@ import { linkSignals } from './linked-signal.js';
 import { positionText } from './position.js';
 import { ACKS_PATH, CHANGES_PATH, DELTA_TYPE, HEADERS } from './relay-http.js';
 import { loadSnapshot } from './snapshot-load.js';
-import type { ChangesAnswer, EnforcerReport, LoadedTable, Position, SnapshotRequest, Source } from './source.js';
+import {
+  AGE_TOLD_LATER,
+  type ChangesAnswer,
+  type EnforcerReport,
+  type LoadedTable,
+  type Position,
+  type SnapshotRequest,
+  type Source,
+} from './source.js';
 
 export interface HttpSourceOptions extends HttpClientOptions {
   /** Public keys (PEM, Ed25519). With one, snapshots and changes without its signature are refused. */
@@ -115,7 +123,7 @@ class HttpSource implements Source {
     try {
       const bytesMax = this.limits.snapshotBytesMax;
       const { share, position } = await loadSnapshot(path, { validate, signal, verifier: this.verifier, bytesMax });
-      return { share, position, lagMs: Number.POSITIVE_INFINITY, path };
+      return { share, position, lagMs: AGE_TOLD_LATER, path };
     } catch (error) {
       await rm(path, { force: true }).catch(() => {});
       throw error;

@@ -18,7 +18,15 @@ import { NATS_HEADERS } from './nats-names.js';
 import { downloadSnapshot, findSnapshot } from './nats-object.js';
 import type { StoredFrame } from './nats-stream.js';
 import { loadSnapshot } from './snapshot-load.js';
-import type { ChangesAnswer, EnforcerReport, LoadedTable, Position, SnapshotRequest, Source } from './source.js';
+import {
+  AGE_TOLD_LATER,
+  type ChangesAnswer,
+  type EnforcerReport,
+  type LoadedTable,
+  type Position,
+  type SnapshotRequest,
+  type Source,
+} from './source.js';
 
 export interface NatsSourceOptions extends NatsOptions {
   /** Public keys (PEM, Ed25519). With one, snapshots and changes without its signature are refused. */
@@ -118,7 +126,7 @@ class NatsSource implements Source {
     try {
       const { share, position } = await loadSnapshot(path, { validate, signal, verifier: this.verifier, bytesMax });
       this.cursor.hint(position, stored.streamSeq);
-      return { share, position, lagMs: Number.POSITIVE_INFINITY, path };
+      return { share, position, lagMs: AGE_TOLD_LATER, path };
     } catch (error) {
       await rm(path, { force: true }).catch(() => {});
       throw error;

@@ -12,7 +12,14 @@ import { linkSignals } from './linked-signal.js';
 import { RELAY_LIMITS } from './relay.js';
 import type { RelayFeed } from './relay-feed.js';
 import { loadSnapshot } from './snapshot-load.js';
-import type { ChangesAnswer, LoadedTable, Position, SnapshotRequest, Source } from './source.js';
+import {
+  AGE_TOLD_LATER,
+  type ChangesAnswer,
+  type LoadedTable,
+  type Position,
+  type SnapshotRequest,
+  type Source,
+} from './source.js';
 
 const LIMITS = { entriesMax: RELAY_LIMITS.entriesMax, bytesMax: RELAY_LIMITS.frameBytesMax };
 
@@ -49,7 +56,7 @@ class RelayedSource implements Source {
       });
       const options = { validate, signal: either.signal, verifier: this.verifier };
       const { share, position } = await loadSnapshot(path, options);
-      return { share, position, lagMs: null, path };
+      return { share, position, lagMs: AGE_TOLD_LATER, path };
     } catch (error) {
       await rm(path, { force: true }).catch(() => {});
       throw error;

@@ -18,13 +18,16 @@ export interface LoadedTable {
   readonly share: TableShare;
   readonly position: Position;
   /**
-   * Age of the content when it was loaded, in ms. `Infinity`: the source tells with its changes, and until then the table
-   * counts as old as can be. `null`: nobody ever tells (a set in a file that names no time), and age is no measure of it.
+   * Age of the content when it was loaded, in ms, or {@link AGE_TOLD_LATER}. `null`: nobody ever tells (a set in a file that
+   * names no time), and age is no measure of it.
    */
   readonly lagMs: number | null;
   /** The snapshot file it was read from, to be kept as last good; `null` if there was no file. */
   readonly path: string | null;
 }
+
+/** The age of a snapshot whose source tells it with its changes: until then the table counts as old as can be. */
+export const AGE_TOLD_LATER = Number.POSITIVE_INFINITY;
 
 export interface SnapshotRequest {
   /** Folder of the enforcer's own, for downloads; they carry a temporary name and are the caller's to move or remove. */

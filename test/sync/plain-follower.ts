@@ -14,6 +14,8 @@ export class PlainFollower {
   /** Monotonic ms at which everything was in the table that had been committed by then. */
   completeAtMs = Number.NEGATIVE_INFINITY;
   snapshotCount = 0;
+  /** What the last snapshot said of its age. */
+  snapshotLagMs: number | null = null;
   snapshotPath: string | null = null;
   private readonly versions = new Map<string, number>();
   private beat = -1;
@@ -31,7 +33,8 @@ export class PlainFollower {
     validate: (summary: SnapshotSummary) => void = () => {},
     signal: AbortSignal = new AbortController().signal,
   ): Promise<void> {
-    const { share, position, path } = await this.source.snapshot({ folder: this.folder, validate, signal });
+    const { share, position, lagMs, path } = await this.source.snapshot({ folder: this.folder, validate, signal });
+    this.snapshotLagMs = lagMs;
     this.holder.replace(SuppressionTable.attach(share, 'writer'));
     expect({ epoch: this.holder.epoch, seq: this.holder.seq }).toEqual(position);
     this.position = position;

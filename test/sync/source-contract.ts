@@ -128,6 +128,12 @@ export function sourceContract(
 
   if (!hasChanges) return;
 
+  test(`${name}: a snapshot is never without an age, which would count as fresh for ever`, async () => {
+    const { follower } = await begin();
+    await follower.load();
+    expect(follower.snapshotLagMs).not.toBeNull();
+  });
+
   test(`${name}: entries that are written one by one all arrive, in order, and give the ledger's table`, async () => {
     const { subject, follower } = await begin();
     await follower.load();
