@@ -7,13 +7,13 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { GateError } from '../core/errors.js';
-import type { Database, Session } from './database.js';
+import type { Session, Transactor } from './database.js';
 import { MIGRATIONS } from './schema.js';
 
 /** The schema this code works with. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
 /** Advisory lock, within the database: whoever migrates. */
-const MIGRATION_LOCK = 0x6f67_0001;
+export const MIGRATION_LOCK = 0x6f67_0001;
 
 /** What a new ledger gets at random. */
 export interface LedgerSeeds {
@@ -27,7 +27,7 @@ export interface LedgerSeeds {
  * Brings the database to {@link SCHEMA_VERSION}; says which steps it took, none if it was there already. Throws a
  * GateError `ledger.newer`, `ledger.unavailable`.
  */
-export async function migrate(database: Database, seeds: LedgerSeeds = randomSeeds()): Promise<readonly number[]> {
+export async function migrate(database: Transactor, seeds: LedgerSeeds = randomSeeds()): Promise<readonly number[]> {
   const taken: number[] = [];
   for (const { version, statements } of MIGRATIONS) {
     const isTaken = await database.transaction(async (session) => {
@@ -58,9 +58,16 @@ export function randomSeeds(): LedgerSeeds {
   return { seed: randomBytes(8).readBigUInt64LE(), ledgerId: randomUUID(), epoch: randomUUID() };
 }
 
-/** 0: there is no ledger. */
+/**
+ * 0: there is no ledger. The catalogue is read as any table: `to_regclass` may answer from what the connection remembers, which
+ * a wait for the lock does not bring up to date.
+ */
 async function schemaVersion(session: Session): Promise<number> {
-  const [table] = await session.query<{ there: boolean }>(`select to_regclass('optgate.meta') is not null as there`);
+  const [table] = await session.query<{ there: boolean }>(
+    `select exists (
+       select from pg_catalog.pg_class as class join pg_catalog.pg_namespace as schema on schema.oid = class.relnamespace
+       where schema.nspname = 'optgate' and class.relname = 'meta') as there`,
+  );
   if (table?.there !== true) return 0;
   const [meta] = await session.query<{ schema_version: number }>('select schema_version from optgate.meta');
   return meta?.schema_version ?? 0;

@@ -4,9 +4,10 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../src/ledger/database.js';
-import { checkMigrated, migrate, randomSeeds, SCHEMA_VERSION } from '../../src/ledger/migrations.js';
+import { checkMigrated, MIGRATION_LOCK, migrate, randomSeeds, SCHEMA_VERSION } from '../../src/ledger/migrations.js';
 import { MIGRATIONS } from '../../src/ledger/schema.js';
 import { BACKENDS, type TestLocation } from './both-databases.js';
+import { until } from './until.js';
 
 const codeOf = (error: unknown) => (error as { code?: unknown }).code;
 
@@ -41,6 +42,25 @@ for (const backend of BACKENDS) {
         await database.query('select schema_version, ledger_id, seed, epoch, seq from optgate.meta, optgate.head'),
       ).toEqual([{ schema_version: SCHEMA_VERSION, ledger_id: seeds.ledgerId, seed: '-2', epoch: 'first', seq: '0' }]);
       await Promise.all(others.map((other) => other.close()));
+    });
+
+    test.skipIf(backend.name === 'pglite')('one that waited for another finds what that one has made', async () => {
+      await database.query('drop schema if exists optgate cascade');
+      const waiting = await openDatabase(place.location, { connectionsMax: 1 });
+      expect(await checkMigrated(waiting).catch(codeOf)).toBe('ledger.not_migrated'); // and remembers that
+      const first = await database.dedicated();
+      await first.query(`select pg_advisory_lock(${MIGRATION_LOCK})`);
+      const steps = migrate(waiting);
+      await until('a wait for the lock', async () => {
+        const [row] = await database.query(
+          `select 1 from pg_stat_activity where datname = current_database() and wait_event = 'advisory'`,
+        );
+        return row ?? null;
+      });
+      expect(await migrate(first)).toHaveLength(MIGRATIONS.length);
+      await first.close();
+      expect(await steps).toEqual([]);
+      await waiting.close();
     });
 
     test('a step that fails leaves nothing behind', async () => {
