@@ -6,6 +6,7 @@ import { GATE_ERRORS, GateError } from '../core/errors.js';
 import { createVerifier, TableHolder } from '../core/suppression/index.js';
 import { type OpenedSource, openSource, type SourceOptions } from '../open-gate.js';
 import { Follower } from '../sync/index.js';
+import { packageVersion } from '../version.js';
 import { type Command, CommandError, EXIT, type Io, parseOptions, UsageError } from './command.js';
 import { gateErrorText } from './failures.js';
 import { FollowReport, observed } from './follow-report.js';
@@ -13,7 +14,6 @@ import { untilInterrupted } from './interrupt.js';
 import { readTrustedKeys } from './keygen.js';
 import { holdsLedger, noLedgerText, schemeOf, shownUrl } from './ledger-location.js';
 import { durationMs } from './time.js';
-import { packageVersion } from './version.js';
 
 const WAIT_MS_AT_DEFAULT = 30_000;
 const SCHEMES = ['postgres', 'postgresql', 'nats', 'tls', 'http', 'https', 'file'];

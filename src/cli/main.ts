@@ -6,9 +6,9 @@
  * @module
  */
 import { InputError } from '../core/errors.js';
+import { packageVersion } from '../version.js';
 import { type Command, CommandError, EXIT, type Io, UsageError } from './command.js';
 import { failureText, inputErrorText } from './failures.js';
-import { packageVersion } from './version.js';
 
 interface CommandEntry {
   readonly name: string;

@@ -66,10 +66,13 @@ export type GateErrorCode = keyof typeof GATE_ERRORS;
 export class GateError extends Error {
   override readonly name = 'GateError';
   readonly code: GateErrorCode;
+  /** What the message adds in brackets to the sentence of the code. */
+  readonly detail: string | undefined;
 
   constructor(code: GateErrorCode, detail?: string, options?: ErrorOptions) {
     super(`${code}: ${GATE_ERRORS[code]}${detail === undefined ? '' : ` (${detail})`}`, options);
     this.code = code;
+    this.detail = detail;
   }
 }
 

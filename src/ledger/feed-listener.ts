@@ -2,7 +2,7 @@
  * Listens to the sequencer, over a connection of its own that is made again whenever it breaks.
  * @module
  */
-import { Backoff } from './backoff.js';
+import { Backoff } from '../backoff.js';
 import type { Database, DedicatedSession } from './database.js';
 import { NOTIFY_CHANNEL } from './sequence-step.js';
 
@@ -59,7 +59,7 @@ export class FeedListener {
   }
 
   private async run(): Promise<void> {
-    const backoff = new Backoff(RECONNECT_MS_MIN, RECONNECT_MS_MAX, this.random);
+    const backoff = new Backoff({ baseMs: RECONNECT_MS_MIN, capMs: RECONNECT_MS_MAX, random: this.random });
     while (!this.closing.signal.aborted) {
       try {
         const session = await this.database.dedicated();
@@ -80,7 +80,7 @@ export class FeedListener {
       } catch {
         // no connection: those who wait look for themselves meanwhile
       }
-      if (!this.closing.signal.aborted) await this.news(backoff.next(), this.closing.signal);
+      if (!this.closing.signal.aborted) await this.news(backoff.nextDelayMs(), this.closing.signal);
     }
   }
 

@@ -104,15 +104,13 @@ async function comply(
   let remaining = 0;
   let lastEntry = '';
   // locked before it is asked: an opt-out that is still under way comes after this, and puts its rights in force again
-  for (let from = 0; from < keys.length; from += ENTRY_CHANGES_MAX) {
-    await lockKeys(session, keys.slice(from, from + ENTRY_CHANGES_MAX));
-  }
+  const locked = await lockKeys(session, keys);
   if (await hasOptedOutSince(session, request.row, identities)) {
     throw new InputError('confirmation', 'superseded', 'these identifiers were opted out again since; ask anew');
   }
   // more keys than an entry holds take thousands of spellings of one identifier, which somebody may send
-  for (let from = 0; from === 0 || from < keys.length; from += ENTRY_CHANGES_MAX) {
-    const held = await lockKeys(session, keys.slice(from, from + ENTRY_CHANGES_MAX));
+  for (let from = 0; from === 0 || from < locked.length; from += ENTRY_CHANGES_MAX) {
+    const held = locked.slice(from, from + ENTRY_CHANGES_MAX);
     const further = await readHolders(
       session,
       held.map(({ key }) => key),

@@ -12,7 +12,7 @@ export function postedError(error: unknown): PostedError {
   }
   if (error instanceof GateError) {
     const cause = error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : null;
-    return { kind: 'gate', code: error.code, detail: /\((.*)\)$/s.exec(error.message)?.[1] ?? null, cause };
+    return { kind: 'gate', code: error.code, detail: error.detail, cause };
   }
   return { kind: 'other', text: error instanceof Error ? (error.stack ?? error.message) : 'not an error' };
 }
@@ -23,7 +23,7 @@ export function unpostedError(posted: PostedError): Error {
       return new SqlError(posted.sqlState, posted.constraint, posted.text);
     case 'gate': {
       const options = posted.cause === null ? {} : { cause: new Error(posted.cause) };
-      return new GateError(posted.code, posted.detail ?? undefined, options);
+      return new GateError(posted.code, posted.detail, options);
     }
     case 'other':
       return new Error(posted.text);

@@ -8,7 +8,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { Backoff } from './backoff.js';
+import { Backoff } from '../backoff.js';
 import type { Database, DedicatedSession } from './database.js';
 import { takeOver } from './epoch.js';
 import { type HorizonAlarm, horizonAlarm } from './horizon.js';
@@ -117,7 +117,11 @@ export class Sequencer extends EventEmitter<SequencerEvents> {
       ...options,
     };
     this.sinceMs = this.options.now();
-    this.backoff = new Backoff(FAILURE_PAUSE_MS_MIN, FAILURE_PAUSE_MS_MAX, this.options.random);
+    this.backoff = new Backoff({
+      baseMs: FAILURE_PAUSE_MS_MIN,
+      capMs: FAILURE_PAUSE_MS_MAX,
+      random: this.options.random,
+    });
   }
 
   get state(): SequencerState {
@@ -156,7 +160,7 @@ export class Sequencer extends EventEmitter<SequencerEvents> {
       } catch (error) {
         this.lastError = error instanceof Error ? error : new Error('the sequencer failed');
         this.emit('failure', this.lastError);
-        if (!this.isClosed) await this.pause(this.backoff.next());
+        if (!this.isClosed) await this.pause(this.backoff.nextDelayMs());
       }
     }
   }

@@ -21,7 +21,7 @@ export type PostedError =
   | {
       readonly kind: 'gate';
       readonly code: GateErrorCode;
-      readonly detail: string | null;
+      readonly detail: string | undefined;
       readonly cause: string | null;
     }
   | { readonly kind: 'sql'; readonly sqlState: string; readonly constraint: string | null; readonly text: string }

@@ -8,6 +8,7 @@ import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request as reque
 import { request as requestHttps, Agent as SecureAgent } from 'node:https';
 import { GateError, InputError } from '../core/errors.js';
 import type { Clock } from './clock.js';
+import { asFailure } from './failures.js';
 import { linkSignals } from './linked-signal.js';
 
 export const HTTP_LIMITS = {
@@ -83,7 +84,7 @@ export class HttpClient {
       if (!(error instanceof StaleSocketError)) throw error;
       // the relay closed the kept connection as the request went out
       return await this.sendOnce(request, token).catch((again: unknown) => {
-        throw asSyncError(again);
+        throw asFailure(again);
       });
     }
   }
@@ -147,7 +148,7 @@ export class HttpClient {
       outgoing.once('error', (error) => {
         settle();
         unlink();
-        reject(outgoing.reusedSocket && isReset(error) ? new StaleSocketError() : asSyncError(error));
+        reject(outgoing.reusedSocket && isReset(error) ? new StaleSocketError() : asFailure(error));
       });
       outgoing.once('response', (response) => {
         settle();
@@ -193,7 +194,7 @@ export async function* bodyOf(
       yield value;
     }
   } catch (error) {
-    throw asSyncError(error);
+    throw asFailure(error);
   } finally {
     if (!response.complete) response.destroy();
   }
@@ -205,10 +206,6 @@ export async function readBody(...parameters: Parameters<typeof bodyOf>): Promis
   for await (const piece of bodyOf(...parameters)) pieces.push(piece);
   const body = Buffer.concat(pieces);
   return new Uint8Array(body.buffer, body.byteOffset, body.length); // whose slice() copies, as everywhere
-}
-
-export function asSyncError(error: unknown): GateError {
-  return error instanceof GateError ? error : new GateError('sync.unavailable', undefined, { cause: error });
 }
 
 function isReset(error: unknown): boolean {

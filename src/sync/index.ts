@@ -2,7 +2,7 @@
  * Sync: what an enforcer follows, and the follower.
  * @module
  */
-export { Backoff, type BackoffOptions } from './backoff.js';
+export { Backoff, type BackoffOptions } from '../backoff.js';
 export { type Clock, systemClock } from './clock.js';
 export { createFileSource, type FileSourceOptions } from './file-source.js';
 export { Follower } from './follower.js';
@@ -28,6 +28,8 @@ export {
 export { createNatsSource, type NatsSourceOptions } from './nats-source.js';
 export { parsePosition, positionText } from './position.js';
 export { createRelay, type RelayHandler, type RelayOptions } from './relay.js';
+export { RELAY_SERVER_OPTIONS } from './relay-http.js';
+export { createRelayedSource } from './relayed-source.js';
 export { loadSnapshot, type SnapshotLoadOptions, type SnapshotResult } from './snapshot-load.js';
 export type {
   ChangesAnswer,
@@ -39,4 +41,5 @@ export type {
   SnapshotSummary,
   Source,
 } from './source.js';
+export { SourceRelayFeed, type SourceRelayOptions } from './source-relay-feed.js';
 export type { FollowerState } from './state.js';

@@ -6,18 +6,25 @@
  * snapshot is there; until then the one before is, as old as it is.
  * @module
  */
+
+import { Backoff } from '../backoff.js';
 import { GateError } from '../core/errors.js';
 import type { Frame, Head } from '../core/suppression/index.js';
-import { Backoff } from './backoff.js';
 import { type Clock, sleep, systemClock } from './clock.js';
 import { EntryRing } from './entry-ring.js';
+import { asFailure } from './failures.js';
 import { GuardedFeed } from './guarded-feed.js';
-import type { FrameLimits, RelayAnswer, RelayFeed, RelaySnapshot } from './relay-feed.js';
+import {
+  type FrameLimits,
+  RELAY_RING_BYTES_MAX,
+  type RelayAnswer,
+  type RelayFeed,
+  type RelaySnapshot,
+} from './relay-feed.js';
 import { SnapshotFolder, type SnapshotFolderOptions } from './relay-snapshot.js';
 import type { EnforcerReport, LedgerFeed, Position } from './source.js';
 import { Waiters } from './waiters.js';
 
-export const RING_BYTES_MAX = 64 * 2 ** 20;
 export const RELAY_SNAPSHOT_EVERY_MS = 600_000;
 /** How long the ledger is waited for before its heartbeat is read. */
 const BEAT_MS = 1000;
@@ -67,7 +74,7 @@ export class LedgerRelayFeed implements RelayFeed {
     this.clock = options.clock ?? systemClock;
     this.waiters = new Waiters(this.clock);
     this.feed = new GuardedFeed(options.feed, this.clock, this.closing.signal);
-    this.ringBytesMax = options.ringBytesMax ?? RING_BYTES_MAX;
+    this.ringBytesMax = options.ringBytesMax ?? RELAY_RING_BYTES_MAX;
     this.running = this.run();
   }
 
@@ -118,7 +125,7 @@ export class LedgerRelayFeed implements RelayFeed {
         backoff.reset();
       } catch (error) {
         if (signal.aborted) return;
-        this.options.onFailure?.(asGateError(error));
+        this.options.onFailure?.(asFailure(error));
         await sleep(this.clock, backoff.nextDelayMs(), signal);
       }
     }
@@ -178,7 +185,7 @@ export class LedgerRelayFeed implements RelayFeed {
   private refresh(ring: EntryRing, signal: AbortSignal): Promise<GateError | null> {
     this.refreshing ??= this.replaceSnapshot(ring, signal).then(
       () => this.refreshed(null),
-      (error: unknown) => this.refreshed(asGateError(error)),
+      (error: unknown) => this.refreshed(asFailure(error)),
     );
     return this.refreshing;
   }
@@ -202,8 +209,4 @@ export class LedgerRelayFeed implements RelayFeed {
 /** Whether the frame goes on where the ring ends. If not, the ledger no longer has what comes next, or went back. */
 function isNext({ head, entries }: Frame, ring: EntryRing): boolean {
   return entries.length === 0 ? head.seq === ring.lastSeq : entries[0]?.seq === ring.lastSeq + 1;
-}
-
-function asGateError(error: unknown): GateError {
-  return error instanceof GateError ? error : new GateError('sync.unavailable', undefined, { cause: error });
 }

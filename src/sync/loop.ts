@@ -6,9 +6,10 @@
  * missing for a while because of a repair. Whatever fails is noted and tried again, without end.
  * @module
  */
+
+import { Backoff } from '../backoff.js';
 import { GateError, type GateErrorCode } from '../core/errors.js';
 import { CHANGE_BYTES, type Entry, type Frame, SuppressionTable } from '../core/suppression/index.js';
-import { Backoff } from './backoff.js';
 import { breathe, sleep } from './clock.js';
 import { withDeadline } from './deadline.js';
 import { asFailure, type Failures } from './failures.js';

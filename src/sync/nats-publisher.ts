@@ -7,10 +7,11 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { GateError } from '../core/errors.js';
+import { Backoff } from '../backoff.js';
+import type { GateError } from '../core/errors.js';
 import type { Frame, Signer } from '../core/suppression/index.js';
-import { Backoff } from './backoff.js';
 import { type Clock, sleep, systemClock } from './clock.js';
+import { asFailure } from './failures.js';
 import { GuardedFeed } from './guarded-feed.js';
 import { answerReports } from './nats-acks.js';
 import { type NatsLink, NatsLinks, type NatsOptions } from './nats-connect.js';
@@ -279,7 +280,7 @@ export class NatsPublisher {
 
   private fail(error: unknown): void {
     if (this.closing.signal.aborted) return;
-    const failure = error instanceof GateError ? error : new GateError('sync.unavailable', undefined, { cause: error });
+    const failure = asFailure(error);
     this.lastFailure = failure;
     this.counts.failureCount++;
     this.options.onFailure?.(failure);

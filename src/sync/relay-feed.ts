@@ -5,6 +5,9 @@
 import type { Frame, Head } from '../core/suppression/index.js';
 import type { EnforcerReport, Position } from './source.js';
 
+/** Bytes of changes a relay keeps in memory, unless told. */
+export const RELAY_RING_BYTES_MAX = 64 * 2 ** 20;
+
 export type RelayAnswer =
   | {
       readonly kind: 'frame';

@@ -8,18 +8,18 @@
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Backoff } from '../backoff.js';
 import { GateError } from '../core/errors.js';
 import type { Head } from '../core/suppression/index.js';
-import { Backoff } from './backoff.js';
 import { type Clock, sleep, systemClock } from './clock.js';
 import { withDeadline } from './deadline.js';
+import { asFailure } from './failures.js';
 import { FrameRing } from './frame-ring.js';
-import type { RelayAnswer, RelayFeed, RelaySnapshot } from './relay-feed.js';
+import { RELAY_RING_BYTES_MAX, type RelayAnswer, type RelayFeed, type RelaySnapshot } from './relay-feed.js';
 import { SnapshotFolder, type SnapshotFolderOptions } from './relay-snapshot.js';
 import type { ChangesAnswer, EnforcerReport, Position, SnapshotSummary, Source } from './source.js';
 import { Waiters } from './waiters.js';
 
-export const RELAY_RING_BYTES_MAX = 64 * 2 ** 20;
 /** How long the source is asked to wait: that is how often its heartbeat comes. */
 const WAIT_MS = 1000;
 const CHANGES_GRACE_MS = 10_000;
@@ -219,8 +219,7 @@ export class SourceRelayFeed implements RelayFeed {
 
   private fail(error: unknown): void {
     if (this.closing.signal.aborted) return;
-    const failure = error instanceof GateError ? error : new GateError('sync.unavailable', undefined, { cause: error });
-    this.options.onFailure?.(failure);
+    this.options.onFailure?.(asFailure(error));
   }
 }
 

@@ -116,8 +116,7 @@ function verdictOn(
 
 function failureOf(error: unknown): FromWorker {
   if (!(error instanceof GateError)) throw error;
-  const { code, message, cause } = error;
-  const detail = /\(([^()]*)\)$/.exec(message)?.[1];
+  const { code, detail, cause } = error;
   return { kind: 'failed', code, detail, cause: cause instanceof Error ? cause : undefined };
 }
 
