@@ -56,6 +56,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/core/identity',
     'src/core/signals',
   ],
+  'src/sidecar': ['*'],
+  'src/client': ['src/wire', 'src/core/errors.ts'],
+  'src/wire': ['src/core/errors.ts'],
   'src/cli': ['*'],
 };
 /** Between these, only types may cross. */
