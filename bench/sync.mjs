@@ -1,7 +1,7 @@
 /**
  * How soon is an opt-out in force, how fast does a follower catch up, and how long does it stop the event loop?
  *
- *     node bench/sync.mjs [seconds of canaries a source, default 30]
+ *     node bench/sync.mjs [seconds of canaries a source, default 30] [enforcement | catchUp]
  *
  * PostgreSQL and NATS are found by OPTGATE_TEST_POSTGRES and OPTGATE_TEST_NATS or on their usual ports. Everything runs in
  * one process on one machine, so one clock tells the time at both ends.
@@ -107,30 +107,45 @@ async function catchUp(url) {
   ]);
   await fresh.follower.close();
   await ledger.close();
-  for (const keyCount of [1_000_000, 10_000_000]) rows.push(await startUp(keyCount));
-  printTable('catching up', ['from', 'rate', 'until live', 'longest stop of the event loop'], rows);
+  for (const keyCount of [1_000_000, 10_000_000, 100_000_000]) rows.push(...(await startUp(keyCount)));
+  printTable('catching up', ['from', 'rate', 'until there is a table', 'longest stop of the event loop'], rows);
 }
 
 const perSecond = (count, ms) => `${Math.round(count / ms).toLocaleString('en-US')} k/s`;
 
-/** A snapshot file put into use by a follower. */
+/** A snapshot file put into use by a follower, and the same again from its local folder, with nobody to follow. */
 async function startUp(keyCount) {
   const path = join(folder, `${keyCount}.ogs`);
+  const local = join(folder, `local-${keyCount}`);
   const table = SuppressionTable.create({ capacity: keyCount, seed: 7n, epoch: 'bench' });
   const random = createRandom(3);
   for (let index = 0; index < keyCount; index++)
     table.set(3, random() | 0, random() | 0, random() | 0, random() | 0, 127);
   table.publish(1, Date.now());
   await writeSnapshotFile(path, table);
-  const startMs = performance.now();
-  const stall = sampler();
-  const { follower } = await follow((await openSource(`file:${path}`)).source);
-  const ms = performance.now() - startMs;
-  const longest = stall.end();
-  await follower.close();
   const { size } = statSync(path);
-  const rate = `${perSecond(keyCount, ms)}, ${(size / ms / 1e6).toFixed(2)} GB/s`;
-  return [`snapshot file, ${keyCount / 1e6} M keys`, rate, `${(ms / 1000).toFixed(2)} s`, longest];
+  const measured = async (from, begin) => {
+    const startMs = performance.now();
+    const stall = sampler();
+    const follower = await begin();
+    const ms = performance.now() - startMs;
+    const longest = stall.end();
+    await follower.close();
+    const rate = `${perSecond(keyCount, ms)}, ${(size / ms / 1e6).toFixed(2)} GB/s`;
+    return [`${from}, ${keyCount / 1e6} M keys`, rate, `${(ms / 1000).toFixed(2)} s`, longest];
+  };
+  const fromFile = async (options) => {
+    const { source } = await openSource(`file:${path}`);
+    const follower = new Follower({ source, holder: new TableHolder(), enforcer: ENFORCER, ...options });
+    await follower.start();
+    return follower;
+  };
+  const rows = [await measured('snapshot file', fromFile)];
+  await (await fromFile({ folder: local })).close(); // leaves the local folder behind
+  rmSync(path);
+  rows.push(await measured('local folder, source away', () => fromFile({ folder: local })));
+  rmSync(local, { recursive: true, force: true });
+  return rows;
 }
 
 /** Looks every millisecond, and tells the longest time nobody could look. */
@@ -150,8 +165,9 @@ function sampler() {
   };
 }
 
-export async function run() {
+export async function run(only = process.argv[3]) {
   for (const question of [enforcement, catchUp]) {
+    if (only !== undefined && question.name !== only) continue;
     const database = await createDatabase();
     try {
       await question(database.url);
