@@ -139,7 +139,7 @@ moved as (
     digest_high = ${sum32('digest_high')}, digest_low = ${sum32('digest_low')},
     entry_count = head.entry_count + settled.entry_count, kind_mask = head.kind_mask | settled.kind_mask,
     given_kind_mask = head.given_kind_mask | settled.given_kind_mask,
-    beat = head.beat + 1, beat_at = clock_timestamp(), fresh_at = least($4::timestamptz, waiting.at)
+    beat = head.beat + 1, fresh_at = least($4::timestamptz, waiting.at)
   from settled, waiting
   returning epoch, head.seq)
 select epoch, extract(epoch from clock_timestamp() - waiting.at)::float8 * 1000 as waiting_ms, waiting.id as waiting_id,
