@@ -176,7 +176,11 @@ test('the ledger is told at once, in time, and at the end', async () => {
     ...{ id: 'here-1', name: 'here', role: 'library', state: 'live', isLeaving: false, leaseMs: 10_000 },
     position: { epoch: 'epoch-1', seq: 5 },
   });
-  await clock.advance(300);
+  clock.jumpWall(-3_600_000); // says nothing of when it was applied
+  await clock.advance(1300);
+  const { appliedAgeMs } = ledger.reports.at(-1) ?? {};
+  expect(appliedAgeMs).toBeGreaterThanOrEqual(11_000);
+  expect(appliedAgeMs).toBeLessThan(15_000);
   ledger.reports.length = 0;
   for (let key = 0; key < 50; key++) {
     ledger.write([{ key, rights: 3 }]);
@@ -186,6 +190,7 @@ test('the ledger is told at once, in time, and at the end', async () => {
   await clock.advance(200);
   expect(ledger.reports.length).toBeLessThanOrEqual(4); // told together
   expect(ledger.reports.at(-1)?.position?.seq).toBe(55);
+  expect(ledger.reports.at(-1)?.appliedAgeMs).toBeLessThan(1_000);
   await follower.close();
   expect(ledger.reports.at(-1)).toMatchObject({ isLeaving: true, id: 'here-1', position: { seq: 55 } });
 });

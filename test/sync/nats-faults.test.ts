@@ -320,7 +320,7 @@ describe('the snapshot in the object store', () => {
       version: '',
       leaseMs: 1,
       position: null,
-      appliedAtMs: null,
+      appliedAgeMs: null,
       state: 'live',
       isLeaving: false,
     });

@@ -197,7 +197,7 @@ describe('a server', () => {
     await follower.load();
     writeRound(ledger, 1);
     await follower.endure(ledger.seq);
-    const report = { position: null, appliedAtMs: null, isLeaving: false, leaseMs: 1, state: 'live' } as const;
+    const report = { position: null, appliedAgeMs: null, isLeaving: false, leaseMs: 1, state: 'live' } as const;
     const call = follower.source.report?.({ ...report, id: 'x', name: '', role: 'library', version: '' });
     expect(await codeOf(call ?? Promise.resolve())).toMatch(/^sync\.(refused|deadline)$/);
     await follower.step(1500);

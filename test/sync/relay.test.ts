@@ -391,7 +391,7 @@ describe('POST /v1/acks', () => {
     version: '0.1.0',
     leaseMs: 30_000,
     position: { epoch: 'epoch-1', seq: 5 },
-    appliedAtMs: 1_700_000_000_000,
+    appliedAgeMs: 1_700,
     state: 'live',
     isLeaving: false,
   };
@@ -410,6 +410,8 @@ describe('POST /v1/acks', () => {
     ['a role that is none', { ...report, role: 'admin' }],
     ['no lease', { ...report, leaseMs: undefined }],
     ['a lease without end', { ...report, leaseMs: 1e12 }],
+    ['an age from before there was an optgate', { ...report, appliedAgeMs: 1_700_000_000_000 }],
+    ['an age that is none', { ...report, appliedAgeMs: -1 }],
     ['a position without an epoch', { ...report, position: { seq: 1 } }],
     ['a seq that is none', { ...report, position: { epoch: 'e', seq: 1.5 } }],
     ['control characters', { ...report, name: 'a\u001b[31m' }],

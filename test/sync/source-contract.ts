@@ -258,13 +258,13 @@ export function sourceContract(
       version: '0.1.0',
       leaseMs: 30_000,
       position: follower.position,
-      appliedAtMs: Date.now(),
+      appliedAgeMs: 12,
       state: 'live',
       isLeaving: false,
     };
     await expect(subject.source.report?.(report)).resolves.toBeUndefined();
-    await subject.source.report?.({ ...report, position: null, appliedAtMs: null, isLeaving: true });
+    await subject.source.report?.({ ...report, position: null, appliedAgeMs: null, isLeaving: true });
     const reports = await subject.reports(2);
-    expect(reports).toEqual([report, { ...report, position: null, appliedAtMs: null, isLeaving: true }]);
+    expect(reports).toEqual([report, { ...report, position: null, appliedAgeMs: null, isLeaving: true }]);
   });
 }
