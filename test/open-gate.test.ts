@@ -75,6 +75,7 @@ test('locations and options that make no sense are refused, without showing them
     );
   expect(await wrong('mysql://secret@host/x')).toMatch(/^TypeError: suppression: expected a URL/);
   expect(await wrong('mysql://secret@host/x')).not.toContain('secret');
+  expect(await wrong('postgres://secret:a%E4@host/x')).toMatch(/^TypeError: expected a postgres URL whose parts/);
   expect(await wrong({})).toMatch(/^TypeError: suppression.dataDir/);
   expect(await wrong('postgres://127.0.0.1/x', { trustedKeys: ['none'] })).toMatch(/signature.key/);
 });
