@@ -285,6 +285,25 @@ describe('changes on a bad line', () => {
   });
 });
 
+test('a ledger that was put back, and whose heads begin lower, is believed soon', async () => {
+  const line = await openLine();
+  await line.follower.load();
+  for (let round = 0; round < 8; round++) writeRound(line.stand.ledger, round);
+  await line.follower.catchUp(line.stand.ledger.seq);
+  line.stand.ledger.regress(4, 1);
+  let behindCount = 0;
+  for (;;) {
+    const answer = await line.follower.step(0).catch((error: unknown) => codeOf(Promise.reject(error)));
+    if (typeof answer === 'object' && answer.kind === 'snapshot') break;
+    if (answer === 'sync.unavailable') behindCount++;
+    await sleep(400);
+  }
+  expect(behindCount).toBeGreaterThanOrEqual(1); // content from just after what was applied proves nothing
+  expect(behindCount).toBeLessThanOrEqual(6);
+  await line.follower.load();
+  expect(line.follower.position.seq).toBe(4);
+});
+
 describe('what is no answer', () => {
   const position = { epoch: 'epoch-1', seq: 1 };
   const signal = new AbortController().signal;
