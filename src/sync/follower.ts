@@ -238,6 +238,7 @@ export class Follower {
       isReached: loop.contactAtMs !== null,
       isCaughtUp: active.isCaughtUp && loop.isOnCourse,
       ageMs: active.freshness.ageMs(nowMs) ?? contactAgeMs,
+      isAgeAwaited: active.freshness.isAwaited(nowMs, settings.softStaleAfterMs),
     });
     if (state === 'live') this.hasBeenLive = true;
     if (state === this.state) return;
