@@ -46,7 +46,7 @@ async function relayOver(source: Source, options: Partial<SourceRelayOptions> = 
   const folder = await mkdtemp(join(tmpdir(), 'optgate-chain-'));
   const failures: GateError[] = [];
   const onFailure = (error: GateError) => void failures.push(error);
-  const feed = new SourceRelayFeed({ source, folder, onFailure, signer, ...options });
+  const feed = new SourceRelayFeed({ source, folder, onFailure, signer, beatEveryMs: 200, ...options });
   const { port, close } = await serveRelay({ feed, signer });
   await loaded(feed);
   return {

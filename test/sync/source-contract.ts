@@ -159,10 +159,10 @@ export function sourceContract(
     const { subject, follower } = await begin();
     await follower.load();
     await expectEqual(subject, follower);
-    await follower.step(1200);
+    await follower.step(500);
     const { position } = await subject.truth();
     const reached = follower.catchUp(position.seq + 1);
-    await sleep(300);
+    await sleep(100);
     const writtenAtMs = performance.now();
     await subject.write(9);
     await reached;
@@ -175,7 +175,7 @@ export function sourceContract(
     await expectEqual(subject, follower);
     const idleSinceMs = performance.now();
     while (follower.completeAtMs < idleSinceMs) {
-      await follower.step(1500);
+      await follower.step(300);
       expect(performance.now() - idleSinceMs).toBeLessThan(10_000);
     }
     for (let round = 0; round < 10; round++) {
@@ -200,7 +200,7 @@ export function sourceContract(
     await expectEqual(subject, follower);
     const beats: number[] = [];
     for (let count = 0; count < 3; count++) {
-      const answer = await follower.step(1300);
+      const answer = await follower.step(500);
       if (answer.kind === 'frame') beats.push(answer.frame.head.beat);
     }
     expect(beats).toEqual([...new Set(beats)].sort((a, b) => a - b));
