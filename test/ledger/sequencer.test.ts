@@ -172,7 +172,7 @@ BACKENDS[0]?.describe('several sequencers', () => {
     await sleep(100);
     expect(second.state).toMatchObject({ isLeader: false, lastError: null });
     await first.close();
-    await until('the other leads', () => second.state.isLeader, 2_000);
+    await until('the other leads', () => second.state.isLeader);
     await second.close();
   });
 

@@ -143,7 +143,7 @@ describe('a server', () => {
     while (performance.now() - stoppedAtMs < 5000) {
       const askedAtMs = performance.now();
       await follower.step(500).catch(() => failureCount++);
-      expect(performance.now() - askedAtMs).toBeLessThan(3500);
+      expect(performance.now() - askedAtMs).toBeLessThan(15_000);
     }
     expect(failureCount).toBeGreaterThan(0);
     server.resume();

@@ -186,7 +186,7 @@ describe('keys on the way', () => {
     const first = link.feed.snapshot()?.position.seq ?? 0;
     // the relay upstream is made to have a newer one
     for (let round = 0; round < 100; round++) writeRound(ledger, round);
-    await expect.poll(() => link.feed.head?.seq, { timeout: 5000 }).toBe(ledger.seq);
+    await expect.poll(() => link.feed.head?.seq, { timeout: 30_000 }).toBe(ledger.seq);
     const follower = follow(ledgerKey.pem);
     follower.position = { epoch: ledger.epoch, seq: first };
     const before = await follower.source.changes(follower.position, {

