@@ -13,6 +13,8 @@ export default defineConfig({
         ? ['test/fault/**', 'test/sync/nats-faults.test.ts', 'test/sync/http-faults.test.ts']
         : []),
     ],
+    globalSetup: 'test/global-setup.ts',
+    maxWorkers: 2,
     // what is waited for comes late on a busy machine, and that is no failure
     testTimeout: 120_000,
     hookTimeout: 120_000,
