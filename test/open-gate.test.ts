@@ -157,7 +157,7 @@ describePostgres('PostgreSQL', () => {
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const gate = await open({ suppression: `http://127.0.0.1:${port}`, waitMs: 1500 });
-    expect([gate.status().position?.seq, gate.status().state]).toEqual([expect.any(Number), 'hard_stale']);
+    expect([gate.status().position?.seq, gate.status().state]).toEqual([expect.any(Number), 'soft_stale']);
     expect([...gate.check(requestOf(16)).reasons]).toContain('suppressed.maid');
     expect([...gate.check(requestOf(17)).reasons]).toEqual(['table.stale']);
     server.closeAllConnections();
