@@ -23,6 +23,7 @@ import {
   textColumn,
   uuidColumn,
 } from '../../src/ledger/packed-column.js';
+import { hidePackages } from '../absent-packages.js';
 import { TcpProxy } from '../sync/tcp-proxy.js';
 import { BACKENDS, type TestLocation } from './both-databases.js';
 
@@ -364,6 +365,7 @@ describe('a folder', () => {
     const built = fileURLToPath(new URL('../../dist/', import.meta.url));
     await cp(built, join(folder, 'dist'), { recursive: true });
     await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+    await hidePackages(folder, ['pg', '@electric-sql/pglite']);
     const code = `const { openDatabase } = await import(${JSON.stringify(pathToFileURL(join(folder, 'dist/ledger/database.js')).href)});
       for (const at of ['postgres://127.0.0.1:1/x', ${JSON.stringify(join(folder, 'data'))}])
         await openDatabase(at).catch((error) => console.log(error.message));`;

@@ -13,6 +13,7 @@ import { GateError } from '../../src/core/errors.js';
 import { createHttpSource } from '../../src/sync/http-source.js';
 import { NatsPublisher } from '../../src/sync/nats-publisher.js';
 import { createNatsSource, type NatsSourceOptions } from '../../src/sync/nats-source.js';
+import { hidePackages } from '../absent-packages.js';
 import { ReferenceLedger } from '../reference/feed.js';
 import { writeRound } from './http-stand.js';
 import { NATS_SERVER, NatsServer } from './nats-server.js';
@@ -245,6 +246,7 @@ test('without the packages: what is to be installed', async () => {
   const folder = await temporaryFolder();
   await cp('dist', join(folder, 'dist'), { recursive: true });
   await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+  await hidePackages(folder, ['@nats-io/transport-node', '@nats-io/jetstream', '@nats-io/obj']);
   for (const name of ['lru-cache', 'libphonenumber-js']) {
     await cp(join('node_modules', name), join(folder, 'node_modules', name), { recursive: true });
   }
