@@ -13,11 +13,13 @@ export default defineConfig({
         ? ['test/fault/**', 'test/sync/nats-faults.test.ts', 'test/sync/http-faults.test.ts']
         : []),
     ],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    globalSetup: 'test/global-setup.ts',
+    maxWorkers: 2,
+    // what is waited for comes late on a busy machine, and that is no failure
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     pool: 'forks',
-    // Faults on real lines are found by deadlines; on a busy machine one may strike that was not meant. Shown as retried.
-    retry: process.env.CI === undefined ? 0 : 2,
     reporters: reportFile === undefined ? ['default'] : ['default', ['json', { outputFile: reportFile }]],
   },
 });

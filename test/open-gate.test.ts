@@ -75,6 +75,7 @@ test('locations and options that make no sense are refused, without showing them
     );
   expect(await wrong('mysql://secret@host/x')).toMatch(/^TypeError: suppression: expected a URL/);
   expect(await wrong('mysql://secret@host/x')).not.toContain('secret');
+  expect(await wrong('postgres://secret:a%E4@host/x')).toMatch(/^TypeError: expected a postgres URL whose parts/);
   expect(await wrong({})).toMatch(/^TypeError: suppression.dataDir/);
   expect(await wrong('postgres://127.0.0.1/x', { trustedKeys: ['none'] })).toMatch(/signature.key/);
 });
@@ -156,7 +157,7 @@ describePostgres('PostgreSQL', () => {
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const gate = await open({ suppression: `http://127.0.0.1:${port}`, waitMs: 1500 });
-    expect([gate.status().position?.seq, gate.status().state]).toEqual([expect.any(Number), 'hard_stale']);
+    expect([gate.status().position?.seq, gate.status().state]).toEqual([expect.any(Number), 'soft_stale']);
     expect([...gate.check(requestOf(16)).reasons]).toContain('suppressed.maid');
     expect([...gate.check(requestOf(17)).reasons]).toEqual(['table.stale']);
     server.closeAllConnections();

@@ -35,10 +35,21 @@ export function ledgerLocation(given: string | undefined, io: Io): LedgerLocatio
   const scheme = schemeOf(text);
   if (scheme === null) return { kind: 'folder', folder: text, shown: text };
   if (scheme === 'postgres' || scheme === 'postgresql') {
-    if (!URL.canParse(text)) throw new UsageError(`${name}: the URL cannot be read; is its password percent-encoded?`);
+    if (!isDecodable(text)) throw new UsageError(`${name}: the URL cannot be read; is its password percent-encoded?`);
     return { kind: 'server', url: text, shown: shownUrl(text) };
   }
   throw new UsageError(`${name}: expected postgres://… or a folder, not ${scheme}:`);
+}
+
+/** Every part of the URL can be read: a password with a percent sign that stands for itself often cannot. */
+function isDecodable(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { username, password, hostname, pathname } = new URL(text);
+  try {
+    return [username, password, hostname, pathname].every((part) => typeof decodeURIComponent(part) === 'string');
+  } catch {
+    return false;
+  }
 }
 
 /** The scheme of a URL, in lower case; `null` for a path, also for one that starts with the letter of a drive. */

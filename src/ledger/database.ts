@@ -95,7 +95,8 @@ export interface DatabaseOptions {
 
 /**
  * Opens the database of a ledger; a folder is created if it is not there. Throws a GateError: `ledger.driver` if the
- * package for it is not installed, `ledger.locked` if another process has the folder, `ledger.unavailable`.
+ * package for it is not installed, `ledger.locked` if another process has the folder, `ledger.unavailable`; a TypeError for
+ * a URL that cannot be read.
  * @example const database = await openDatabase('postgres://ledger.internal/optgate')
  */
 export async function openDatabase(location: LedgerLocation, options: DatabaseOptions = {}): Promise<Database> {

@@ -71,7 +71,7 @@ async function beginAt(session: Session, origin: string, newEpoch: () => string,
   await session.query('update optgate.head set epoch = $1, origin = $2', [epoch, origin]);
   const seq = Number(head.seq);
   const numbered = await numberAll(session, seq);
-  await settle(session, { seq, settledSeq: Number(head.settled_seq), at: head.at }, numbered);
+  await settle(session, { seq, settledSeq: Number(head.settled_seq), at: head.at, held: null }, numbered);
   return { epoch, isNewEpoch };
 }
 

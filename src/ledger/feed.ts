@@ -33,7 +33,11 @@ from optgate.head cross join optgate.meta left join lateral (
 ) as entry on entry.bytes <= $3::int8 or entry.seq = $1::int8 + 1
 order by entry.seq`;
 
-/** A position that the ledger never had, of another history or past its end, is none: the enforcer was seen, and no more. */
+/**
+ * A position that the ledger never had, of another history or past its end, is none: the enforcer was seen, and no more.
+ * When it was reached is told as an age and placed on the ledger's own clock, so it is never too early. An acknowledgement
+ * is kept only if it is the first of some request: so there are no more of them than requests for each enforcer.
+ */
 const REPORT = `
 with before as (select epoch, applied_seq from optgate.enforcer where id = $1::text),
 said as (select epoch, $8::int8 as seq from optgate.head where epoch = $7::text and seq >= $8::int8),
@@ -41,7 +45,7 @@ enforcer as (
   insert into optgate.enforcer as known
     (id, name, role, source, version, lease_ms, epoch, applied_seq, applied_at, state, retired_at)
   select $1::text, $2::text, $3::text, $4::text, $5::text, $6::int4, said.epoch, said.seq,
-    case when said.epoch is null then null else least(clock_timestamp(), $9::timestamptz) end, $10::text,
+    case when said.epoch is not null then clock_timestamp() - greatest(0, $9::float8) * interval '1 millisecond' end, $10::text,
     case when $11::bool then clock_timestamp() end
   from (select) as always left join said on true
   on conflict (id) do update set
@@ -53,9 +57,11 @@ enforcer as (
     retired_at = excluded.retired_at
   returning epoch, applied_seq, applied_at)
 insert into optgate.enforcer_ack (enforcer_id, epoch, seq, at)
-select $1::text, enforcer.epoch, enforcer.applied_seq, coalesce(enforcer.applied_at, clock_timestamp()) from enforcer, said
-where not exists (
-  select from before where before.epoch = enforcer.epoch and before.applied_seq >= enforcer.applied_seq)
+select $1::text, enforcer.epoch, enforcer.applied_seq, enforcer.applied_at from enforcer, said
+where not exists (select from before where before.epoch = enforcer.epoch)
+  or exists (
+    select from before join optgate.change_log as entry on entry.seq > before.applied_seq
+    where entry.seq <= enforcer.applied_seq and entry.request_id is not null)
 on conflict (enforcer_id, epoch, seq) do nothing`;
 
 interface FeedRow {
@@ -149,12 +155,11 @@ class Feed implements LedgerFeed {
 
   async report(report: EnforcerReport): Promise<void> {
     this.refuseClosed();
-    const { id, name, role, version, leaseMs, position, appliedAtMs, state, isLeaving } = report;
+    const { id, name, role, version, leaseMs, position, appliedAgeMs, state, isLeaving } = report;
     await this.database.query(REPORT, [
       ...[id, name, role, this.name, version, leaseMs],
       ...[position?.epoch ?? null, position?.seq ?? null],
-      new Date(appliedAtMs ?? Date.now()).toISOString(),
-      ...[state, isLeaving],
+      ...[appliedAgeMs ?? 0, state, isLeaving],
     ]);
   }
 

@@ -80,8 +80,8 @@ export async function insertKeys(
   try {
     await session.query(
       `insert into optgate.suppression
-         (key, version, last_entry, request_id, identity, rights, rights_before, identity_rights, tag, derived)
-       select key, 1, $1::int8, $2::int8, identity, rights, 0, identity_rights, tag, derived
+         (key, version, last_entry, request_id, identity, rights, identity_rights, tag, derived)
+       select key, 1, $1::int8, $2::int8, identity, rights, identity_rights, tag, derived
        from unnest($3::int8[], $4::uuid[], $5::int2[], $6::int2[], $7::int2[], $8::bool[])
          as new (key, identity, rights, identity_rights, tag, derived)`,
       [
@@ -112,11 +112,11 @@ export async function updateKeys(
   if (updates.length === 0) return;
   await session.query(
     `update optgate.suppression as held set
-       version = new.version, rights = new.rights, rights_before = new.rights_before, identity = new.identity,
+       version = new.version, rights = new.rights, identity = new.identity,
        identity_rights = new.identity_rights, derived = new.derived, last_entry = $1::int8,
        request_id = case when new.is_holder_new then $2::int8 else held.request_id end
-     from unnest($3::int8[], $4::int8[], $5::int2[], $6::int2[], $7::uuid[], $8::int2[], $9::bool[], $10::bool[])
-       as new (key, version, rights, rights_before, identity, identity_rights, derived, is_holder_new)
+     from unnest($3::int8[], $4::int8[], $5::int2[], $6::uuid[], $7::int2[], $8::bool[], $9::bool[])
+       as new (key, version, rights, identity, identity_rights, derived, is_holder_new)
      where held.key = new.key`,
     [
       entryId,
@@ -124,7 +124,6 @@ export async function updateKeys(
       int8Column(updates.map(({ key }) => key)).bytes,
       int8Column(updates.map(({ version }) => BigInt(version))).bytes,
       int2Column(updates.map(({ rights }) => rights)).bytes,
-      int2Column(updates.map(({ rightsBefore }) => rightsBefore)).bytes,
       identityColumn(updates).bytes,
       int2Column(updates.map(({ identityRights }) => identityRights)).bytes,
       boolColumn(updates.map(({ isDerived }) => isDerived)).bytes,

@@ -28,6 +28,7 @@ import {
   unavailable,
   withRetries,
 } from './database.js';
+import { GuardedSocket } from './guarded-socket.js';
 
 /**
  * The server finds after about 11 s that a silent client is gone, and with it the locks it holds. No compiled plans: our
@@ -41,7 +42,10 @@ const IDLE_MS = 10_000;
 
 type Driver = typeof import('pg');
 
-/** Opens a pool of connections; fails at once if the database cannot be reached. */
+/**
+ * Opens a pool of connections; fails at once if the database cannot be reached. Throws a TypeError for a URL that cannot be
+ * read, which no waiting mends.
+ */
 export async function openPostgres(url: string, options: DatabaseOptions = {}): Promise<Database> {
   const driver = await loadDriver();
   const database = new PostgresDatabase(driver, url, options);
@@ -87,7 +91,9 @@ class PostgresDatabase implements Database {
       keepAliveInitialDelayMillis: KEEPALIVE_MS,
       options: SERVER_OPTIONS,
       types: sqlTypes(driver),
+      stream: () => new GuardedSocket(),
     };
+    checkUrl(driver, this.config);
     this.pool = new driver.Pool({ ...this.config, max: connectionsMax, idleTimeoutMillis: IDLE_MS });
     this.pool.on('error', () => {}); // an idle connection broke; the next caller gets another one
     this.pool.on('connect', (client) => {
@@ -257,6 +263,17 @@ class OwnSession implements DedicatedSession {
     await this.client.end().catch(() => {});
     clearTimeout(cut);
     destroy(this.client);
+  }
+}
+
+/** The driver reads the URL when it makes a client, and says what is wrong with it in words that quote it. */
+function checkUrl(driver: Driver, config: ClientConfig): void {
+  try {
+    new driver.Client(config);
+  } catch (error) {
+    // a file that the URL names and that is not there is the system's failure, and may come yet
+    if (!(error instanceof URIError || error instanceof TypeError)) return;
+    throw new TypeError('expected a postgres URL whose parts are percent-encoded, a percent sign as %25');
   }
 }
 

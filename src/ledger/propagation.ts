@@ -89,8 +89,8 @@ async function readEntry(session: Session, entryId: string): Promise<PlacedEntry
 
 /**
  * All enforcers, with the first acknowledgement that includes the entry. The seq goes on counting over an epoch, so one of
- * the epoch of now will do. One of an earlier epoch tells of the entry only if it was there then. An enforcer's clock may
- * be behind, but nothing can be in force before it is written.
+ * the epoch of now will do. One of an earlier epoch tells of the entry only if it was there then. The ledger's own
+ * clock may have been put back, but nothing can be in force before it is written.
  */
 async function readEnforcers(session: Session, entry: PlacedEntry | null): Promise<readonly EnforcerPropagation[]> {
   const rows = await session.query(

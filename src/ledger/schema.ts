@@ -33,7 +33,6 @@ create table optgate.head (
   kind_mask int4 not null default 0,
   given_kind_mask int4 not null default 0,
   beat int8 not null default 0,
-  beat_at timestamptz not null default clock_timestamp(),
   fresh_at timestamptz not null default clock_timestamp()
 ) with (fillfactor = 20)`;
 
@@ -62,7 +61,6 @@ create table optgate.suppression (
   request_id int8 null,
   identity uuid not null,
   rights int2 not null check (rights between 0 and 127),
-  rights_before int2 not null check (rights_before between 0 and 127),
   identity_rights int2 not null check (identity_rights between 0 and 127),
   tag int2 not null check (tag between 1 and 31),
   derived bool not null
@@ -197,7 +195,6 @@ const COMMENTS = [
   `column optgate.suppression.last_entry is 'The last entry of the change log that names the key.'`,
   `column optgate.suppression.identity is 'One holder of rights on the key; further ones are in suppression_holder.'`,
   `column optgate.suppression.rights is 'In force: of all holders together.'`,
-  `column optgate.suppression.rights_before is 'In force at the version before.'`,
   `table optgate.request is 'Requests as they were received, with the response: the record that 11 CCR 7101 asks for.'`,
   `column optgate.request.last_entry is 'The entry at whose seq the request is in force.'`,
   `table optgate.enforcer is 'Whoever decides with this ledger, and how far it is.'`,

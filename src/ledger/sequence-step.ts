@@ -8,6 +8,7 @@
  * @module
  */
 import type { Session, Transactor } from './database.js';
+import { type ClockLook, type HeldRows, StepClock } from './step-clock.js';
 
 /** Channel on which every step is announced, and nothing else. */
 export const NOTIFY_CHANNEL = 'optgate';
@@ -18,6 +19,8 @@ export interface StepStart {
   readonly settledSeq: number;
   /** The server's clock before the step looked at any row. */
   readonly at: string;
+  /** Rows from before the server's clock was put back; `null`: it was not. */
+  readonly held: HeldRows | null;
 }
 
 /** Where a step has ended. */
@@ -31,6 +34,8 @@ export interface Step {
   readonly waitingMs: number;
   /** That row; `null`: none. */
   readonly waitingId: string | null;
+  /** It is from before the server's clock was put back. */
+  readonly isHeld: boolean;
 }
 
 const BELOW_HORIZON = 'xid < pg_snapshot_xmin(pg_current_snapshot())';
@@ -56,11 +61,19 @@ export async function serverAwaitsWork(session: Session, pollMs: number, waitMs:
 }
 
 /** Numbers at most `countMax` rows; with or without them it is a heartbeat. */
-export async function sequenceStep(session: Transactor, countMax: number): Promise<Step> {
+export async function sequenceStep(
+  session: Transactor,
+  countMax: number,
+  clock: StepClock = new StepClock(),
+): Promise<Step> {
   return session.transaction(async (transaction) => {
-    const start = await lockHead(transaction);
+    const askedMs = clock.now();
+    const head = await lockHead(transaction);
+    const start = { ...head, held: clock.look(head, askedMs) };
     const count = await number(transaction, start.seq, `and ${BELOW_HORIZON}`, countMax);
-    return settle(transaction, start, count);
+    const step = await settle(transaction, start, count);
+    clock.done(step);
+    return step;
   });
 }
 
@@ -69,12 +82,22 @@ export async function numberAll(session: Session, seq: number): Promise<number> 
   return number(session, seq, '', null);
 }
 
-async function lockHead(session: Session): Promise<StepStart> {
-  const [head] = await session.query<{ seq: string; settled_seq: string; at: string }>(
-    'select seq, settled_seq, clock_timestamp()::text as at from optgate.head for update',
+async function lockHead(session: Session): Promise<Omit<StepStart, 'held'> & ClockLook> {
+  const [head] = await session.query<{
+    seq: string;
+    settled_seq: string;
+    at: string;
+    at_ms: number;
+    is_back: boolean;
+    next_xid: string;
+  }>(
+    `select seq, settled_seq, now.at::text as at, extract(epoch from now.at)::float8 * 1000 as at_ms,
+       now.at < fresh_at as is_back, pg_snapshot_xmax(pg_current_snapshot())::text as next_xid
+     from optgate.head, (select clock_timestamp() as at) as now for update of head`,
   );
   if (head === undefined) throw new Error('unreachable: a migrated ledger has a head');
-  return { seq: Number(head.seq), settledSeq: Number(head.settled_seq), at: head.at };
+  const { at, at_ms: serverMs, is_back: isBehindHead, next_xid: nextXid } = head;
+  return { seq: Number(head.seq), settledSeq: Number(head.settled_seq), at, serverMs, isBehindHead, nextXid };
 }
 
 async function number(session: Session, seq: number, condition: string, countMax: number | null): Promise<number> {
@@ -107,10 +130,14 @@ export async function settle(session: Session, start: StepStart, count: number):
       behindSeq: link.behind_seq === null ? Number.POSITIVE_INFINITY : Number(link.behind_seq),
     })),
   );
-  const [head] = await session.query<{ epoch: string; waiting_ms: number | null; waiting_id: string | null }>(
-    MOVE_HEAD,
-    [seq, settledSeq, start.settledSeq, start.at],
-  );
+  const [head] = await session.query<MovedHead>(MOVE_HEAD, [
+    seq,
+    settledSeq,
+    start.settledSeq,
+    start.at,
+    start.held?.belowXid ?? '0',
+    start.held?.waitedMs ?? 0,
+  ]);
   return {
     epoch: head?.epoch ?? '',
     seq,
@@ -118,7 +145,15 @@ export async function settle(session: Session, start: StepStart, count: number):
     count,
     waitingMs: Math.max(0, head?.waiting_ms ?? 0),
     waitingId: head?.waiting_id ?? null,
+    isHeld: head?.is_held === true,
   };
+}
+
+interface MovedHead {
+  readonly epoch: string;
+  readonly waiting_ms: number | null;
+  readonly waiting_id: string | null;
+  readonly is_held: boolean | null;
 }
 
 /** The digest is kept modulo 2^32, and sums may be negative. */
@@ -131,18 +166,20 @@ with settled as (
     coalesce(sum(entry_count), 0) as entry_count, coalesce(bit_or(kind_mask), 0) as kind_mask,
     coalesce(bit_or(given_kind_mask), 0) as given_kind_mask
   from optgate.change_log where seq > $3::int8 and seq <= $2::int8),
+oldest as (select id, xid from optgate.change_log where seq is null order by xid, id limit 1),
 waiting as (
-  select min(at) as at, (select id from optgate.change_log where seq is null order by xid, id limit 1) as id
-  from optgate.change_log where seq is null),
+  select least((select min(at) from optgate.change_log where seq is null),
+    case when xid < $5::text::xid8 then clock_timestamp() - $6::float8 * interval '1 millisecond' end) as at, id, xid < $5::text::xid8 as is_held
+  from (select) as always left join oldest on true),
 moved as (
   update optgate.head set seq = $1::int8, settled_seq = $2::int8,
     digest_high = ${sum32('digest_high')}, digest_low = ${sum32('digest_low')},
     entry_count = head.entry_count + settled.entry_count, kind_mask = head.kind_mask | settled.kind_mask,
     given_kind_mask = head.given_kind_mask | settled.given_kind_mask,
-    beat = head.beat + 1, beat_at = clock_timestamp(), fresh_at = least($4::timestamptz, waiting.at)
+    beat = head.beat + 1, fresh_at = least($4::timestamptz, waiting.at)
   from settled, waiting
   returning epoch, head.seq)
-select epoch, extract(epoch from clock_timestamp() - waiting.at)::float8 * 1000 as waiting_ms, waiting.id as waiting_id,
+select epoch, extract(epoch from clock_timestamp() - waiting.at)::float8 * 1000 as waiting_ms, waiting.id as waiting_id, waiting.is_held,
   pg_notify('${NOTIFY_CHANNEL}', json_build_object('epoch', epoch, 'seq', moved.seq)::text)
 from moved, waiting`;
 

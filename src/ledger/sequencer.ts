@@ -13,6 +13,7 @@ import type { Database, DedicatedSession } from './database.js';
 import { takeOver } from './epoch.js';
 import { type HorizonAlarm, horizonAlarm } from './horizon.js';
 import { hasWork, type Step, sequenceStep, serverAwaitsWork } from './sequence-step.js';
+import { StepClock } from './step-clock.js';
 
 /** Advisory lock, within the database: whoever leads. */
 const SEQUENCER_LOCK = 0x6f67_0002;
@@ -195,10 +196,11 @@ export class Sequencer extends EventEmitter<SequencerEvents> {
     this.setLeader(true);
     this.emit('lead', takeover);
     this.lastBeatMs = Number.NEGATIVE_INFINITY;
+    const clock = new StepClock(this.options.now);
     while (!this.isClosed && !isLost()) {
       const isBeat = this.untilBeatMs() <= 0;
       if (!isBeat && !(await this.awaitWork(session))) continue;
-      const count = await this.step(session, isBeat);
+      const count = await this.step(session, clock, isBeat);
       if (count > 0 && count < this.options.stepRowsMax) await this.pause(this.options.pollMs); // for more to come together
     }
   }
@@ -220,9 +222,9 @@ export class Sequencer extends EventEmitter<SequencerEvents> {
   }
 
   /** How many rows were numbered. */
-  private async step(session: DedicatedSession, isBeat: boolean): Promise<number> {
+  private async step(session: DedicatedSession, clock: StepClock, isBeat: boolean): Promise<number> {
     const beatMs = this.options.now();
-    const step = await sequenceStep(session, this.options.stepRowsMax);
+    const step = await sequenceStep(session, this.options.stepRowsMax, clock);
     this.lastBeatMs = beatMs;
     this.lastStep = step;
     this.succeed();

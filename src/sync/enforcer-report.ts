@@ -15,7 +15,9 @@ const NAME_LENGTH_MAX = 256;
 const VERSION_LENGTH_MAX = 64;
 const STATE_LENGTH_MAX = 32;
 const LEASE_MS_MAX = 86_400_000;
-const FIELDS = ['id', 'name', 'role', 'version', 'leaseMs', 'position', 'appliedAtMs', 'state', 'isLeaving'];
+/** Ten years. */
+const APPLIED_AGE_MS_MAX = 315_576_000_000;
+const FIELDS = ['id', 'name', 'role', 'version', 'leaseMs', 'position', 'appliedAgeMs', 'state', 'isLeaving'];
 
 /** The report in these bytes of JSON. Throws an InputError that names the field and never its value. */
 export function parseEnforcerReport(bytes: Uint8Array): EnforcerReport {
@@ -30,7 +32,7 @@ export function parseEnforcerReport(bytes: Uint8Array): EnforcerReport {
   if (role === undefined) throw new InputError('role', 'malformed', `expected one of ${ROLES.join(', ')}`);
   const leaseMs = countOf('leaseMs', fields.leaseMs);
   if (leaseMs > LEASE_MS_MAX) throw new InputError('leaseMs', 'out_of_range', `at most ${LEASE_MS_MAX}`);
-  const { appliedAtMs = null } = fields;
+  const { appliedAgeMs = null } = fields;
   return {
     id: textOf('id', fields.id, /^[A-Za-z0-9._:-]{1,64}$/),
     name: textOf('name', fields.name, printable(NAME_LENGTH_MAX)),
@@ -38,7 +40,7 @@ export function parseEnforcerReport(bytes: Uint8Array): EnforcerReport {
     version: textOf('version', fields.version, printable(VERSION_LENGTH_MAX)),
     leaseMs,
     position: positionOf(fields.position ?? null),
-    appliedAtMs: appliedAtMs === null ? null : countOf('appliedAtMs', appliedAtMs),
+    appliedAgeMs: appliedAgeMs === null ? null : ageOf('appliedAgeMs', appliedAgeMs),
     state: textOf('state', fields.state, new RegExp(`^[a-z_]{1,${STATE_LENGTH_MAX}}$`)),
     isLeaving,
   };
@@ -75,6 +77,12 @@ function countOf(field: string, value: unknown): number {
   if (typeof value !== 'number') throw new InputError(field, 'type', 'expected a number');
   if (!Number.isSafeInteger(value) || value < 0) throw new InputError(field, 'out_of_range', 'expected a whole number');
   return value;
+}
+
+function ageOf(field: string, value: unknown): number {
+  const ageMs = countOf(field, value);
+  if (ageMs > APPLIED_AGE_MS_MAX) throw new InputError(field, 'out_of_range', `at most ${APPLIED_AGE_MS_MAX}`);
+  return ageMs;
 }
 
 /** Some text without control characters, so that it can be shown on a terminal and in a log as it is. */

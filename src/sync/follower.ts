@@ -61,6 +61,7 @@ export class Follower {
   private announceStart: () => void = () => {};
   private state: FollowerState = 'empty';
   private sinceMs: number;
+  /** Monotonic. */
   private appliedAtMs: number | null = null;
   private appliedCount = 0;
   private resyncCount = 0;
@@ -237,6 +238,7 @@ export class Follower {
       isReached: loop.contactAtMs !== null,
       isCaughtUp: active.isCaughtUp && loop.isOnCourse,
       ageMs: active.freshness.ageMs(nowMs) ?? contactAgeMs,
+      isAgeAwaited: active.freshness.isAwaited(nowMs, settings.softStaleAfterMs),
     });
     if (state === 'live') this.hasBeenLive = true;
     if (state === this.state) return;
@@ -248,7 +250,7 @@ export class Follower {
 
   private onPublished(entry: Entry): void {
     this.appliedCount++;
-    this.appliedAtMs = this.settings.clock.wallMs();
+    this.appliedAtMs = this.settings.clock.monotonicMs();
     this.tellWaiters();
     // what was committed before this process was up to date says nothing of how long changes take
     if (entry.isCanary && this.hasBeenLive) this.onCanary(entry);
@@ -270,7 +272,7 @@ export class Follower {
   private onActivated(event: FollowerEvents['resync']): void {
     if (event.why !== 'empty') this.resyncCount++;
     if (event.why === 'sync.digest') this.repairCount++;
-    this.appliedAtMs = this.settings.clock.wallMs();
+    this.appliedAtMs = this.settings.clock.monotonicMs();
     this.refresh();
     this.tellWaiters();
     this.listeners.tell('resync', event);
@@ -290,8 +292,11 @@ export class Follower {
     for (const waiter of this.waiters) if (this.hasReached(waiter)) waiter.end(true);
   }
 
-  private standing(): Pick<EnforcerReport, 'position' | 'appliedAtMs' | 'state'> {
-    return { position: this.loop?.active?.position ?? null, appliedAtMs: this.appliedAtMs, state: this.state };
+  private standing(): Pick<EnforcerReport, 'position' | 'appliedAgeMs' | 'state'> {
+    const { appliedAtMs, settings, state } = this;
+    // rounded down, as what is told must not be too early
+    const appliedAgeMs = appliedAtMs === null ? null : Math.floor(settings.clock.monotonicMs() - appliedAtMs);
+    return { position: this.loop?.active?.position ?? null, appliedAgeMs, state };
   }
 
   /** What may be written down of the freshness; `null` while the table in use is not the one that is kept. */

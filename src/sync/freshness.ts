@@ -13,10 +13,16 @@ export class Freshness {
   /** What will hold once `seq` has been applied. */
   private promise: { readonly seq: number; readonly atMs: number } | null = null;
   private isHalted = false;
+  /** Since when the source is to tell the age, which it has not told yet; `null`: it is not. */
+  private awaitedSinceMs: number | null = null;
 
-  /** Starts anew, from what is known of the content of a table. */
-  reset(completeAtMs: number | null): void {
+  /**
+   * Starts anew, from what is known of the content of a table.
+   * @param awaitedSinceMs Given if the source tells the age later: since when that is waited for.
+   */
+  reset(completeAtMs: number | null, awaitedSinceMs: number | null = null): void {
     this.completeAtMs = completeAtMs;
+    this.awaitedSinceMs = awaitedSinceMs;
     this.promise = null;
     this.isHalted = false;
   }
@@ -47,8 +53,15 @@ export class Freshness {
     return this.completeAtMs === null ? null : Math.max(0, monotonicMs - this.completeAtMs);
   }
 
+  /** The source is to tell the age, and has had less than `waitMs` for it. */
+  isAwaited(monotonicMs: number, waitMs: number): boolean {
+    return this.awaitedSinceMs !== null && monotonicMs - this.awaitedSinceMs < waitMs;
+  }
+
   private complete(atMs: number): void {
-    if (!this.isHalted && (this.completeAtMs === null || atMs > this.completeAtMs)) this.completeAtMs = atMs;
+    if (this.isHalted || (this.completeAtMs !== null && atMs <= this.completeAtMs)) return;
+    this.completeAtMs = atMs;
+    this.awaitedSinceMs = null;
   }
 }
 

@@ -37,6 +37,10 @@ const WAIT_MS_MAX = 25_000;
  * far, so one that is behind is waited for, and not taken for a ledger that went back.
  */
 const BEHIND_ANSWERS_MAX = 10;
+/** But content from so long after something was applied here would hold it, if it had not been lost. */
+const LOST_AFTER_MS = 1000;
+/** Such answers in a row that are believed. */
+const LOST_ANSWERS_MAX = 2;
 
 /**
  * A relay as a source. Nothing is connected before the first call. Throws an InputError for options that make no sense.
@@ -58,6 +62,9 @@ class HttpSource implements Source {
   private ready: readonly Extract<ChangesAnswer, { kind: 'frame' }>[] = [];
   private newestBeat = { epoch: '', beat: -1 };
   private behindCount = 0;
+  private lostCount = 0;
+  /** How far the table was last time, and since when. */
+  private applied = { epoch: '', seq: -1, sinceMs: 0 };
 
   constructor(options: HttpSourceOptions) {
     const { trustedKeys } = options;
@@ -83,6 +90,7 @@ class HttpSource implements Source {
     after: Position,
     options: { readonly waitMs: number; readonly signal: AbortSignal },
   ): Promise<ChangesAnswer> {
+    this.noteApplied(after);
     const [next, ...later] = this.ready;
     this.ready = later;
     const firstSeq = next?.frame.entries[0]?.seq ?? 0;
@@ -149,7 +157,7 @@ class HttpSource implements Source {
     const head = last?.frame.head;
     if (last === undefined || head === undefined) throw new GateError('sync.protocol', 'an empty answer');
     if (head.epoch !== after.epoch) throw new GateError('sync.epoch');
-    this.checkProgress(head, after);
+    this.checkProgress(head, after, asOfMs);
     const headBytes = last.bytes;
     const answers = frames.map(({ frame: { entries }, bytes }) => {
       return { kind: 'frame', frame: { head, entries }, bytes, headBytes, asOfMs } as const;
@@ -160,15 +168,22 @@ class HttpSource implements Source {
     return first;
   }
 
+  private noteApplied({ epoch, seq }: Position): void {
+    if (epoch === this.applied.epoch && seq === this.applied.seq) return;
+    this.applied = { epoch, seq, sinceMs: this.clock.monotonicMs() };
+  }
+
   /** Throws if the relay is behind what was applied: `sync.unavailable`, and `sync.regressed` if it stays there. */
-  private checkProgress(head: Frame['head'], after: Position): void {
+  private checkProgress(head: Frame['head'], after: Position, asOfMs: number): void {
     const isNewer = this.newestBeat.epoch !== head.epoch || head.beat > this.newestBeat.beat;
-    if (head.seq >= after.seq) this.behindCount = 0;
+    if (head.seq >= after.seq) this.behindCount = this.lostCount = 0;
     else {
       this.behindCount++;
       const isBack = isNewer && this.newestBeat.epoch === head.epoch;
-      if (isBack || this.behindCount >= BEHIND_ANSWERS_MAX) {
-        this.behindCount = 0;
+      const isLost = asOfMs - head.lagMs > this.applied.sinceMs + LOST_AFTER_MS;
+      this.lostCount = isLost ? this.lostCount + 1 : 0;
+      if (isBack || this.lostCount >= LOST_ANSWERS_MAX || this.behindCount >= BEHIND_ANSWERS_MAX) {
+        this.behindCount = this.lostCount = 0;
         throw new GateError('sync.regressed', `seq ${head.seq} after ${after.seq}`);
       }
       throw new GateError('sync.unavailable', `the relay is behind: seq ${head.seq} after ${after.seq}`);

@@ -16,6 +16,7 @@ import { asFailure } from './failures.js';
 import { GuardedFeed } from './guarded-feed.js';
 import {
   type FrameLimits,
+  RELAY_BEAT_EVERY_MS,
   RELAY_RING_BYTES_MAX,
   type RelayAnswer,
   type RelayFeed,
@@ -26,8 +27,6 @@ import type { EnforcerReport, LedgerFeed, Position } from './source.js';
 import { Waiters } from './waiters.js';
 
 export const RELAY_SNAPSHOT_EVERY_MS = 600_000;
-/** How long the ledger is waited for before its heartbeat is read. */
-const BEAT_MS = 1000;
 /** At most 20 MB of changes. */
 const ENTRIES_PER_READ = 256;
 const BACKOFF_CAP_MS = 5000;
@@ -41,6 +40,8 @@ export interface LedgerRelayOptions extends SnapshotFolderOptions {
   readonly feed: LedgerFeed;
   /** Changes kept in memory; a follower that is further behind starts from the snapshot. */
   readonly ringBytesMax?: number | undefined;
+  /** How long the ledger is waited for before its heartbeat is read. */
+  readonly beatEveryMs?: number | undefined;
   /** How often the snapshot is made anew if there were changes. */
   readonly snapshotEveryMs?: number | undefined;
   /** Called with every failure; the relay goes on trying. */
@@ -142,7 +143,9 @@ export class LedgerRelayFeed implements RelayFeed {
     if (frame.head.epoch !== head.epoch || !isNext(frame, ring)) return this.load(signal);
     this.take(ring, frame);
     if (this.isRefreshDue(ring)) void this.refresh(ring, signal);
-    if (ring.lastSeq === frame.head.seq) await this.feed.wait(BEAT_MS, signal);
+    if (ring.lastSeq === frame.head.seq) {
+      await this.feed.wait(this.options.beatEveryMs ?? RELAY_BEAT_EVERY_MS, signal);
+    }
   }
 
   private async read(afterSeq: number): Promise<Frame & { readonly asOfMs: number }> {

@@ -19,7 +19,7 @@ import { FrameGuard } from './frame-guard.js';
 import { ageOfWallMs, freshAtWallMs } from './freshness.js';
 import { Replica } from './replica.js';
 import { RefusedSnapshot, removeDownload, SnapshotFetch, type SnapshotNeed } from './snapshot-fetch.js';
-import type { ChangesAnswer, LoadedTable, Position, SnapshotSummary } from './source.js';
+import { AGE_TOLD_LATER, type ChangesAnswer, type LoadedTable, type Position, type SnapshotSummary } from './source.js';
 import type { LocalStore } from './store.js';
 import type { SettledState } from './store-terms.js';
 import { checkSnapshot } from './validators.js';
@@ -237,7 +237,9 @@ export class FollowLoop {
       return;
     }
     const replica = new Replica(table, { versions: new VersionMemory(limits.versionKeysMax), lastVersionWins });
-    replica.freshness.reset(loaded.lagMs === null ? null : askedAtMs - loaded.lagMs);
+    const { lagMs } = loaded;
+    const awaitedSinceMs = lagMs === AGE_TOLD_LATER ? settings.clock.monotonicMs() : null;
+    replica.freshness.reset(lagMs === null ? null : askedAtMs - lagMs, awaitedSinceMs);
     const freshAtMs = this.freshAtMs(replica);
     table.publish(seq, freshAtMs);
     if (need.why === 'sync.regressed') this.guard.goBack();

@@ -12,6 +12,11 @@ import type { NatsLink } from './nats-connect.js';
 import { NATS_HEADERS } from './nats-names.js';
 import { Transit } from './transit.js';
 
+/**
+ * Content from so long after the newest heartbeat was heard, under a lower number than that one's: the ledger was put back
+ * to an earlier state, and counts from there.
+ */
+const BACK_AFTER_MS = 2000;
 /** Histories that are remembered to have ended. */
 const ENDED_EPOCHS_MAX = 16;
 
@@ -31,6 +36,8 @@ export interface BeatMessage {
 
 export class Beats {
   private newestBeat: Beat | null = null;
+  /** The highest number of those that may say that the ledger was put back; `null`: none did since the newest. */
+  private backBeat: number | null = null;
   private readonly endedEpochs: string[] = [];
   private readonly transit = new Transit();
   private waking = new AbortController();
@@ -71,8 +78,10 @@ export class Beats {
     }
     this.failure = null;
     const delayMs = Number.isFinite(sentAtMs) ? this.transit.delayMs(sender, sentAtMs, heardAtMs) : 0;
-    if (!this.isNews(frame)) return;
-    this.newestBeat = { frame, bytes: data, asOfMs: heardAtMs - delayMs, heardAtMs };
+    const asOfMs = heardAtMs - delayMs;
+    if (!this.isNews(frame, asOfMs)) return;
+    this.backBeat = null;
+    this.newestBeat = { frame, bytes: data, asOfMs, heardAtMs };
     this.waking.abort();
     this.waking = new AbortController();
   }
@@ -84,13 +93,25 @@ export class Beats {
     either.unlink();
   }
 
-  private isNews({ head }: Frame): boolean {
+  private isNews({ head }: Frame, asOfMs: number): boolean {
     const before = this.newestBeat?.frame.head;
     if (before === undefined) return true;
-    if (before.epoch === head.epoch) return head.beat > before.beat;
+    if (before.epoch === head.epoch) return head.beat > before.beat || this.isBack(head, asOfMs);
     if (this.endedEpochs.includes(head.epoch)) return false;
     this.endedEpochs.push(before.epoch);
     if (this.endedEpochs.length > ENDED_EPOCHS_MAX) this.endedEpochs.shift();
     return true;
+  }
+
+  /**
+   * The second of two that go up from a lower number, and whose content is newer than the newest. Only of a server that is
+   * trusted: another could send old ones again, signed as they are, and say that they are from now.
+   */
+  private isBack({ beat, lagMs }: Frame['head'], asOfMs: number): boolean {
+    const { newestBeat, backBeat } = this;
+    if (newestBeat === null || this.verifier !== undefined || asOfMs - lagMs <= newestBeat.heardAtMs + BACK_AFTER_MS)
+      return false;
+    this.backBeat = Math.max(beat, backBeat ?? 0);
+    return backBeat !== null && beat > backBeat;
   }
 }

@@ -21,6 +21,8 @@ import { ChangeWriter, Fenced, StreamFull } from './nats-writer.js';
 import type { LedgerFeed, Position } from './source.js';
 
 export const PUBLISHER_LIMITS = {
+  /** How often a heartbeat is sent if there is nothing else to say. */
+  beatEveryMs: 1000,
   /** How often the snapshot is made anew if there were changes. */
   snapshotEveryMs: 600_000,
   /** Bytes of changes after which it is made anew. */
@@ -64,7 +66,6 @@ export interface PublisherStatus {
   readonly lastFailure: GateError | null;
 }
 
-const BEAT_MS = 1000;
 /** At most 20 MB of changes. */
 const ENTRIES_PER_READ = 256;
 const BACKOFF_CAP_MS = 5000;
@@ -221,6 +222,7 @@ export class NatsPublisher {
     onProgress: () => void,
     signal: AbortSignal,
   ): Promise<void> {
+    const { beatEveryMs, maintainEveryMs } = this.limits;
     let [beatAtMs, maintainedAtMs] = [Number.NEGATIVE_INFINITY, this.clock.monotonicMs()];
     while (!signal.aborted) {
       if (this.rivals.mustYield) throw new Yield();
@@ -230,18 +232,18 @@ export class NatsPublisher {
       const isNews = frame.entries.length > 0;
       if (isNews) await this.append(writer, uploads, frame, asOfMs);
       const isCaughtUp = writer.position?.seq === frame.head.seq;
-      if ((isNews && isCaughtUp) || this.clock.monotonicMs() - beatAtMs >= BEAT_MS - 1) {
+      if ((isNews && isCaughtUp) || this.clock.monotonicMs() - beatAtMs >= beatEveryMs - 1) {
         writer.beat(frame.head, asOfMs);
         beatAtMs = asOfMs;
         this.counts.beatCount++;
       }
       onProgress();
       if (this.isRenewalDue(writer, uploads)) void this.renew(uploads).catch((error: unknown) => this.fail(error));
-      if (this.clock.monotonicMs() - maintainedAtMs >= this.limits.maintainEveryMs) {
+      if (this.clock.monotonicMs() - maintainedAtMs >= maintainEveryMs) {
         maintainedAtMs = this.clock.monotonicMs();
         if (!(await uploads.trim())) await this.renew(uploads);
       }
-      if (isCaughtUp) await this.feed.wait(Math.max(1, beatAtMs + BEAT_MS - this.clock.monotonicMs()), signal);
+      if (isCaughtUp) await this.feed.wait(Math.max(1, beatAtMs + beatEveryMs - this.clock.monotonicMs()), signal);
     }
   }
 

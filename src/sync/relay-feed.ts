@@ -5,6 +5,8 @@
 import type { Frame, Head } from '../core/suppression/index.js';
 import type { EnforcerReport, Position } from './source.js';
 
+/** How long a relay waits for something to come before it reads the heartbeat alone, unless told. */
+export const RELAY_BEAT_EVERY_MS = 1000;
 /** Bytes of changes a relay keeps in memory, unless told. */
 export const RELAY_RING_BYTES_MAX = 64 * 2 ** 20;
 

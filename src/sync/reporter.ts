@@ -24,7 +24,7 @@ export interface ReporterOptions {
   readonly everyMs: number;
   readonly enforcer: Required<EnforcerName>;
   /** What there is to tell. */
-  readonly current: () => Pick<EnforcerReport, 'position' | 'appliedAtMs' | 'state'>;
+  readonly current: () => Pick<EnforcerReport, 'position' | 'appliedAgeMs' | 'state'>;
 }
 
 export class Reporter {

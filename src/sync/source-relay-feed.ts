@@ -15,13 +15,17 @@ import { type Clock, sleep, systemClock } from './clock.js';
 import { withDeadline } from './deadline.js';
 import { asFailure } from './failures.js';
 import { FrameRing } from './frame-ring.js';
-import { RELAY_RING_BYTES_MAX, type RelayAnswer, type RelayFeed, type RelaySnapshot } from './relay-feed.js';
+import {
+  RELAY_BEAT_EVERY_MS,
+  RELAY_RING_BYTES_MAX,
+  type RelayAnswer,
+  type RelayFeed,
+  type RelaySnapshot,
+} from './relay-feed.js';
 import { SnapshotFolder, type SnapshotFolderOptions } from './relay-snapshot.js';
 import type { ChangesAnswer, EnforcerReport, Position, SnapshotSummary, Source } from './source.js';
 import { Waiters } from './waiters.js';
 
-/** How long the source is asked to wait: that is how often its heartbeat comes. */
-const WAIT_MS = 1000;
 const CHANGES_GRACE_MS = 10_000;
 const SNAPSHOT_DEADLINE_MS = 1_800_000;
 const BACKOFF_CAP_MS = 5000;
@@ -33,6 +37,8 @@ const REFRESH_PAUSE_MS = 10_000;
 export interface SourceRelayOptions extends SnapshotFolderOptions {
   /** The relay owns the source and closes it. */
   readonly source: Source;
+  /** How long the source is asked to wait: that is how often its heartbeat comes. */
+  readonly beatEveryMs?: number | undefined;
   /** Changes kept in memory; a follower that is further behind starts from the snapshot. */
   readonly ringBytesMax?: number | undefined;
   /** Throws to refuse a snapshot. */
@@ -155,8 +161,9 @@ export class SourceRelayFeed implements RelayFeed {
   }
 
   private ask(after: Position): Promise<ChangesAnswer> {
-    const deadline = { clock: this.clock, deadlineMs: WAIT_MS + CHANGES_GRACE_MS, signal: this.closing.signal };
-    return withDeadline(deadline, (signal) => this.options.source.changes(after, { waitMs: WAIT_MS, signal }));
+    const { source, beatEveryMs: waitMs = RELAY_BEAT_EVERY_MS } = this.options;
+    const deadline = { clock: this.clock, deadlineMs: waitMs + CHANGES_GRACE_MS, signal: this.closing.signal };
+    return withDeadline(deadline, (signal) => source.changes(after, { waitMs, signal }));
   }
 
   private noteHead(answer: FrameAnswer): void {

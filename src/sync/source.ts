@@ -70,8 +70,8 @@ export interface EnforcerReport {
   /** How long the ledger should wait for the next report before it calls the enforcer silent. */
   readonly leaseMs: number;
   readonly position: Position | null;
-  /** Wall clock of the enforcer at which it had applied `position`, ms since 1970. */
-  readonly appliedAtMs: number | null;
+  /** How long ago it had applied `position`, ms by its monotonic clock: the ledger places that on a clock of its own. */
+  readonly appliedAgeMs: number | null;
   readonly state: string;
   /** True in the last report of a process that ends in order: it is no longer waited for. */
   readonly isLeaving: boolean;

@@ -8,8 +8,9 @@
  * - `empty`: there is no table yet.
  * - `last_good`: the table of the local folder; the source has not been reached since the start.
  * - `live`: everything the source is known to have is applied, and that was so less than `softStaleAfterMs` ago.
- * - `soft_stale`: it is not, or was so longer ago.
- * - `hard_stale`: it was so longer ago than `hardStaleAfterMs`.
+ * - `soft_stale`: it is not, or was so longer ago; also as long as a source that has just given a snapshot may take to say
+ *   how old that is.
+ * - `hard_stale`: it was so longer ago than `hardStaleAfterMs`, or nobody says.
  */
 export type FollowerState = 'empty' | 'last_good' | 'live' | 'soft_stale' | 'hard_stale';
 
@@ -21,6 +22,8 @@ export interface StateFacts {
   readonly isCaughtUp: boolean;
   /** Age of the content; of the last answer where the content has no age (sets in files). `null`: never. */
   readonly ageMs: number | null;
+  /** The source is about to tell the age. */
+  readonly isAgeAwaited: boolean;
   readonly softStaleAfterMs: number;
   readonly hardStaleAfterMs: number;
 }
@@ -29,6 +32,6 @@ export function stateOf(facts: StateFacts): FollowerState {
   const { ageMs, softStaleAfterMs, hardStaleAfterMs } = facts;
   if (!facts.hasTable) return 'empty';
   if (!facts.isReached) return 'last_good';
-  if (ageMs === null || ageMs >= hardStaleAfterMs) return 'hard_stale';
+  if (ageMs === null || ageMs >= hardStaleAfterMs) return facts.isAgeAwaited ? 'soft_stale' : 'hard_stale';
   return facts.isCaughtUp && ageMs < softStaleAfterMs ? 'live' : 'soft_stale';
 }

@@ -260,8 +260,10 @@ export class LocalStore {
 
   private async runCompaction(task: StoreCompactTask, generation: Generation, tail: TailWriter): Promise<void> {
     try {
-      await this.nextTail(tail);
+      await tail.sync();
+      if (tail.error !== null) throw tail.error;
       await this.run(task, AbortSignal.any([this.options.signal, this.compactionEnding.signal]));
+      await this.nextTail(tail); // not before: who is killed again and again on the way would leave a file each time
       await this.startGeneration({ epoch: generation.epoch, seq: task.toSeq }, generation.snapshotSeq);
       this.failure = null;
     } catch (cause) {

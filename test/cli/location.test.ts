@@ -28,6 +28,7 @@ describe('--ledger', () => {
     ['', {}, '--ledger: expected a URL or a folder'],
     [`mysql://me:${SECRET}@db/x`, {}, '--ledger: expected postgres://… or a folder, not mysql:'],
     [`postgres://me:${SECRET}%@db:port/x`, {}, '--ledger: the URL cannot be read; is its password percent-encoded?'],
+    [`postgres://me:${SECRET}%E4@db/x`, {}, '--ledger: the URL cannot be read; is its password percent-encoded?'],
     [
       undefined,
       { OPTGATE_LEDGER: `nats://${SECRET}@x` },

@@ -251,7 +251,7 @@ describeNats('publish and follow', () => {
       version: '1',
       leaseMs: 60_000,
       position: { epoch: receipt.token.slice(0, receipt.token.lastIndexOf('.')), seq },
-      appliedAtMs: Date.now(),
+      appliedAgeMs: 0,
       state: 'live',
       isLeaving: false,
     });

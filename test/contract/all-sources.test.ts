@@ -24,6 +24,7 @@ import {
   NatsPublisher,
   type Source,
 } from '../../src/sync/index.js';
+import { prepareEmbedded } from '../ledger/embedded-folder.js';
 import { createDatabase, NATS_URL, POSTGRES_URL, withService } from '../services.js';
 
 const FRESH_AT_MS = 1_800_000_000_000;
@@ -106,6 +107,7 @@ async function withFolder(run: (folder: string) => Promise<void>): Promise<void>
 
 test('an embedded ledger and a file', () =>
   withFolder(async (folder) => {
+    await prepareEmbedded(join(folder, 'ledger'));
     const ledger = await openLedger({ dataDir: join(folder, 'ledger') });
     await firstHalf(ledger);
     const all = new Map([['pglite', await follow(createLedgerSource(ledger.feed()))]]);

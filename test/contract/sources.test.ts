@@ -25,6 +25,7 @@ import { createNatsSource } from '../../src/sync/nats-source.js';
 import type { Source } from '../../src/sync/source.js';
 import { removeFromServer } from '../fault/remove-set.js';
 import { collidingIds } from '../ledger/collision.js';
+import { prepareEmbedded } from '../ledger/embedded-folder.js';
 import { createDatabase, NATS_URL, POSTGRES_URL, withService } from '../services.js';
 import { serveRelay } from '../sync/http-stand.js';
 import { natsUrl, randomSet } from '../sync/nats-stand.js';
@@ -57,6 +58,7 @@ const describeNats = await withService('NATS', NATS_URL);
     closers.push(() => rm(folder, { recursive: true, force: true }));
     const { url, drop } = await createDatabase();
     closers.push(drop);
+    await prepareEmbedded(join(folder, 'ledger'));
     places = await Promise.all([open('postgres', url), open('pglite', join(folder, 'ledger'))]);
   });
   afterAll(async () => {

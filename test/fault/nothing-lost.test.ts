@@ -39,6 +39,8 @@ const WRITERS = 8;
 const WRITES = 200;
 const IMPORT_ROWS = 1550;
 const IMPORTS = WRITES / 25;
+/** Things that break, spread over all writes: as many on a busy machine as on another. */
+const FAULTS = 24;
 const TOTAL = WRITERS * (WRITES - IMPORTS + IMPORTS * IMPORT_ROWS);
 const PROGRAM = fileURLToPath(new URL('./writer-process.mjs', import.meta.url));
 const SEQUENCER = fileURLToPath(new URL('../ledger/sequencer-process.mjs', import.meta.url));
@@ -126,13 +128,12 @@ const describeNats = await withService('NATS', NATS_URL);
       isWritten = true;
     });
     const random = randomFrom(41);
-    for (let round = 0; !isWritten; round++) {
-      await Promise.race([sleep(500), written]);
-      if (isWritten) break;
-      const victim = writers[Math.floor(random() * WRITERS)];
-      if (round % 2 === 0 && round < 12) victim?.kill();
-      if (round % 4 === 1) proxy.cut();
-      if (round % 6 !== 3) continue;
+    const doneShare = () => writers.reduce((sum, { doneCount }) => sum + doneCount, 0) / (WRITERS * WRITES);
+    for (let fault = 0; fault < FAULTS; fault++) {
+      while (!isWritten && doneShare() < (fault + 0.5) / FAULTS) await Promise.race([sleep(20), written]);
+      if (fault % 2 === 0) writers[Math.floor(random() * WRITERS)]?.kill();
+      if (fault % 4 === 1) proxy.cut();
+      if (fault % 4 !== 3) continue;
       const [oldest, ...others] = sequencers;
       oldest?.kill('SIGKILL');
       sequencers = [...others, startSequencer(url)];

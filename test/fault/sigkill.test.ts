@@ -25,6 +25,8 @@ const KILLS = 100;
 const SOFT_STALE_AFTER_MS = 1000;
 /** At most, from when its code is loaded: long enough to be at everything a follower does. */
 const LIFE_MS_MAX = 800;
+/** On a busy machine they get so many times as long as it took them to have a table. */
+const LIFE_STRETCH = 2;
 const PROGRAM = fileURLToPath(new URL('./follower-process.mjs', import.meta.url));
 
 interface Said {
@@ -39,6 +41,8 @@ interface Said {
 /** One follower, one life after the other in the same folder. */
 class Mortal {
   readonly said: Said = { samples: [], digests: [], errors: [], firstSeqs: [] };
+  /** How long it took the slowest life that got so far to have a table. */
+  tableMs = 0;
   private child: ChildProcess | null = null;
   private life = 0;
 
@@ -55,6 +59,7 @@ class Mortal {
     this.child = child;
     const life = ++this.life;
     let isFirst = true;
+    let bornAtMs = Number.POSITIVE_INFINITY;
     const { stdout, stderr } = pipesOf(child);
     const lines = createInterface({ input: stdout }).on('line', (line) => {
       const [what, ...words] = line.split(' ');
@@ -63,11 +68,15 @@ class Mortal {
       if (what !== 'd' || words[1]?.length !== 16) return;
       this.said.digests.push({ seq: Number(words[0]), digest: words[1], life });
       if (isFirst) this.said.firstSeqs.push(Number(words[0]));
+      if (isFirst) this.tableMs = Math.max(this.tableMs, performance.now() - bornAtMs);
       isFirst = false;
     });
     stderr.on('data', (text) => this.said.errors.push(String(text)));
     return new Promise((resolve) => {
-      lines.once('line', () => resolve());
+      lines.once('line', () => {
+        bornAtMs = performance.now();
+        resolve();
+      });
       child.once('close', () => resolve());
     });
   }
@@ -120,7 +129,8 @@ const describeNats = withNatsServer();
       while (killCount < KILLS) {
         killCount++;
         await mortal.start();
-        await sleep(random() * LIFE_MS_MAX);
+        if (mortal.tableMs === 0) await untilTable(mortal);
+        await sleep(random() * Math.max(LIFE_MS_MAX, LIFE_STRETCH * mortal.tableMs));
         await mortal.kill();
       }
       await mortal.start();
@@ -142,6 +152,11 @@ const describeNats = withNatsServer();
     }
   }, 120_000);
 });
+
+/** The first life of each shows how quick they are here and now. */
+async function untilTable({ said }: Mortal): Promise<void> {
+  await expect.poll(() => said.firstSeqs.length, { interval: 10 }).toBeGreaterThan(0);
+}
 
 async function expectInTheEnd(ledger: Ledger, { said }: Mortal): Promise<void> {
   const settled = async () => {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { describe } from 'vitest';
 import { type Database, openDatabase } from '../../src/ledger/database.js';
 import { createDatabase, POSTGRES_URL, withService } from '../services.js';
+import { prepareEmbedded } from './embedded-folder.js';
 
 /** A place for a ledger. */
 export interface TestPlace {
@@ -24,6 +25,7 @@ const PGLITE: Backend = {
   name: 'PGlite',
   async make() {
     const location = await mkdtemp(join(tmpdir(), 'optgate-test-'));
+    await prepareEmbedded(location);
     return { location, remove: () => rm(location, { recursive: true, force: true }) };
   },
 };

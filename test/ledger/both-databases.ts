@@ -9,6 +9,7 @@ import { describe as plainDescribe } from 'vitest';
 import { type Database, openDatabase } from '../../src/ledger/database.js';
 import { migrate } from '../../src/ledger/migrations.js';
 import { createDatabase, POSTGRES_URL, withService } from '../services.js';
+import { prepareEmbedded } from './embedded-folder.js';
 
 export interface TestLocation {
   readonly location: string;
@@ -35,6 +36,7 @@ export const BACKENDS: readonly Backend[] = [
     describe: plainDescribe,
     create: async () => {
       const location = await mkdtemp(join(tmpdir(), 'optgate-ledger-'));
+      await prepareEmbedded(location);
       return { location, remove: () => rm(location, { recursive: true, force: true }) };
     },
   },

@@ -115,10 +115,10 @@ for (const backend of BACKENDS) {
         database.copyIn(
           session,
           'optgate.suppression',
-          ['key', 'version', 'last_entry', 'identity', 'rights', 'rights_before', 'identity_rights', 'tag', 'derived'],
+          ['key', 'version', 'last_entry', 'identity', 'rights', 'identity_rights', 'tag', 'derived'],
           [
             ...[int8Column(keys), int8Column(new BigInt64Array(count).fill(1n)), int8Column(new BigInt64Array(count))],
-            ...[uuidColumn(Buffer.alloc(16 * count)), int2Column(all(3)), int2Column(all(0)), int2Column(all(3))],
+            ...[uuidColumn(Buffer.alloc(16 * count)), int2Column(all(3)), int2Column(all(3))],
             ...[int2Column(all(3)), boolColumn(all(0))],
           ],
         ),

@@ -62,11 +62,11 @@ export async function writeEntry(
     changes.push({ ...testKey(byKey.get(key)?.key ?? 0), version, tag: TAG, rightsBefore, rights, isDerived: false });
     const written = await session.query(
       `insert into optgate.suppression as held
-         (key, version, last_entry, identity, rights, rights_before, identity_rights, tag, derived)
-       values ($1::int8, $2::int8, $3::int8, '00000000-0000-0000-0000-000000000000', $4, $5, $4, ${TAG}, false)
-       on conflict (key) do update set version = $2::int8, last_entry = $3::int8, rights = $4, rights_before = $5,
-         identity_rights = $4 where held.version = $6::int8 returning 1`,
-      [key, version, entryId, rights, rightsBefore, row?.version ?? 0],
+         (key, version, last_entry, identity, rights, identity_rights, tag, derived)
+       values ($1::int8, $2::int8, $3::int8, '00000000-0000-0000-0000-000000000000', $4, $4, ${TAG}, false)
+       on conflict (key) do update set version = $2::int8, last_entry = $3::int8, rights = $4,
+         identity_rights = $4 where held.version = $5::int8 returning 1`,
+      [key, version, entryId, rights, row?.version ?? 0],
     );
     if (written.length === 0) throw new SqlError('40001', null, 'another transaction inserted the key meanwhile');
   }

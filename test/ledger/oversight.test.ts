@@ -45,7 +45,7 @@ describe.each(BACKENDS)('oversight on $name', ({ make }) => {
       version: '1.0.0',
       leaseMs: 60_000,
       position: seq === null ? null : { epoch, seq },
-      appliedAtMs: seq === null ? null : Date.now(),
+      appliedAgeMs: seq === null ? null : 0,
       state: 'live',
       isLeaving: false,
       ...more,
@@ -66,10 +66,10 @@ describe.each(BACKENDS)('oversight on $name', ({ make }) => {
     expect((await ledger.propagation(requestId)).inForceOn).toBe(0);
     await report('a', seq);
     expect(await ledger.propagation(requestId)).toMatchObject({ inForceOn: 1, inForceEverywhereAtMs: null });
-    const lateMs = Date.now() - 3_600_000; // a clock that is an hour behind
-    await report('b', seq + 5, { appliedAtMs: lateMs, position: null });
+    const appliedAgeMs = 3_600_000; // before it was written, which cannot be
+    await report('b', seq + 5, { appliedAgeMs, position: null });
     await optOut();
-    await report('b', seq + 1, { appliedAtMs: lateMs });
+    await report('b', seq + 1, { appliedAgeMs });
     const after = await ledger.propagation(requestId);
     const [a, b] = after.enforcers;
     expect(after).toMatchObject({ inForceOn: 2, enforcerCount: 2 });
@@ -119,7 +119,7 @@ describe.each(BACKENDS)('oversight on $name', ({ make }) => {
 
   test('an acknowledgement of another history is none; one from before an epoch change still counts', async () => {
     const { requestId, token } = await optOut();
-    await report('a', null, { position: { epoch: 'another', seq: 10_000 }, appliedAtMs: Date.now() });
+    await report('a', null, { position: { epoch: 'another', seq: 10_000 }, appliedAgeMs: 0 });
     await report('a', 1_000_000); // a seq that was never given out
     expect((await ledger.propagation(requestId)).inForceOn).toBe(0);
     await report('a', seqOf(token));
@@ -134,7 +134,7 @@ describe.each(BACKENDS)('oversight on $name', ({ make }) => {
     const next = await optOut();
     await report('a', null, {
       position: { epoch: token?.split('.')[0] ?? '', seq: seqOf(next.token) },
-      appliedAtMs: Date.now(),
+      appliedAgeMs: 0,
     });
     expect((await ledger.propagation(next.requestId)).inForceOn).toBe(0);
   });

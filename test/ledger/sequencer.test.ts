@@ -10,6 +10,7 @@ import type { HorizonAlarm } from '../../src/ledger/horizon.js';
 import { lastCut, sequenceStep } from '../../src/ledger/sequence-step.js';
 import { waitSequenced } from '../../src/ledger/sequenced.js';
 import { Sequencer } from '../../src/ledger/sequencer.js';
+import { StepClock } from '../../src/ledger/step-clock.js';
 import { createDatabase } from '../services.js';
 import { BACKENDS, createLedger, type TestLedger } from './both-databases.js';
 import { writeEntry } from './log-writer.js';
@@ -171,7 +172,7 @@ BACKENDS[0]?.describe('several sequencers', () => {
     await sleep(100);
     expect(second.state).toMatchObject({ isLeader: false, lastError: null });
     await first.close();
-    await until('the other leads', () => second.state.isLeader, 2_000);
+    await until('the other leads', () => second.state.isLeader);
     await second.close();
   });
 
@@ -222,6 +223,35 @@ BACKENDS[0]?.describe('several sequencers', () => {
     await other.close();
     await elsewhere.drop();
   });
+
+  test.each(['a step before', 'the head alone'])(
+    'an entry that waits while the clock is put back ages on: %s',
+    async (witness) => {
+      const { database } = ledger;
+      const open = await database.dedicated();
+      await open.query('begin');
+      await open.query('select pg_current_xact_id()');
+      const { entryId } = await write(database, 1);
+      const clock = new StepClock();
+      if (witness === 'a step before') {
+        clock.look({ serverMs: Date.now() + 3_600_000, isBehindHead: false, nextXid: '0' }, clock.now());
+      } else await database.query(`update optgate.head set fresh_at = clock_timestamp() + interval '1 hour'`);
+      await database.query(`update optgate.change_log set at = at + interval '1 hour'`);
+      expect(await sequenceStep(database, 10, clock)).toMatchObject({ waitingId: entryId, isHeld: true, count: 0 });
+      await sleep(300);
+      const later = await sequenceStep(database, 10, clock);
+      expect(later).toMatchObject({ waitingId: entryId, isHeld: true });
+      expect(later.waitingMs).toBeGreaterThanOrEqual(290);
+      expect((await headOf(database)).lag_ms).toBeGreaterThanOrEqual(290);
+      await write(database, 2); // by the clock as it is now
+      expect((await sequenceStep(database, 10, clock)).waitingMs).toBeGreaterThanOrEqual(290);
+      await open.query('rollback');
+      await until('both are numbered', async () => (await sequenceStep(database, 10, clock)).seq === 2);
+      expect(await sequenceStep(database, 10, clock)).toMatchObject({ waitingId: null, isHeld: false, waitingMs: 0 });
+      expect((await headOf(database)).lag_ms).toBeLessThan(60_000);
+      await open.close();
+    },
+  );
 
   test('a step is announced in its own transaction, with epoch and seq and nothing else', async () => {
     const { database } = ledger;

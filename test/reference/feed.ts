@@ -197,7 +197,8 @@ export class ReferenceLedger implements LedgerFeed {
   }
 
   /** As a backup that was restored without anybody noticing: everything after `seq` never was. */
-  regress(seq: number): void {
+  regress(seq: number, beat: number = this.beat): void {
+    this.beat = beat;
     this.log = this.log.slice(0, seq);
     this.rows = [];
     this.running.clear();

@@ -87,7 +87,7 @@ test.each([
   const { holder, follower } = follow(path);
   await until(() => follower.status().state === 'live', 'a table');
   await writeSet(path, 7, options);
-  await until(() => holder.current?.entryCount === 7, 'the new one', 5000);
+  await until(() => holder.current?.entryCount === 7, 'the new one', 30_000);
   await until(() => follower.status().state === 'live', 'its state');
   expect(follower.status().resyncCount).toBe(1);
 });
@@ -102,11 +102,11 @@ test('deleted and restored, it is found again, and the table stays meanwhile', a
   expect(holder.current?.entryCount).toBe(5);
   expect(follower.status().lastError?.code).toBe('sync.unavailable');
   await writeSet(path, 6);
-  await until(() => holder.current?.entryCount === 6, 'the restored one', 5000);
+  await until(() => holder.current?.entryCount === 6, 'the restored one', 30_000);
   // and once more, as the watch of a deleted inode would have gone silent now
   rmSync(path);
   await writeSet(path, 8);
-  await until(() => holder.current?.entryCount === 8, 'the second one', 5000);
+  await until(() => holder.current?.entryCount === 8, 'the second one', 30_000);
 });
 
 test('a symlink farther up that is swapped, as volumes of containers are, is followed', async () => {
@@ -124,7 +124,7 @@ test('a symlink farther up that is swapped, as volumes of containers are, is fol
   symlinkSync('v2', join(folder, '..next'));
   renameSync(join(folder, '..next'), join(folder, '..data'));
   rmSync(join(folder, 'v1'), { recursive: true });
-  await until(() => holder.current?.entryCount === 4, 'the second', 5000);
+  await until(() => holder.current?.entryCount === 4, 'the second', 30_000);
 });
 
 test('a damaged file, and one that is no set, leave the table as it is until a good one comes', async () => {
@@ -137,7 +137,7 @@ test('a damaged file, and one that is no set, leave the table as it is until a g
   expect(holder.current?.entryCount).toBe(5);
   await writeSet(join(folder, 'next'), 6);
   renameSync(join(folder, 'next'), path);
-  await until(() => holder.current?.entryCount === 6, 'a good one', 5000);
+  await until(() => holder.current?.entryCount === 6, 'a good one', 30_000);
 });
 
 test('a set of a third is refused, as with every source', async () => {
@@ -161,7 +161,7 @@ test('with a key, only a signed file is loaded', async () => {
   expect(holder.current).toBeNull();
   await writeSet(join(folder, 'next'), 6, { signer, seq: 1 });
   renameSync(join(folder, 'next'), path);
-  await until(() => holder.current?.entryCount === 6, 'the signed one', 5000);
+  await until(() => holder.current?.entryCount === 6, 'the signed one', 30_000);
   expect(() => createFileSource({ path, trustedKeys: ['no key'] })).toThrow('signature.key');
 });
 
@@ -180,6 +180,6 @@ test('with a folder, the set survives the file: what was last good is there at t
   expect(second.follower.status()).toMatchObject({ state: 'last_good', freshnessMs: null });
   expect(second.holder.current?.entryCount).toBe(5);
   renameSync(join(folder, 'kept.ogs'), path);
-  await until(() => second.follower.status().state === 'live', 'the file', 5000);
+  await until(() => second.follower.status().state === 'live', 'the file', 30_000);
   expect(second.follower.status()).toMatchObject({ resyncCount: 0 }); // it is the one we have
 });

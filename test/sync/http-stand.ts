@@ -67,7 +67,7 @@ export async function openHttpStand(options: HttpStandOptions = {}): Promise<Htt
   const folder = await mkdtemp(join(tmpdir(), 'optgate-relay-'));
   const failures: GateError[] = [];
   const onFailure = (error: GateError) => void failures.push(error);
-  const feed = new LedgerRelayFeed({ feed: ledger, folder, onFailure, ...options.feed });
+  const feed = new LedgerRelayFeed({ feed: ledger, folder, onFailure, beatEveryMs: BEAT_MS, ...options.feed });
   const { relay, server, port, close } = await serveRelay({ feed, ...options.relay });
   const sequencer = setInterval(() => ledger.sequence(), BEAT_MS);
   if (options.isLoaded !== false) await loaded(feed);

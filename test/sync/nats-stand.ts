@@ -67,7 +67,8 @@ export async function openNatsStand(options: NatsStandOptions = {}): Promise<Nat
   const connection = await connect({ servers: new URL(url).host });
   const another = (more: Partial<NatsPublisherOptions> = {}) => {
     const onFailure = (error: GateError) => void failures.push(error);
-    const publisher = new NatsPublisher({ url, feed: ledger, folder, onFailure, ...options.publisher, ...more });
+    const given = { url, feed: ledger, folder, onFailure, beatEveryMs: BEAT_MS };
+    const publisher = new NatsPublisher({ ...given, ...options.publisher, ...more });
     publishers.push(publisher);
     publisher.start();
     return publisher;

@@ -251,12 +251,15 @@ test.each<[string, Partial<StateFacts>, string]>([
   ['behind what is known, however young', { isCaughtUp: false, ageMs: 0 }, 'soft_stale'],
   ['old', { ageMs: 100 }, 'hard_stale'],
   ['of no known age', { ageMs: null }, 'hard_stale'],
+  ['as old as can be', { ageMs: Number.POSITIVE_INFINITY }, 'hard_stale'],
+  ['of an age that is about to be told', { ageMs: Number.POSITIVE_INFINITY, isAgeAwaited: true }, 'soft_stale'],
 ])('%s', (_name, facts, expected) => {
   const usual = {
     hasTable: true,
     isReached: true,
     isCaughtUp: true,
     ageMs: 9,
+    isAgeAwaited: false,
     softStaleAfterMs: 10,
     hardStaleAfterMs: 100,
   };

@@ -46,7 +46,7 @@ async function relayOver(source: Source, options: Partial<SourceRelayOptions> = 
   const folder = await mkdtemp(join(tmpdir(), 'optgate-chain-'));
   const failures: GateError[] = [];
   const onFailure = (error: GateError) => void failures.push(error);
-  const feed = new SourceRelayFeed({ source, folder, onFailure, signer, ...options });
+  const feed = new SourceRelayFeed({ source, folder, onFailure, signer, beatEveryMs: 200, ...options });
   const { port, close } = await serveRelay({ feed, signer });
   await loaded(feed);
   return {
@@ -186,7 +186,7 @@ describe('keys on the way', () => {
     const first = link.feed.snapshot()?.position.seq ?? 0;
     // the relay upstream is made to have a newer one
     for (let round = 0; round < 100; round++) writeRound(ledger, round);
-    await expect.poll(() => link.feed.head?.seq, { timeout: 5000 }).toBe(ledger.seq);
+    await expect.poll(() => link.feed.head?.seq, { timeout: 30_000 }).toBe(ledger.seq);
     const follower = follow(ledgerKey.pem);
     follower.position = { epoch: ledger.epoch, seq: first };
     const before = await follower.source.changes(follower.position, {

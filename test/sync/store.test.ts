@@ -385,6 +385,33 @@ describe('a long tail', () => {
     await next.close();
   });
 
+  test('does not grow by a file for each life in which no snapshot came about', async () => {
+    const stop = ledger.beatEvery(1000);
+    ledger.write([{ key: 0, rights: 1 }]);
+    const first = await start();
+    await goOnUntil(() => first.follower.status().store?.tailSeq === 1, 'a generation');
+    await first.follower.close();
+    const names = Array.from({ length: 40 }, (_, index) => `${String(index + 2).padStart(16, '0')}.ogs`);
+    for (const name of names) mkdirSync(join(folder, name, 'in-the-way'), { recursive: true });
+    for (let life = 1; life <= 5; life++) {
+      const { follower, holder } = await start({ limits: { tailBytesMax: 1 } });
+      const isFailing = () => failures.filter((detail) => detail.includes('compaction')).length > 0;
+      const failures: string[] = [];
+      follower.on('error', ({ error }) => failures.push(error.message));
+      ledger.write([{ key: life, rights: 1 }]);
+      await goOnUntil(() => holder.seq === ledger.seq && isFailing(), 'a failure');
+      ledger.write([{ key: life, rights: 2 }]);
+      await goOnUntil(() => holder.seq === ledger.seq, 'one more entry');
+      await follower.close();
+    }
+    stop();
+    expect(files('.ogd')).toHaveLength(1);
+    for (const name of names) rmSync(join(folder, name), { recursive: true });
+    const { follower, holder } = await find();
+    expectSame(holder.current, ledger);
+    await follower.close();
+  });
+
   test('is not cut where versions are still in the wrong order', async () => {
     const stop = ledger.beatEvery(1000);
     ledger.write([{ key: 1, rights: 1 }]);

@@ -2,10 +2,11 @@
  * The small parts of the transports, each on its own: positions and addresses as text, rings, the delay of a message.
  * @module
  */
+import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Entry } from '../../src/core/suppression/index.js';
-import { encodeFrame } from '../../src/core/suppression/index.js';
+import { createSigner, createVerifier, encodeFrame } from '../../src/core/suppression/index.js';
 import { systemClock } from '../../src/sync/clock.js';
 import { EntryRing } from '../../src/sync/entry-ring.js';
 import { FrameRing } from '../../src/sync/frame-ring.js';
@@ -16,6 +17,7 @@ import { parsePosition, positionText } from '../../src/sync/position.js';
 import { digestField, digestOfField } from '../../src/sync/relay-http.js';
 import { Transit } from '../../src/sync/transit.js';
 import { ReferenceLedger } from '../reference/feed.js';
+import { FakeClock } from './fake-clock.js';
 
 const entry = (seq: number, bytes = 20): Entry => {
   return { seq, atMs: 0, isCanary: false, changes: new Uint8Array(bytes) };
@@ -211,6 +213,34 @@ describe('heartbeats', () => {
     expect(heard({ epoch: 'b', beat: 1 })).toBe('b 1'); // restored from a backup: counts from there
     expect(heard({ epoch: 'a', beat: 99 })).toBe('b 1');
     expect(heard({ epoch: 'b', beat: 2 })).toBe('b 2');
+  });
+
+  test('a lower number counts once two in a row say that it is from now, and only of a server that is trusted', async () => {
+    const clock = new FakeClock();
+    const beats = new Beats(clock, undefined);
+    const heard = async (beat: number, passedMs: number, { sentAgoMs = 0, lagMs = 0 } = {}) => {
+      await clock.advance(passedMs);
+      beats.hear(message({ beat, lagMs }, clock.monotonicMs() - sentAgoMs));
+      return beats.newest?.frame.head.beat;
+    };
+    expect(await heard(50, 1000)).toBe(50);
+    expect(await heard(40, 1000)).toBe(50); // may have been on its way
+    expect(await heard(41, 1500)).toBe(50);
+    expect(await heard(41, 1000)).toBe(50); // the same twice
+    expect(await heard(42, 1000, { sentAgoMs: 4000 })).toBe(50); // late
+    expect(await heard(42, 1000, { lagMs: 6000 })).toBe(50); // old as it was sent
+    expect(await heard(42, 1000)).toBe(42);
+    expect(await heard(43, 1000)).toBe(43);
+
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const signer = createSigner(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+    const strict = new Beats(clock, createVerifier([publicKey.export({ type: 'spki', format: 'pem' }).toString()]));
+    for (const beat of [50, 40, 41, 42, 43]) {
+      const data = encodeFrame({ head: { ...head, beat, lagMs: 0 }, entries: [] }, signer);
+      strict.hear({ data, sender: 'p', sentAtMs: clock.monotonicMs() });
+      expect(strict.newest?.frame.head.beat).toBe(50);
+      await clock.advance(3000);
+    }
   });
 
   test('what is none is noted, and forgotten with the next', () => {
