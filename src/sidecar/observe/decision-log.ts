@@ -12,6 +12,8 @@ import type { DecisionSpool, SpoolState } from './decision-spool.js';
 
 export const LOG_ENTRIES_MAX = 50_000;
 export const LOG_BYTES_MAX = 16 * 1024 * 1024;
+/** What `bytesMax` may be at the least: room for a few batches, of which the newest always stays. */
+export const LOG_BYTES_MIN = 1024 * 1024;
 /** Pause after a write that failed. */
 export const SPOOL_RETRY_MS = 1000;
 /** How often the age of the segment is looked at. */
@@ -71,7 +73,7 @@ export class DecisionLog {
   constructor(options: DecisionLogOptions = {}) {
     const { entriesMax = LOG_ENTRIES_MAX, bytesMax = LOG_BYTES_MAX, spool = null, retryMs = SPOOL_RETRY_MS } = options;
     if (!(entriesMax >= BATCH_RECORDS_MAX)) throw new RangeError(`entriesMax: expected at least ${BATCH_RECORDS_MAX}`);
-    if (!(bytesMax >= 1)) throw new RangeError('bytesMax: expected at least 1');
+    if (!(bytesMax >= LOG_BYTES_MIN)) throw new RangeError(`bytesMax: expected at least ${LOG_BYTES_MIN}`);
     this.#entriesMax = entriesMax;
     this.#bytesMax = bytesMax;
     this.#retryMs = retryMs;

@@ -9,8 +9,10 @@ export { DecisionLog, type DecisionLogOptions, type DecisionLogState } from './d
 export { DecisionSpool, type DecisionSpoolOptions, type SpoolState } from './decision-spool.js';
 export { type DoorCounts, mergeDoorCounts } from './door-counts.js';
 export { DoorRecorder, type DoorRecorderOptions } from './door-recorder.js';
+export { EventLog, type EventLogOptions } from './event-log.js';
 export { EventLoopMonitor, type EventLoopOptions, type EventLoopState } from './event-loop.js';
 export { Health, type HealthOptions, type Readiness } from './health.js';
+export { type LogEventName, type LogFields, type LogWord, Setting } from './log-events.js';
 export type { MetricInputs, PolicyState } from './metric-row.js';
 export { METRIC_ROWS } from './metric-table.js';
 export { SidecarMetrics, type SidecarMetricsOptions } from './metrics.js';
