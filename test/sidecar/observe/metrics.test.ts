@@ -157,7 +157,7 @@ const LABEL_VALUES: Readonly<Record<string, RegExp>> = {
   door: /^(?:http|socket)$/,
   operation: /^(?:check|filter|lookup)$/,
   reason: /^[a-z0-9_]+(?:\.[a-z0-9_]+){0,3}$/,
-  code: /^(?:other|[a-z][a-z0-9_]*(?:\.[a-z0-9_]+){0,3})$/,
+  code: /^(?:other|[a-z][a-z0-9_]*(?:\.[a-z0-9_]+){1,3})$/,
   state: /^(?:empty|last_good|live|soft_stale|hard_stale)$/,
   stat: /^(?:p50|p99|max)$/,
   version: /^(?:default-1|0\.1\.0)$/,
