@@ -89,6 +89,16 @@ const GROUPS: readonly CommandGroup[] = [
     ],
   },
   {
+    title: 'Serve',
+    commands: [
+      {
+        name: 'health',
+        summary: 'ask a running sidecar whether it lives, or is ready',
+        load: async () => (await import('./health.js')).health,
+      },
+    ],
+  },
+  {
     title: 'Ledger',
     commands: [
       {

@@ -91,6 +91,11 @@ export class Decision {
     return this.#rules.concernsChild(this.#causes);
   }
 
+  /** @internal What it was made from, for who counts decisions without building the reasons of each. */
+  get causes(): Causes {
+    return this.#causes;
+  }
+
   /** Stable reason codes, in a fixed order; empty when nothing spoke against sending. */
   get reasons(): readonly string[] {
     return this.explain().map((reason) => reason.code);
