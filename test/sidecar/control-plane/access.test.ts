@@ -254,12 +254,13 @@ describe('closing', () => {
     const closed = plane.close().then(() => {
       isClosed = true;
     });
+    const closedToo = plane.close();
     const refused = await ask(port, 'GET', '/v1/enforcers');
     expectProblem(refused, 503, 'http.closing');
     expect(refused.headers.connection).toBe('close');
     expect(isClosed).toBe(false);
     release();
     expect((await working).json).toEqual({ done: true });
-    await closed;
+    await Promise.all([closed, closedToo]);
   });
 });

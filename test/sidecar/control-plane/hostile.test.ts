@@ -130,8 +130,10 @@ describe('size and time', () => {
     outgoing.on('error', () => {});
     outgoing.write(`${GOOD}}`);
     await expect.poll(() => served.plane.counts.inFlight).toBe(1);
+    served.events.length = 0;
     outgoing.destroy();
     await expect.poll(() => served.plane.counts.inFlight).toBe(0);
+    expect(served.events).toMatchObject([{ kind: 'answered', operationId: 'recordOptOut', status: null }]);
     expect((await own.ledger.head()).seq).toBe(seq);
   });
 
@@ -145,6 +147,14 @@ describe('size and time', () => {
     expect(answer).toContain('"http.timeout"');
   });
 });
+
+test.each(['GET /v1/status', 'DELETE /v1/enforcers/x', 'GET /nothing', 'PATCH /v1/status'])(
+  '%s with a body that never comes: answered, and the connection is closed',
+  async (line) => {
+    const head = `${line} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKENS.operator}\r\nContent-Length: 100\r\n\r\n`;
+    expect(await exchange(served.port, head)).toMatch(/^HTTP\/1\.1 \d\d\d [\s\S]*connection: close/i);
+  },
+);
 
 describe('bytes that are no HTTP', () => {
   test.each([

@@ -4,6 +4,7 @@
  * what the document was made with.
  * @module
  */
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -11,7 +12,8 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Ledger } from '../../../src/ledger/index.js';
-import { type ControlPlaneOptions, TokenSet } from '../../../src/sidecar/control-plane/index.js';
+import { CONTROL_LIMITS, type ControlPlaneOptions, TokenSet } from '../../../src/sidecar/control-plane/index.js';
+import { CONTROL_PROBLEMS } from '../../../src/sidecar/control-plane/problems.js';
 import { createRelay, LedgerRelayFeed, type RelayHandler } from '../../../src/sync/index.js';
 import { until } from '../../ledger/until.js';
 import {
@@ -208,6 +210,19 @@ describe('the document', () => {
       expect(() => validatorAt(['components', 'schemas', name])).not.toThrow();
     }
   });
+});
+
+test('docs/control-plane.md names every path, every code and every limit with its default', () => {
+  const text = readFileSync('docs/control-plane.md', 'utf8');
+  for (const { path, method } of operations()) expect(text, path).toContain(`${method} ${path}`);
+  for (const code of Object.keys(CONTROL_PROBLEMS)) {
+    if (!/^input\.(?:reserved|used)$/.test(code)) expect(text, code).toContain(`\`${code}\``);
+  }
+  for (const [name, value] of Object.entries(CONTROL_LIMITS)) {
+    const [row = ''] = text.split('\n').filter((line) => line.startsWith('|') && line.includes(`\`${name}\``));
+    const shown = name === 'importBytesMax' ? '4 GiB' : value.toLocaleString('en-US');
+    expect(row, name).toContain(shown);
+  }
 });
 
 describe('what any operation can refuse', () => {
