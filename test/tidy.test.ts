@@ -56,6 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/core/identity',
     'src/core/signals',
   ],
+  'src/rows': ['src/core/identity'],
   'src/sidecar': ['*'],
   'src/client': ['src/wire', 'src/core/errors.ts'],
   'src/wire': ['src/core/errors.ts'],
