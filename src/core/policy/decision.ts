@@ -81,6 +81,11 @@ export class Decision {
     this.#rules = rules;
   }
 
+  /** Tells a decision from a refusal (`checkBytes`). */
+  get kind(): 'decided' {
+    return 'decided';
+  }
+
   /** The groups of fields a restricted request loses, in a fixed order; empty when allowed. */
   get strip(): readonly StripGroup[] {
     return stripList(this.stripMask);
