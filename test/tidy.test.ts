@@ -57,7 +57,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/core/signals',
   ],
   'src/sidecar': ['*'],
-  'src/client': ['src/wire', 'src/core/errors.ts'],
+  'src/client': ['src/backoff.ts', 'src/wire', 'src/core/errors.ts'],
   'src/wire': ['src/core/errors.ts'],
   'src/cli': ['*'],
 };

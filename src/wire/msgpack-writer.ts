@@ -76,6 +76,14 @@ export class MsgpackWriter {
     this.raw(value);
   }
 
+  /** The bytes of a text, as bytes. */
+  binaryText(value: string): void {
+    const byteCount = Buffer.byteLength(value);
+    this.header(0xc4, byteCount, 1);
+    this.reserve(byteCount);
+    this.at += this.bytes.write(value, this.at, 'utf8');
+  }
+
   /** Bytes that are msgpack already. */
   raw(value: Uint8Array): void {
     this.reserve(value.length);
