@@ -56,6 +56,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/core/identity',
     'src/core/signals',
   ],
+  'src/growing-bytes.ts': [],
+  'src/rows': ['src/core/identity', 'src/growing-bytes.ts'],
   'src/sidecar': ['*'],
   'src/client': ['src/backoff.ts', 'src/wire', 'src/core/errors.ts'],
   'src/wire': ['src/core/errors.ts'],

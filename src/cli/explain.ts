@@ -8,9 +8,10 @@ import { createGate, type Gate } from '../core/gate.js';
 import type { Decision } from '../core/policy/decision.js';
 import { decodeGpp, type GppDecoded, type GppFields } from '../core/signals/gpp/decode.js';
 import { parseUsPrivacy, type UsPrivacy } from '../core/signals/us-privacy.js';
+import { LineError } from '../rows/lines.js';
 import { type Command, EXIT, type Io, loadPolicy, parseOptions, UsageError } from './command.js';
 import { meaningOf, reasonsOfField } from './gpp-meanings.js';
-import { answerLines, LineError, write } from './lines.js';
+import { answerLines, write } from './lines.js';
 
 /** The signals to explain; values as they stand in a bid request. */
 interface Signals {

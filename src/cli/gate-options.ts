@@ -6,9 +6,9 @@ import { isBidRequest } from '../core/causes.js';
 import type { CheckContext } from '../core/gate.js';
 import { createGate, type Gate } from '../core/gate.js';
 import type { SuppressionTable } from '../core/suppression/index.js';
+import { LineError } from '../rows/lines.js';
 import { readSnapshotFile } from '../snapshot-file.js';
 import { CommandError, type Io, loadPolicy, messageOf, parseOptions, UsageError } from './command.js';
-import { LineError } from './lines.js';
 
 export const GATE_OPTIONS = {
   set: { type: 'string' },

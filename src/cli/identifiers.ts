@@ -5,8 +5,8 @@
 import { checkIdentifier } from '../core/identity/index.js';
 import { IDENTIFIER_LENGTH_MAX } from '../core/identity/limits.js';
 import { BASE_KINDS, type Identifier, RIGHTS, type Right, rightsOfMask } from '../core/vocabulary.js';
+import { parseRights } from '../rows/rows.js';
 import { type Io, UsageError } from './command.js';
-import { parseRights } from './rows.js';
 
 /** More bytes than any value has, in UTF-8 and with white space around it; what is longer is not kept. */
 const VALUE_BYTES_MAX = 8 * IDENTIFIER_LENGTH_MAX;

@@ -13,12 +13,13 @@ import { IdentifierReader } from '../ledger/identity.js';
 import { type ImportOptions, readImportOptions } from '../ledger/import-input.js';
 import type { ImportReceipt, Ledger } from '../ledger/index.js';
 import { CHANNELS } from '../ledger/request.js';
+import { type RowFormat, readUncheckedRows, type UncheckedRow } from '../rows/rows.js';
 import { type Command, CommandError, EXIT, type Io, isSystemError, parseOptions, UsageError } from './command.js';
 import { EXIT_INTERRUPTED, untilInterrupted } from './interrupt.js';
 import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, withLedger } from './ledger-location.js';
+import { formatOf } from './list-format.js';
 import { sayIfUnsequenced } from './opt-out.js';
 import { createProgress } from './progress.js';
-import { formatOf, type RowFormat, readUncheckedRows, type UncheckedRow } from './rows.js';
 import { momentMs } from './time.js';
 
 export const importList: Command = {

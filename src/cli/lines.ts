@@ -6,20 +6,9 @@
  * @module
  */
 import { once } from 'node:events';
-import {
-  jsonText,
-  LINE_BYTES_MAX,
-  type Line,
-  LineError,
-  type LineErrorCode,
-  lineText,
-  parseJson,
-  readLines,
-} from '../ndjson.js';
+import { LineError, lineText, parseJson, readLines } from '../rows/lines.js';
 import { CommandError, type Io, isSystemError } from './command.js';
 import { createProgress } from './progress.js';
-
-export { jsonText, LINE_BYTES_MAX, type Line, LineError, type LineErrorCode, lineText, parseJson, readLines };
 
 /** Output is handed on in pieces of about this size. */
 const OUTPUT_CHARS = 64 * 1024;

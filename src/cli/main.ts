@@ -6,6 +6,7 @@
  * @module
  */
 import { InputError } from '../core/errors.js';
+import { ListError } from '../rows/list-error.js';
 import { packageVersion } from '../version.js';
 import { type Command, CommandError, EXIT, type Io, UsageError } from './command.js';
 import { failureText, inputErrorText } from './failures.js';
@@ -152,7 +153,7 @@ function failure(name: string, error: unknown, io: Io): number {
     return EXIT.usage;
   }
   // the message of an error nobody expected may quote what was being read
-  const said = error instanceof CommandError ? error.message : failureText(error);
+  const said = error instanceof CommandError || error instanceof ListError ? error.message : failureText(error);
   io.stderr.write(`optgate ${name}: ${said}\n`);
   return EXIT.failed;
 }

@@ -10,6 +10,7 @@ import { checkIdentifier } from '../core/identity/index.js';
 import { enterIdentifier, rightsOfIdentifier } from '../core/opt-out.js';
 import { compacted, SuppressionTable, TableHolder } from '../core/suppression/index.js';
 import { BASE_KINDS, KIND_TAG, RIGHTS, rightsOfMask } from '../core/vocabulary.js';
+import { type RowFormat, readRows } from '../rows/rows.js';
 import { readSnapshotFileHeader, writeSnapshotFile } from '../snapshot-file.js';
 import {
   type Command,
@@ -25,8 +26,8 @@ import {
 } from './command.js';
 import { loadSet } from './gate-options.js';
 import { KINDS_TEXT } from './identifiers.js';
+import { formatOf } from './list-format.js';
 import { createProgress } from './progress.js';
-import { formatOf, type RowFormat, readRows } from './rows.js';
 
 const CAPACITY_AT_START = 10_000;
 

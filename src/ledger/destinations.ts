@@ -4,7 +4,10 @@
  */
 import { z } from 'zod';
 import { type Destination, InputError, type InputErrorCode, PURPOSES, ROLES } from '../core/index.js';
-import type { Row, Session } from './database.js';
+import type { Database, Row, Session } from './database.js';
+
+/** First word of the advisory lock of whoever changes a destination; the second is made of its id. */
+const DESTINATION_LOCK = 0x6f67_0003;
 
 /** Most characters of an id, and of a contract's reference; as in policy files. */
 const NAME_LENGTH_MAX = 200;
@@ -18,7 +21,8 @@ const role = z.enum(ROLES);
 const purposes = z.array(z.enum(PURPOSES)).min(1).max(PURPOSES.length);
 const whenOptedOut = z.enum(['restrict', 'block']);
 
-const schema = z.strictObject({
+/** A destination, complete. */
+export const destinationSchema = z.strictObject({
   id: name,
   role: role.default('third_party'),
   purposes: purposes.default([...PURPOSES]),
@@ -49,6 +53,28 @@ export async function putDestination(session: Session, input: DestinationInput):
   return destination;
 }
 
+/** What became of a destination. */
+export interface DestinationChange {
+  readonly before: Destination | null;
+  readonly after: Destination | null;
+}
+
+/** See Ledger.changeDestination. */
+export function changeDestination(
+  database: Database,
+  id: string,
+  change: (current: Destination | null) => DestinationInput | null,
+): Promise<DestinationChange> {
+  return database.transaction(async (session) => {
+    // a row that is not there yet cannot be locked
+    await session.query('select pg_advisory_xact_lock($1::int4, hashtext($2))', [DESTINATION_LOCK, readId(id)]);
+    const before = await getDestination(session, id);
+    const wanted = change(before);
+    if (wanted === null) await removeDestination(session, id);
+    return { before, after: wanted === null ? null : await putDestination(session, { ...wanted, id }) };
+  });
+}
+
 /** The destination with an id; `null`: there is none. */
 export async function getDestination(session: Session, id: string): Promise<Destination | null> {
   const [row] = await session.query('select body from optgate.destination where id = $1', [readId(id)]);
@@ -67,7 +93,7 @@ export async function removeDestination(session: Session, id: string): Promise<b
 }
 
 function readDestination(input: unknown): Destination {
-  const result = schema.safeParse(input);
+  const result = destinationSchema.safeParse(input);
   if (result.success) return result.data as Destination;
   const issue = result.error.issues[0];
   throw new InputError(pathOf(issue?.path ?? []), codeOf(issue), 'expected a destination as in a policy file');
@@ -105,5 +131,5 @@ function readId(id: unknown): string {
 }
 
 function destinationOf({ body }: Row): Destination {
-  return schema.parse(body) as Destination;
+  return destinationSchema.parse(body) as Destination;
 }

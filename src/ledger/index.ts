@@ -3,7 +3,7 @@
  * @module
  */
 export type { ClearIdentifier } from './clear-values.js';
-export type { DestinationInput } from './destinations.js';
+export { type DestinationChange, type DestinationInput, destinationSchema } from './destinations.js';
 export type { EnforcerStatus } from './enforcers.js';
 export { createFeed, openFeed } from './feed.js';
 export type { HorizonAlarm, HorizonHolder } from './horizon.js';
@@ -15,10 +15,12 @@ export type { EnforcerPropagation, Propagation } from './propagation.js';
 export {
   CHANNELS,
   type Channel,
+  isRequestId,
   type OptInReceipt,
   type PendingOptIn,
   type Receipt,
   type RequestNature,
+  type RequestRecord,
   type RequestStatus,
   SCOPES,
   type Scope,

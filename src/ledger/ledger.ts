@@ -15,6 +15,8 @@ import type { ClearIdentifier } from './clear-values.js';
 import type { LedgerContext } from './context.js';
 import { type Database, openDatabase } from './database.js';
 import {
+  changeDestination,
+  type DestinationChange,
   type DestinationInput,
   getDestination,
   listDestinations,
@@ -36,8 +38,8 @@ import { checkMigrated, migrate } from './migrations.js';
 import { confirmOptIn, recordOptIn } from './opt-in.js';
 import { recordOptOut } from './opt-out.js';
 import { type Propagation, propagationOf } from './propagation.js';
-import type { OptInReceipt, PendingOptIn, Receipt } from './request.js';
-import { receiptOf, requestById } from './requests.js';
+import type { OptInReceipt, PendingOptIn, Receipt, RequestRecord } from './request.js';
+import { receiptOf, recordOf, requestById } from './requests.js';
 import { waitSequenced } from './sequenced.js';
 import { Sequencer } from './sequencer.js';
 import { type SnapshotOutOptions, type WrittenSnapshot, writeSnapshot } from './snapshot-out.js';
@@ -179,6 +181,11 @@ export class Ledger {
     return receiptOf(this.#context, request, { isRepeat: true });
   }
 
+  /** A request as it stands now; waits for nothing. @throws {GateError} `ledger.unknown_request`. */
+  request(requestId: string): Promise<RequestRecord> {
+    return recordOf(this.#context, requestId);
+  }
+
   /** What is in force for an identifier, in any dialect, and the requests behind it. @throws {InputError}. */
   statusOf(identifier: Identifier): Promise<IdentifierStatus> {
     return statusOf(this.#context, identifier);
@@ -240,6 +247,18 @@ export class Ledger {
   /** Adds a destination to the data inventory, or replaces it. @throws {InputError}. */
   putDestination(destination: DestinationInput): Promise<Destination> {
     return putDestination(this.#context.database, destination);
+  }
+
+  /**
+   * Changes one destination according to what it is now, with nobody in between: `change` is given the one there is, or
+   * `null`, and says what is to be there, or `null` for nothing. What it throws leaves everything as it was.
+   * @throws {InputError}
+   */
+  changeDestination(
+    id: string,
+    change: (current: Destination | null) => DestinationInput | null,
+  ): Promise<DestinationChange> {
+    return changeDestination(this.#context.database, id, change);
   }
 
   getDestination(id: string): Promise<Destination | null> {

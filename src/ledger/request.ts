@@ -43,6 +43,24 @@ export interface OptInReceipt extends Receipt {
   readonly remaining: readonly Right[];
 }
 
+/** A request as it stands. */
+export interface RequestRecord {
+  readonly requestId: string;
+  readonly nature: RequestNature;
+  readonly channel: Channel;
+  readonly status: RequestStatus;
+  /** `null`: each row of an import has its own. */
+  readonly rights: readonly Right[] | null;
+  readonly receivedAtMs: number;
+  readonly noAskUntil: string | null;
+  /** When an opt-in must have been confirmed; `null` for anything else. */
+  readonly confirmByMs: number | null;
+  readonly identifierCount: number;
+  readonly refusedCount: number;
+  /** As in a {@link Receipt}; `null` also where nothing has changed yet. */
+  readonly token: string | null;
+}
+
 /** The answer to the first step of an opt-in. Nothing has changed yet. */
 export interface PendingOptIn {
   readonly requestId: string;

@@ -7,7 +7,7 @@
  */
 import { GateError, InputError } from '../core/errors.js';
 import { parseKind } from '../core/identity/kind.js';
-import { KIND_TAG } from '../core/vocabulary.js';
+import { KIND_TAG, rightsOfMask } from '../core/vocabulary.js';
 import type { LedgerContext } from './context.js';
 import type { Row, Session } from './database.js';
 import { NEXT_ENTRY_ID } from './entry.js';
@@ -16,7 +16,15 @@ import type { EntryOrigin } from './key-rows.js';
 import type { KeyMixer } from './keys.js';
 import { byteaColumn, int4Column, textColumn, uuidColumn } from './packed-column.js';
 import { packIdentifier } from './packed-identifiers.js';
-import { isRequestId, type Receipt, type RequestNature, type RequestStatus, tokenOf } from './request.js';
+import {
+  type Channel,
+  isRequestId,
+  type Receipt,
+  type RequestNature,
+  type RequestRecord,
+  type RequestStatus,
+  tokenOf,
+} from './request.js';
 
 /** A request as its row says. */
 export interface RequestRow {
@@ -209,6 +217,24 @@ export async function receiptOf(
     noAskUntil: request.noAskUntil,
     isRepeat,
     identifierCount: request.identifierCount,
+  };
+}
+
+/** A request as it stands now. @throws {GateError} `ledger.unknown_request`. */
+export async function recordOf(context: LedgerContext, requestId: string): Promise<RequestRecord> {
+  const request = await requestById(context.database, requestId);
+  return {
+    requestId: request.requestId,
+    nature: request.nature,
+    channel: request.channel as Channel,
+    status: request.status,
+    rights: request.nature === 'import' ? null : rightsOfMask(request.rights),
+    receivedAtMs: request.receivedAtMs,
+    noAskUntil: request.noAskUntil,
+    confirmByMs: request.confirmByMs,
+    identifierCount: request.identifierCount,
+    refusedCount: request.refusedCount,
+    token: await tokenOfEntry(context, request.lastEntry, 0),
   };
 }
 

@@ -2,7 +2,7 @@
  * Refusals over HTTP, as problem details (RFC 9457) with a stable `code`.
  * @module
  */
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
@@ -20,7 +20,8 @@ export type ProblemCode =
   | 'sync.trimmed'
   | 'sync.epoch';
 
-const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
+/** Status and title of each code. Codes are added, never renamed. */
+export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
   'http.bad_request': [400, 'the request is not one that is served here'],
   'http.unauthorized': [401, 'a bearer token is required, and there is none or another'],
   'http.not_found': [404, 'there is nothing at this path'],
@@ -44,26 +45,45 @@ export interface ProblemDetails {
   readonly members?: Readonly<Record<string, string | number>>;
 }
 
+/** What a problem is, whoever names it. */
+export interface Problem {
+  readonly status: number;
+  /** A sentence that is the same each time. */
+  readonly title: string;
+  readonly code: string;
+}
+
+/** Answers with one of the problems of this table; see {@link writeProblem}. */
+export function sendProblem(response: ServerResponse, code: ProblemCode, details: ProblemDetails = {}): void {
+  const [status, title] = PROBLEMS[code];
+  writeProblem(response, { status, title, code }, details);
+}
+
 /**
  * Answers with a problem, and ends the response. For a request whose body has not been read the connection is closed
  * after that.
  */
-export function sendProblem(response: ServerResponse, code: ProblemCode, details: ProblemDetails = {}): void {
+export function writeProblem(response: ServerResponse, problem: Problem, details: ProblemDetails = {}): void {
   if (response.headersSent) {
     response.destroy();
     return;
   }
   const { detail, headers = {}, members = {} } = details;
-  const [status, title] = PROBLEMS[code];
+  const { status, title, code } = problem;
   const body = Buffer.from(JSON.stringify({ type: 'about:blank', title, status, code, detail, ...members }));
   const fields: OutgoingHttpHeaders = {
     'content-type': PROBLEM_TYPE,
     'content-length': body.length,
     'cache-control': 'no-store',
     ...(status === 503 ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {}),
-    ...(response.req.complete || response.req.method !== 'POST' ? {} : { connection: 'close' }),
+    ...(hasUnreadBody(response.req) ? { connection: 'close' } : {}),
     ...headers,
   };
   response.writeHead(status, fields);
   response.end(response.req.method === 'HEAD' ? undefined : body);
+}
+
+function hasUnreadBody({ complete, headers }: IncomingMessage): boolean {
+  if (complete) return false;
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Row, readRows } from '../../src/cli/rows.js';
+import { type Row, readRows } from '../../src/rows/rows.js';
 import { MAIN, optgate } from './run.js';
 
 const MAID = '6d92078a-8246-4ba4-ae5b-76104861e7dc';
@@ -86,7 +86,7 @@ describe('a header that is not ours is refused whole, without showing it', () =>
       () => null,
       (error: unknown) => error as Error,
     );
-    expect(failure?.name).toBe('CommandError');
+    expect(failure?.name).toBe('ListError');
     expect(failure?.message).toMatch(message);
     expect(failure?.message).not.toMatch(/6d92078a|Rihgts/);
   });

@@ -8,7 +8,7 @@
 import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Decision } from '../../core/policy/decision.js';
-import { LineSplitter } from '../../ndjson.js';
+import { LineSplitter } from '../../rows/lines.js';
 import { MsgpackFault, MsgpackReader } from '../../wire/msgpack-reader.js';
 import { decisionText, decisionValue, explainedText } from './answer.js';
 import { MSGPACK_TYPE, NDJSON_TYPE } from './content.js';

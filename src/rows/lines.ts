@@ -1,10 +1,10 @@
 /**
- * Lines of NDJSON: split on bytes, decoded strictly, each refused with a code of its own.
+ * Lines of text: split on bytes, decoded strictly, each refused with a code of its own.
  *
  * Memory is bounded by the longest line allowed. A message never quotes what a line held.
  * @module
  */
-import { GrowingBytes } from './growing-bytes.js';
+import { GrowingBytes } from '../growing-bytes.js';
 
 /** Longest line that is read; a longer one is refused and skipped. */
 export const LINE_BYTES_MAX = 16 * 1024 * 1024;

@@ -7,8 +7,8 @@
  */
 import { checkIdentifier } from '../core/identity/index.js';
 import { type Identifier, RIGHTS, RIGHTS_ALL, type Right, rightsMask } from '../core/vocabulary.js';
-import { CommandError, UsageError } from './command.js';
-import { type Line, LineError, lineText, parseJson, readLines } from './lines.js';
+import { LINE_BYTES_MAX, type Line, LineError, lineText, parseJson, readLines } from './lines.js';
+import { ListError } from './list-error.js';
 
 export type RowFormat = 'csv' | 'ndjson';
 
@@ -46,32 +46,26 @@ interface Header {
 
 const COLUMNS = ['kind', 'value', 'rights'];
 
-/** The format of a list: as it is said, else as its name tells. @throws {UsageError} */
-export function formatOf(list: string, given: string | undefined): RowFormat {
-  const named = given ?? (/\.csv$/i.test(list) ? 'csv' : /\.(ndjson|jsonl)$/i.test(list) ? 'ndjson' : undefined);
-  if (named === 'csv' || named === 'ndjson') return named;
-  throw new UsageError('expected a LIST that ends in .csv, .ndjson or .jsonl, or --format csv|ndjson');
-}
-
-/** Reads every row. @throws {CommandError} where a CSV file is not laid out as expected. */
+/** Reads every row. @throws {ListError} where a CSV file is not laid out as expected. */
 export function readRows(stream: AsyncIterable<string | Uint8Array>, format: RowFormat): AsyncGenerator<Row> {
   return parseRows(stream, format, checkRow, refusedRow);
 }
 
 /**
  * Reads every row and leaves kind and value to whoever takes it, so that no identifier is checked twice. `refuse` is told
- * of a row that is none, or whose rights are none, just before it is given out. @throws {CommandError} as {@link readRows}.
+ * of a row that is none, or whose rights are none, just before it is given out. @throws {ListError} as {@link readRows}.
  */
 export function readUncheckedRows(
   stream: AsyncIterable<string | Uint8Array>,
   format: RowFormat,
   refuse: RefuseRow,
+  lineBytesMax = LINE_BYTES_MAX,
 ): AsyncGenerator<UncheckedRow> {
   const refused = (line: number, field: string, message: string): UncheckedRow => {
     refuse(line, field, message);
     return { line, kind: null, value: null, rights: RIGHTS_ALL };
   };
-  return parseRows(stream, format, (raw, line) => uncheckedRow(raw, line, refused), refused);
+  return parseRows(stream, format, (raw, line) => uncheckedRow(raw, line, refused), refused, lineBytesMax);
 }
 
 /** Reads every row as what `use` makes of it, or `refused` of one that is none. */
@@ -80,10 +74,11 @@ async function* parseRows<T>(
   format: RowFormat,
   use: (raw: unknown, line: number) => T,
   refused: (line: number, field: string, message: string) => T,
+  lineBytesMax = LINE_BYTES_MAX,
 ): AsyncGenerator<T> {
   let header: Header | null = null;
   let line = 0;
-  for await (const bytes of readLines(stream)) {
+  for await (const bytes of readLines(stream, lineBytesMax)) {
     line++;
     let row: T | null = null;
     try {
@@ -96,7 +91,7 @@ async function* parseRows<T>(
     }
     if (row !== null) yield row;
   }
-  if (format === 'csv' && header === null) throw new CommandError('expected a header line: kind,value,rights');
+  if (format === 'csv' && header === null) throw new ListError('expected a header line: kind,value,rights');
 }
 
 /** The columns, in the order of the file. Names that are not ours are never shown: without a header they are identifiers. */
@@ -109,21 +104,21 @@ function readHeader(bytes: Line): Header {
     cells = splitCsv(text);
   } catch (error) {
     if (!(error instanceof LineError)) throw error;
-    throw new CommandError(`line 1: expected the header ${COLUMNS.join(',')} in UTF-8 (${error.message})`);
+    throw new ListError(`line 1: expected the header ${COLUMNS.join(',')} in UTF-8 (${error.message})`);
   }
   const names = cells.map((cell) => cell.trim().toLowerCase());
   const separator = names.length > 1 ? undefined : /[\t;|]/.exec(text)?.[0];
   if (separator !== undefined) {
     const shown = separator === '\t' ? 'tabs' : `"${separator}"`;
-    throw new CommandError(`line 1: expected the header ${COLUMNS.join(',')} with commas, not ${shown}`);
+    throw new ListError(`line 1: expected the header ${COLUMNS.join(',')} with commas, not ${shown}`);
   }
   if (!names.includes('kind') || !names.includes('value')) {
-    throw new CommandError(`line 1: expected a header with the columns ${COLUMNS.join(', ')}`);
+    throw new ListError(`line 1: expected a header with the columns ${COLUMNS.join(', ')}`);
   }
   for (const [index, name] of names.entries()) {
     const fault = !COLUMNS.includes(name) ? 'unknown' : names.indexOf(name) < index ? 'there twice' : null;
     if (fault === null) continue;
-    throw new CommandError(`line 1: column ${index + 1} of the header is ${fault}; expected ${COLUMNS.join(', ')}`);
+    throw new ListError(`line 1: column ${index + 1} of the header is ${fault}; expected ${COLUMNS.join(', ')}`);
   }
   return {
     kindIndex: names.indexOf('kind'),
@@ -144,10 +139,10 @@ function csvRow({ kindIndex, valueIndex, rightsIndex, columnCount }: Header, byt
   return { kind: cells[kindIndex], value: cells[valueIndex], rights: cells[rightsIndex] };
 }
 
-/** A file with the line ends of an old Mac would be one long header, and all its rows lost. @throws {CommandError} */
+/** A file with the line ends of an old Mac would be one long header, and all its rows lost. @throws {ListError} */
 function refuseCarriageReturn(text: string, line: number): void {
   if (!text.includes('\r')) return;
-  throw new CommandError(`line ${line}: a carriage return inside the line; expected lines that end in LF or CR LF`);
+  throw new ListError(`line ${line}: a carriage return inside the line; expected lines that end in LF or CR LF`);
 }
 
 /**

@@ -1,0 +1,56 @@
+/**
+ * Whether a request may be made at all: who asks, in which role, from where, how often.
+ * @module
+ */
+import type { IncomingMessage } from 'node:http';
+import { hostOf, isLoopback } from './listening.js';
+import { ProblemError } from './problems.js';
+import type { RateLimiter } from './rate-limit.js';
+import type { Principal, TokenRole, TokenSet } from './tokens.js';
+
+/** Who asks where nobody needs a token. */
+const ANYBODY: Principal = { role: 'operator', name: null };
+const REALM = 'Bearer realm="optgate"';
+
+/**
+ * Who makes a request that only some roles may make. Throws a ProblemError: `http.unauthorized`, `http.forbidden`, and
+ * without tokens `http.misdirected` for whatever a browser was lured into sending to this machine under a name of its own.
+ */
+export function admit(request: IncomingMessage, tokens: TokenSet, roles: readonly TokenRole[]): Principal {
+  if (tokens.isEmpty) {
+    const { remoteAddress } = request.socket; // none on a Unix socket
+    const isHere =
+      remoteAddress === undefined || (isLoopback(remoteAddress) && isLoopback(hostOf(request.headers.host)));
+    if (!isHere) throw new ProblemError('http.misdirected');
+    return ANYBODY;
+  }
+  const principal = tokens.principalOf(request.headers.authorization);
+  if (principal === null) {
+    const error = request.headers.authorization === undefined ? '' : ', error="invalid_token"';
+    throw new ProblemError('http.unauthorized', { headers: { 'www-authenticate': `${REALM}${error}` } });
+  }
+  if (!roles.includes(principal.role)) {
+    const headers = { 'www-authenticate': `${REALM}, error="insufficient_scope"` };
+    throw new ProblemError('http.forbidden', { headers, detail: `expected ${roles.join(' or ')}` });
+  }
+  return principal;
+}
+
+/** Throws a ProblemError `http.rate` for whoever asks too often. */
+export function checkRate(request: IncomingMessage, { role, name }: Principal, limiter: RateLimiter): void {
+  const waitMs = limiter.take(`${role}:${name ?? ''} ${request.socket.remoteAddress ?? ''}`);
+  if (waitMs === 0) return;
+  throw new ProblemError('http.rate', { headers: { 'retry-after': String(Math.ceil(waitMs / 1000)) } });
+}
+
+/** The parameters in a query, each known and there once. Throws a ProblemError, which does not quote them. */
+export function readQuery({ url = '' }: IncomingMessage, names: readonly string[]): ReadonlyMap<string, string> {
+  const at = url.indexOf('?');
+  const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
+  for (const name of query.keys()) {
+    if (names.includes(name) && query.getAll(name).length === 1) continue;
+    const detail = names.length === 0 ? 'expected no query' : `expected at most ${names.join(', ')}, each once`;
+    throw new ProblemError('http.bad_request', { detail });
+  }
+  return new Map(query);
+}

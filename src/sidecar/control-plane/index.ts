@@ -1,0 +1,24 @@
+/**
+ * The control plane of the sidecar.
+ * @module
+ */
+export { admit } from './admission.js';
+export { type ControlPlane, createControlPlane } from './control-plane.js';
+export { isLoopback, refuseOpenListening } from './listening.js';
+export {
+  CONTROL_LIMITS,
+  CONTROL_SERVER_OPTIONS,
+  type ControlEvent,
+  type ControlLimits,
+  type ControlPlaneOptions,
+  type Mount,
+} from './options.js';
+export { ProblemError } from './problems.js';
+export {
+  type Principal,
+  TOKEN_ROLES,
+  TokenError,
+  type TokenRole,
+  TokenSet,
+  type TokenSources,
+} from './tokens.js';
