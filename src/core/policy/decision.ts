@@ -97,6 +97,11 @@ export class Decision {
     return this.#rules.concernsChild(this.#causes);
   }
 
+  /** @internal What it was made from, for who counts decisions without building the reasons of each. */
+  get causes(): Causes {
+    return this.#causes;
+  }
+
   /** Stable reason codes, in a fixed order; empty when nothing spoke against sending. Shared and frozen. */
   get reasons(): readonly string[] {
     return this.#explained().codes;
