@@ -90,6 +90,21 @@ const GROUPS: readonly CommandGroup[] = [
     ],
   },
   {
+    title: 'Serve',
+    commands: [
+      {
+        name: 'serve',
+        summary: 'run the sidecar: decisions over HTTP and sockets, opt-outs, probes, metrics',
+        load: async () => (await import('./serve.js')).serve,
+      },
+      {
+        name: 'config',
+        summary: "show the sidecar's settings, and where each came from",
+        load: async () => (await import('./config.js')).config,
+      },
+    ],
+  },
+  {
     title: 'Ledger',
     commands: [
       {

@@ -56,6 +56,16 @@ export const share: z.ZodType<number> = parsed('a number from 0 to 1', (value) =
   /^\d(?:\.\d{1,6})?$/.test(String(value)) && Number(value) <= 1 ? Number(value) : Number.NaN,
 );
 
+/** `all`, `non_allow`, or a share from 0 to 1. */
+export const sampling: z.ZodType<'all' | 'non_allow' | number> = parsed(
+  'all, non_allow or a share from 0 to 1',
+  (value) => (value === 'all' || value === 'non_allow' ? value : (share.safeParse(value).data ?? Number.NaN)),
+);
+
+export function choice<const T extends string>(values: readonly [T, ...T[]]): z.ZodType<T> {
+  return z.enum(values, `expected one of ${values.join(', ')}`) as unknown as z.ZodType<T>;
+}
+
 export const flag: z.ZodType<boolean> = parsed('true or false', (value) => {
   if (value === true || value === 'true') return true;
   return value === false || value === 'false' ? false : Number.NaN;

@@ -12,6 +12,9 @@ import { ConfigError, type ConfigIssue } from './config-issue.js';
 import { SETTING_NAMES, type SettingName, type SidecarConfig, settingOf, variableOf } from './config-settings.js';
 import { isLocal } from './config-values.js';
 
+export { ConfigError, type ConfigIssue } from './config-issue.js';
+export { SETTING_NAMES, type SettingName, type SidecarConfig, settingOf, variableOf } from './config-settings.js';
+
 /** Where the configuration file is, besides `--config`. */
 export const FILE_VARIABLE = 'OPTGATE_CONFIG';
 export const LEDGER_AT_DEFAULT = './.optgate';
@@ -171,8 +174,9 @@ function contradictions(config: SidecarConfig, origins: Readonly<Record<string, 
   };
   const listening = [...config['data.listen'], ...config['socket.listen'], ...config['control.listen']];
   if (listening.length === 0) refuse('data.listen', 'expected something to listen on');
-  if (config['control.tokenFile'] === null && !config['control.listen'].every(isLocal)) {
-    refuse('control.listen', 'beyond this machine the control plane needs control.tokenFile');
+  const hasTokens = config['control.tokenFile'] !== null || config['control.tokens'] !== null;
+  if (!hasTokens && !config['control.listen'].every(isLocal)) {
+    refuse('control.listen', 'beyond this machine the control plane needs tokens; set control.tokenFile');
   }
   const isDatabase = /^postgres(?:ql)?:/i.test(config.from ?? '') || config.ledger !== null;
   if (isDatabase && config['source.trustedKeyFiles'].length > 0) {

@@ -29,11 +29,11 @@ export interface ReadinessQuestion {
 
 export interface HealthOptions {
   /** `null`: there is no follower yet. */
-  readonly follower: () => FollowerStatus | null;
+  readonly follower: () => Pick<FollowerStatus, 'state' | 'freshnessMs'> | null;
 }
 
 export class Health {
-  readonly #follower: () => FollowerStatus | null;
+  readonly #follower: HealthOptions['follower'];
   #hasApplied = false;
   #isDraining = false;
 
