@@ -65,9 +65,10 @@ export class Control {
 
   /** Ends waits and imports, answers what is under way; who is not done by the deadline is cut off. Never throws. */
   async close(deadlineMs: number): Promise<void> {
+    for (const { drain } of this.#servers) drain.stopListening();
     const late = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
     await Promise.race([this.#plane.close().catch(() => {}), late]);
-    await Promise.all(this.#servers.map(({ drain }) => drain.drain(deadlineMs, { closes: true })));
+    await Promise.all(this.#servers.map(({ drain }) => drain.drain(deadlineMs)));
     for (const { address } of this.#listening) removeSocket(address);
   }
 

@@ -1,57 +1,65 @@
 /**
  * Ends an HTTP server without cutting anyone off: who is being answered gets the answer, and is told to close.
+ *
+ * A client that sends one request after the other on a connection must not find it closed between two of them: idle
+ * connections are closed only when they have been given the time to hear that they should close themselves.
  * @module
  */
 import type { Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Server as NetServer, type Socket } from 'node:net';
 
-/** How often connections that have become idle are looked for. */
+/** How long connections are left alone that have nothing under way. */
+export const IDLE_GRACE_MS = 100;
 const LOOK_MS = 20;
 
 export class HttpDrain {
-  #isDraining = false;
   readonly #sockets = new Set<Socket>();
+  #isEnding = false;
+  #isClosed = false;
 
   constructor(private readonly server: Server) {
     server.on('connection', (socket: Socket) => {
-      if (this.#isDraining) {
-        socket.destroy(); // only where the listening socket is not closed at once
+      // where the listening socket belongs to several threads it is not closed at once
+      if (this.#isClosed) {
+        socket.destroy();
         return;
       }
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
-    // before the handler, which may answer at once
-    server.prependListener('request', (_request, response: ServerResponse) => {
-      if (this.#isDraining) response.shouldKeepAlive = false;
-    });
   }
 
-  get connectionCount(): number {
-    return this.#sockets.size;
-  }
-
-  /** Answers say that the connection ends with them; connections are still accepted. */
+  /** From now on answers say that the connection ends with them; connections are still accepted. */
   announce(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    // before the handler, which may answer at once
     this.server.prependListener('request', (_request, response: ServerResponse) => {
       response.shouldKeepAlive = false;
     });
   }
 
-  /**
-   * Takes no more connections, and resolves when none is left; those that are after `deadlineMs` are cut off. Gives how many
-   * they were. `closes`: also closes the listening socket.
-   */
-  async drain(deadlineMs: number, { closes }: { readonly closes: boolean }): Promise<number> {
-    this.#isDraining = true;
-    if (closes && this.server.listening) this.server.close();
-    const endMs = performance.now() + deadlineMs;
-    while (this.#sockets.size > 0 && performance.now() < endMs) {
-      this.server.closeIdleConnections();
+  /** Closes the listening socket. Not by the server's own `close`, which would cut idle connections at once. */
+  stopListening(): void {
+    if (this.server.listening) NetServer.prototype.close.call(this.server);
+  }
+
+  /** Takes no more connections, and resolves when none is left; those that are after `deadlineMs` are cut off. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.announce();
+    this.#isClosed = true;
+    const startMs = performance.now();
+    const agedMs = () => performance.now() - startMs;
+    while (this.#sockets.size > 0 && agedMs() < deadlineMs) {
+      if (agedMs() >= IDLE_GRACE_MS) this.closeIdle();
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
-    const cutCount = this.#sockets.size;
     for (const socket of this.#sockets) socket.destroy();
-    return cutCount;
+  }
+
+  /** Connections that were opened ahead of need count as idle here; to Node they are requests that have not begun. */
+  private closeIdle(): void {
+    this.server.closeIdleConnections();
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
   }
 }

@@ -4,8 +4,9 @@
  * A Unix socket that a killed process left behind is removed; one that somebody answers on is not touched.
  * @module
  */
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, rmSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
 import { addressText, type ListenAddress } from './config-values.js';
 
 /** Connections that wait to be accepted. */
@@ -86,6 +87,8 @@ function fdOf(server: Server): number {
 
 /** Removes what a process that was killed left behind. */
 async function makeRoom(address: ListenAddress & { readonly kind: 'unix' }): Promise<void> {
+  // the system's own answer to a folder that is not there is EACCES
+  if (!existsSync(dirname(address.path))) throw new ListenError(addressText(address), 'ENOENT');
   const found = lstatSync(address.path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket() || (await isAnswered(address.path))) throw new ListenError(addressText(address), 'EADDRINUSE');

@@ -115,7 +115,7 @@ export class ServingThread {
    */
   async drain(deadlineMs: number, { closes }: { readonly closes: boolean }): Promise<void> {
     if (closes) this.closeListening();
-    const http = this.#http.map(({ drain }) => drain.drain(deadlineMs, { closes }));
+    const http = this.#http.map(({ drain }) => drain.drain(deadlineMs));
     await Promise.all([...http, this.#door.drain(deadlineMs)]);
     this.#buffer?.close();
     this.#eventLoop.close();
@@ -128,7 +128,11 @@ export class ServingThread {
   }
 
   #closeServers(): void {
-    for (const server of [...this.#http.map(({ server }) => server), ...this.#servers]) {
+    for (const { server, drain } of this.#http) {
+      server.on('error', () => {});
+      drain.stopListening();
+    }
+    for (const server of this.#servers) {
       server.on('error', () => {});
       if (server.listening) server.close();
     }

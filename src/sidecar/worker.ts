@@ -39,11 +39,21 @@ port.on('message', (message: ToWorker) => void hear(message));
 
 try {
   if (sockets !== null) await thread.join(sockets);
-  say({ kind: 'listening', sockets: sockets ?? (await thread.listen()) });
+  const listening = sockets ?? (await thread.listen());
+  await polled();
+  say({ kind: 'listening', sockets: listening });
   setInterval(() => say({ kind: 'state', state: thread.state() }), STATE_EVERY_MS).unref();
 } catch (error) {
   if (!(error instanceof ListenError)) throw error;
   say({ kind: 'refused', address: error.address, code: error.code });
+}
+
+/**
+ * Resolves when the event loop has taken in every socket it was given. One that another thread closes before that would end
+ * the process: libuv aborts where the system does not know what it asks for.
+ */
+function polled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
 
 async function hear(message: ToWorker): Promise<void> {
@@ -55,6 +65,7 @@ async function hear(message: ToWorker): Promise<void> {
     case 'drain':
       await thread.drain(message.deadlineMs, { closes: false });
       table.close();
+      await polled();
       say({ kind: 'drained', state: thread.state() });
       break;
     case 'close':

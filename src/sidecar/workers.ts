@@ -54,6 +54,7 @@ class PoolWorker {
   private readonly worker: Worker;
   private readonly heard = new Map<FromWorker['kind'], () => void>();
   private readonly ready: Promise<Sockets>;
+  private hasEnded = false;
 
   constructor({ config, live, append, onFailure }: ServingOptions, sockets: Sockets | null, states: ThreadStates) {
     const shared = live.share();
@@ -73,6 +74,8 @@ class PoolWorker {
     this.ready = new Promise((resolve, reject) => {
       let isListening = false;
       const fail = (error: Error) => {
+        this.hasEnded = true;
+        for (const stopWaiting of this.heard.values()) stopWaiting();
         reject(error);
         if (isListening) onFailure(error);
       };
@@ -103,6 +106,7 @@ class PoolWorker {
 
   /** Resolves with the answer, or without it after `waitMs`. From then on the thread does not keep the process alive. */
   async ask(message: ToWorker, kind: FromWorker['kind'], waitMs: number): Promise<void> {
+    if (this.hasEnded) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, waitMs);
       this.heard.set(kind, () => {
