@@ -11,6 +11,7 @@ const BENCHES = [
   ['bench/ledger.mjs', []],
   ['bench/sync.mjs', []],
   ['bench/socket.mjs', []],
+  ['bench/sidecar.mjs', []],
 ];
 const wanted = process.argv[2];
 

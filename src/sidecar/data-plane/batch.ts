@@ -15,7 +15,6 @@ import { MSGPACK_TYPE, NDJSON_TYPE } from './content.js';
 import type { RequestContext } from './context.js';
 import { decide, decideValue, pack, type Refused } from './decide.js';
 import { declaredLength, type Exchange } from './exchange.js';
-import type { DataProblemCode } from './problems.js';
 
 /** Items of a packed batch that are decided before others get a turn. */
 const ITEMS_PER_TURN = 64;
@@ -33,19 +32,20 @@ export async function answerLines(exchange: Exchange, context: RequestContext): 
   let byteCount = 0;
   let lineCount = 0;
   exchange.beginStream(NDJSON_TYPE);
-  for await (const piece of request as AsyncIterable<Buffer>) {
+  // By default leaving the loop destroys the connection, with what was not sent yet.
+  for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     byteCount += piece.length;
-    if (byteCount > batchBytesMax) return endEarly(exchange, 'body.too_large', lineCount + 1);
+    if (byteCount > batchBytesMax)
+      return exchange.endEarly('body.too_large', errorLine('body.too_large', lineCount + 1));
     let answers = '';
     for (const line of lines.push(piece)) {
       if (++lineCount > batchItemsMax) {
-        response.write(answers);
-        return endEarly(exchange, 'batch.too_many', lineCount);
+        return exchange.endEarly('batch.too_many', answers + errorLine('batch.too_many', lineCount));
       }
-      answers += `${answerToLine(exchange, line, lineCount, context)}\n`;
+      answers += answerToLine(exchange, line, lineCount, context);
     }
     if (answers === '') continue;
-    response.write(answers);
+    response.write(answers, 'latin1');
     if (response.writableLength > unreadBytesMax) await drained(exchange);
     if (response.destroyed) break;
   }
@@ -55,17 +55,9 @@ export async function answerLines(exchange: Exchange, context: RequestContext): 
     return;
   }
   for (const line of lines.end()) {
-    if (++lineCount > batchItemsMax) return endEarly(exchange, 'batch.too_many', lineCount);
-    response.write(`${answerToLine(exchange, line, lineCount, context)}\n`);
+    if (++lineCount > batchItemsMax) return exchange.endEarly('batch.too_many', errorLine('batch.too_many', lineCount));
+    response.write(answerToLine(exchange, line, lineCount, context), 'latin1');
   }
-  exchange.end();
-}
-
-/** What comes after is not answered: says so in the place of its answer. */
-function endEarly(exchange: Exchange, code: DataProblemCode, line: number): void {
-  exchange.plane.desk.refused('http', code);
-  exchange.response.write(errorLine(code, line));
-  exchange.request.resume();
   exchange.end();
 }
 
@@ -75,10 +67,10 @@ function answerToLine(exchange: Exchange, line: Uint8Array | null, number: numbe
   if (decided === null || decided.kind === 'refused') {
     const code = decided === null ? 'line.too_long' : decided.code;
     desk.refused('http', code);
-    return JSON.stringify({ error: { code, line: number } });
+    return errorLine(code, number);
   }
   desk.decided('http', 'check', decided, context.check.destination ?? null);
-  return context.explain ? explainedText(decided) : decisionText(decided);
+  return `${context.explain ? explainedText(decided) : decisionText(decided)}\n`;
 }
 
 const errorLine = (code: string, line: number): string => `${JSON.stringify({ error: { code, line } })}\n`;

@@ -6,6 +6,7 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { PROBLEM_TYPE } from '../../sync/http-problem.js';
 import type { Clock } from '../../sync/index.js';
 import type { Desk, Operation } from '../door.js';
@@ -32,13 +33,21 @@ export interface Plane {
 
 /** Connections in the midst of an answer: whatever else is written to them becomes part of it. */
 const midAnswer = new WeakSet<object>();
+/** Connections that were hung up on, which was noted then. */
+const hungUp = new WeakSet<object>();
 
 export function isMidAnswer(socket: object): boolean {
   return midAnswer.has(socket);
 }
 
+export function noteHungUp(socket: object): void {
+  hungUp.add(socket);
+}
+
 export class Exchange {
   isDone = false;
+  /** Kept here, since a request that was destroyed has none any more. */
+  private readonly socket: Socket;
 
   constructor(
     readonly plane: Plane,
@@ -49,7 +58,9 @@ export class Exchange {
     private readonly startMs: number,
     /** The client sends its body only when told to. */
     private awaitsContinue: boolean,
-  ) {}
+  ) {
+    this.socket = request.socket;
+  }
 
   /** HOT. Answers, and ends the exchange. `text` is ASCII. `headers`: names and values in turn. */
   answer(status: number, headers: string[], body: string | Uint8Array | null): void {
@@ -65,15 +76,25 @@ export class Exchange {
 
   /** Begins an answer that is written in pieces; {@link end} ends it. */
   beginStream(contentType: string): void {
-    midAnswer.add(this.request.socket);
+    midAnswer.add(this.socket);
     this.response.writeHead(200, ['content-type', contentType]);
   }
 
   end(): void {
     if (this.isDone) return;
     this.isDone = true;
-    midAnswer.delete(this.request.socket);
+    midAnswer.delete(this.socket);
     this.response.end();
+    this.note();
+  }
+
+  /** Ends such an answer with its last piece, and the connection with it: the rest of the body is not wanted. */
+  endEarly(code: DataProblemCode, lastPiece: string): void {
+    if (this.isDone) return;
+    this.isDone = true;
+    this.plane.desk.refused('http', code);
+    this.linger(lastPiece);
+    this.request.resume();
     this.note();
   }
 
@@ -110,7 +131,7 @@ export class Exchange {
   abandon(): void {
     if (this.isDone) return;
     this.isDone = true;
-    this.plane.desk.refused('http', 'body.incomplete');
+    if (!hungUp.has(this.socket)) this.plane.desk.refused('http', 'body.incomplete');
     this.note();
   }
 
@@ -122,13 +143,15 @@ export class Exchange {
   }
 
   /** Closing while a client still writes makes its system throw away what it was sent. */
-  private linger(text: string): void {
-    const { request, response, plane } = this;
-    midAnswer.add(request.socket);
-    response.write(text, 'latin1');
+  private linger(lastPiece: string): void {
+    const { request, response, plane, socket } = this;
+    midAnswer.add(socket);
+    response.write(lastPiece, 'latin1');
     const end = (): void => {
       cancel();
+      midAnswer.delete(socket);
       response.end();
+      if (!request.complete) response.once('finish', () => socket.destroySoon());
     };
     const cancel = plane.clock.after(plane.limits.lingerMs, end);
     request.once('end', end);

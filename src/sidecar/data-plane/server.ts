@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { PROBLEM_TYPE } from '../../sync/http-problem.js';
 import type { Desk } from '../door.js';
 import type { DataPlane } from './data-plane.js';
-import { isMidAnswer } from './exchange.js';
+import { isMidAnswer, noteHungUp } from './exchange.js';
 import { DATA_SERVER_OPTIONS, SOCKET_IDLE_MS } from './limits.js';
 import { DATA_PROBLEMS, type DataProblemCode, problemText } from './problems.js';
 
@@ -35,6 +35,7 @@ export function answerClientError(desk: Desk, error: NodeJS.ErrnoException, sock
     return;
   }
   desk.refused('http', code);
+  noteHungUp(socket);
   const text = problemText(code);
   const [status] = DATA_PROBLEMS[code];
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${text.length}`;
@@ -48,6 +49,8 @@ function clientErrorCode(code: string | undefined): DataProblemCode | null {
       return null;
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return 'http.timeout';
+    case 'HPE_INVALID_EOF_STATE':
+      return 'body.incomplete';
     case 'HPE_HEADER_OVERFLOW':
       return 'http.headers_too_large';
     default:
