@@ -157,7 +157,7 @@ class Client:
                 continue
             if kind == FATAL:
                 raise _ConnectionOver(value["code"], is_final=True)
-            index = waits.pop(request_id, None)
+            index = waits.pop(request_id, None) if isinstance(request_id, int) else None
             if index is None:
                 raise _ConnectionOver("client.protocol", is_final=True)
             outcomes[index] = value if kind == ANSWER else _error(value)
