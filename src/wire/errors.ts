@@ -16,7 +16,7 @@ export const REQUEST_ERRORS = {
   'msgpack.not_utf8': 'a text is not UTF-8',
   'json.not_utf8': 'the bid request is not UTF-8',
   'json.invalid': 'the bid request is not JSON',
-  'request.invalid': 'there is no bid request, or it is neither an object nor an array',
+  'request.invalid': 'there is no bid request, or it is not one: an object with `imp` or `openrtb`',
   'request.too_long': 'the bid request is longer than the limit',
   'request.too_deep': 'the bid request is nested too deep to be written',
   'context.invalid': 'a field of the context is not one there is, or not a value it can have',

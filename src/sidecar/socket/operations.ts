@@ -173,7 +173,7 @@ function bidRequest(reader: MsgpackReader | null): RequestBody {
 }
 
 function bodyOrFault(body: unknown): RequestBody | RequestFault {
-  if (typeof body === 'object' && body !== null) return body; // of an array the gate says what is wrong with it
+  if (typeof body === 'object' && body !== null) return body;
   return new RequestFault('request.invalid');
 }
 
