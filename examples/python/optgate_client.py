@@ -156,7 +156,8 @@ class Client:
                 is_leaving = True  # it still answers what it has
                 continue
             if kind == FATAL:
-                raise _ConnectionOver(value["code"], is_final=True)
+                # It was idle for too long: nothing was wrong with what is asked now.
+                raise _ConnectionOver(value["code"], is_final=value["code"] != "deadline.idle")
             index = waits.pop(request_id, None) if isinstance(request_id, int) else None
             if index is None:
                 raise _ConnectionOver("client.protocol", is_final=True)
