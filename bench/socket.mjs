@@ -3,10 +3,11 @@
  *
  *     node bench/socket.mjs
  *
- * Both servers answer from one gate in a process of their own; the load comes from this one, so that the two share the
+ * All servers answer from one gate in a process of their own; the load comes from this one, so that the two share the
  * machine as an ad server and its sidecar do. The request is a real one that was given five identifiers. Each load
  * generator writes bytes prepared beforehand and counts answers without decoding them, so that the servers are what is
- * measured; the HTTP one pipelines too, which real HTTP clients do not. The last rows are our own client, as it is used.
+ * measured; one HTTP row pipelines too, which real HTTP clients do not. The last rows are our own client, as it is used.
+ * "server CPU" is what the server's process spent on one check: it says the same on a busy machine.
  * @module
  */
 import { fork } from 'node:child_process';
@@ -18,6 +19,7 @@ import { join } from 'node:path';
 import { encode } from '@msgpack/msgpack';
 import { connect } from '../dist/client/index.js';
 import { createGate, enterIdentifier, RIGHTS_ALL, SuppressionTable, TableHolder } from '../dist/index.js';
+import { createDataPlane, createDataServer } from '../dist/sidecar/data-plane/index.js';
 import { createSocketDoor } from '../dist/sidecar/socket/index.js';
 import { createRandom, isMain, printMachine, printTable } from './report.mjs';
 
@@ -49,8 +51,8 @@ function createDesk() {
   };
 }
 
-/** The same check behind node:http, as bare as it can be. */
-function httpServer(gate) {
+/** The same check behind node:http by way of objects, as bare as it can be. */
+function bareServer(gate) {
   return createServer((incoming, response) => {
     const chunks = [];
     incoming.on('data', (chunk) => chunks.push(chunk));
@@ -69,12 +71,19 @@ async function serve(folder) {
   const path = join(folder, 'optgate');
   await door.listen({ path });
   const { address } = await door.listen({ port: 0 });
-  const httpPath = join(folder, 'http');
-  await new Promise((resolve) => httpServer(desk.gate).listen(httpPath, resolve));
-  const http = httpServer(desk.gate);
-  await new Promise((resolve) => http.listen(0, '127.0.0.1', resolve));
-  process.send({ path, port: Number(address.split(':')[1]), httpPath, httpPort: http.address().port });
-  process.once('message', () => process.exit(0));
+  const listenHttp = (server, at) => new Promise((resolve) => server.listen(at, () => resolve(server.address())));
+  const httpPath = await listenHttp(createDataServer(createDataPlane({ desk })), { path: join(folder, 'http') });
+  const { port: httpPort } = await listenHttp(createDataServer(createDataPlane({ desk })), {
+    port: 0,
+    host: '127.0.0.1',
+  });
+  const barePath = await listenHttp(bareServer(desk.gate), { path: join(folder, 'bare') });
+  process.send({ path, port: Number(address.split(':')[1]), httpPath, httpPort, barePath });
+  process.on('message', (asked) => {
+    if (asked === 'end') process.exit(0);
+    const { user, system } = process.cpuUsage();
+    process.send(user + system);
+  });
 }
 
 function typicalRequest() {
@@ -121,7 +130,7 @@ function httpCounter() {
 }
 
 /** Keeps `depth` requests on their way; latencies are taken at depth 1 only. */
-async function load(target, message, counter, depth, greeting) {
+async function load(target, message, counter, depth, greeting, cpuOf) {
   const socket = connectSocket({ ...target, noDelay: true });
   await new Promise((resolve) => socket.once('connect', resolve));
   if (greeting !== null) {
@@ -133,6 +142,7 @@ async function load(target, message, counter, depth, greeting) {
   let done = 0;
   let sentAtMs = 0;
   let endsAtMs = 0;
+  let cpuBefore = null;
   let measuredFromMs = performance.now() + WARM_UP_MS;
   await new Promise((resolve) => {
     socket.on('data', (chunk) => {
@@ -143,6 +153,7 @@ async function load(target, message, counter, depth, greeting) {
         measuredFromMs = nowMs;
         endsAtMs = nowMs + RUN_MS;
         done = 0;
+        cpuBefore = cpuOf();
       } else {
         done += count;
         if (depth === 1 && endsAtMs > 0) tookMs.push(nowMs - sentAtMs);
@@ -158,17 +169,19 @@ async function load(target, message, counter, depth, greeting) {
     socket.write(batch);
   });
   const seconds = (performance.now() - measuredFromMs) / 1_000;
+  const cpuUs = ((await cpuOf()) - (await cpuBefore)) / done;
   socket.destroy();
   tookMs.sort((a, b) => a - b);
   return {
     rate: done / seconds,
+    cpuUs,
     p50: tookMs[Math.floor(tookMs.length * 0.5)],
     p99: tookMs[Math.floor(tookMs.length * 0.99)],
   };
 }
 
 /** Our own client, one promise a request. */
-async function loadClient(target, request, depth) {
+async function loadClient(target, request, depth, cpuOf) {
   const client = connect({ ...target, deadlineMs: 5_000 });
   await client.ready(5_000);
   let done = 0;
@@ -184,31 +197,51 @@ async function loadClient(target, request, depth) {
   const workers = Array.from({ length: depth }, worker);
   await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS));
   isMeasured = true;
+  const cpuBefore = await cpuOf();
   const startMs = performance.now();
   await new Promise((resolve) => setTimeout(resolve, RUN_MS));
   isOver = true;
   const seconds = (performance.now() - startMs) / 1_000;
+  const cpuUs = ((await cpuOf()) - cpuBefore) / done;
   await Promise.all(workers);
   await client.close();
-  return done / seconds;
+  return { rate: done / seconds, cpuUs };
 }
 
 /** HTTP/1.1 answers one after the other; more connections are what an HTTP client has instead of depth. */
-async function loadMany(target, message, connections) {
-  const runs = Array.from({ length: connections }, () => load(target, message, httpCounter(), 1, null));
-  return (await Promise.all(runs)).reduce((sum, { rate }) => sum + rate, 0);
+async function loadMany(target, message, connections, cpuOf) {
+  const runs = Array.from({ length: connections }, () => load(target, message, httpCounter(), 1, null, cpuOf));
+  const results = await Promise.all(runs);
+  const rate = results.reduce((sum, run) => sum + run.rate, 0);
+  // each run divided all that the server spent by its own part of the checks
+  return { rate, cpuUs: results.reduce((sum, run) => sum + run.cpuUs, 0) / connections ** 2 };
 }
 
 const thousands = (rate) => `${(rate / 1_000).toFixed(1)} k/s`;
 const micros = (ms) => `${(ms * 1_000).toFixed(0)} us`;
 
-async function main() {
-  printMachine();
-  const folder = mkdtempSync(join(tmpdir(), 'optgate-bench-'));
-  const server = fork(new URL(import.meta.url).pathname, ['serve', folder], {
-    execArgv: process.env.OPTGATE_BENCH_SERVER?.split(' ') ?? [],
-  });
-  const { path, port, httpPath, httpPort } = await new Promise((resolve) => server.once('message', resolve));
+/** Starts the servers; `cpuOf` resolves to the microseconds of processor time theirs has used. */
+async function startServer(folder) {
+  const execArgv = process.env.OPTGATE_BENCH_SERVER?.split(' ') ?? [];
+  const child = fork(new URL(import.meta.url).pathname, ['serve', folder], { execArgv });
+  const next = () => new Promise((resolve) => child.once('message', resolve));
+  const places = await next();
+  const waiting = [];
+  child.on('message', (micros) => waiting.shift()(micros));
+  const cpuOf = () =>
+    new Promise((resolve) => {
+      waiting.push(resolve);
+      child.send('cpu');
+    });
+  const end = () =>
+    new Promise((resolve) => {
+      child.once('exit', resolve);
+      child.send('end');
+    });
+  return { ...places, cpuOf, end };
+}
+
+function messages() {
   const request = typicalRequest();
   const json = Buffer.from(JSON.stringify(request));
   const framed = (value) => {
@@ -217,44 +250,65 @@ async function main() {
     header.writeUInt32BE(bytes.length);
     return Buffer.concat([header, bytes]);
   };
-  const greeting = framed([0, 'hello', { protocol: 1 }]);
-  const message = framed([1, 'check', json]);
-  const batch = framed([1, 'check_batch', Array(64).fill(json)]);
-  const post = Buffer.concat([
-    Buffer.from(`POST /v1/check HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${json.length}\r\n\r\n`),
-    json,
+  const head = `POST /v1/check HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${json.length}\r\n\r\n`;
+  return {
+    request,
+    bytes: json.length,
+    greeting: framed([0, 'hello', { protocol: 1 }]),
+    check: framed([1, 'check', json]),
+    batch: framed([1, 'check_batch', Array(64).fill(json)]),
+    post: Buffer.concat([Buffer.from(head), json]),
+  };
+}
+
+async function main() {
+  printMachine();
+  const folder = mkdtempSync(join(tmpdir(), 'optgate-bench-'));
+  const { path, port, httpPath, httpPort, barePath, cpuOf, end } = await startServer(folder);
+  const { request, bytes, greeting, check, batch, post } = messages();
+  console.log(`\nbid request: ${bytes} bytes`);
+  const http = (at, depth) => load(at, post, httpCounter(), depth, null, cpuOf);
+  const socket = (at, depth) => load(at, check, frameCounter(), depth, greeting, cpuOf);
+  const tcp = (number) => ({ host: '127.0.0.1', port: number });
+
+  const one = {
+    'http, TCP': await http(tcp(httpPort), 1),
+    'http, Unix socket': await http({ path: httpPath }, 1),
+    'socket, TCP': await socket(tcp(port), 1),
+    'socket, Unix socket': await socket({ path }, 1),
+  };
+  const latencies = Object.entries(one).map(([name, run]) => [
+    name,
+    micros(run.p50),
+    micros(run.p99),
+    thousands(run.rate),
+    `${run.cpuUs.toFixed(1)} us`,
   ]);
-  console.log(`\nbid request: ${json.length} bytes\n`);
+  printTable('One at a time', ['door', 'p50', 'p99', 'rate', 'server CPU'], latencies);
+  const ratio = (kind) => (one[`socket, ${kind}`].p50 / one[`http, ${kind}`].p50).toFixed(2);
+  console.log(`\np50 of the socket / p50 of http: ${ratio('Unix socket')} (Unix socket), ${ratio('TCP')} (TCP)`);
 
-  const latencies = [];
-  const first = {};
-  for (const [name, target, bytes, counter, hello] of [
-    ['http, TCP', { host: '127.0.0.1', port: httpPort }, post, httpCounter, null],
-    ['http, Unix socket', { path: httpPath }, post, httpCounter, null],
-    ['socket, TCP', { host: '127.0.0.1', port }, message, frameCounter, greeting],
-    ['socket, Unix socket', { path }, message, frameCounter, greeting],
-  ]) {
-    const run = await load(target, bytes, counter(), 1, hello);
-    first[name] = run;
-    latencies.push([name, micros(run.p50), micros(run.p99), thousands(run.rate)]);
-  }
-  printTable('One at a time', ['door', 'p50', 'p99', 'rate'], latencies);
-  const ratio = first['socket, Unix socket'].p50 / first['http, Unix socket'].p50;
-  const ratioTcp = first['socket, TCP'].p50 / first['http, TCP'].p50;
-  console.log(`\np50 of the socket / p50 of http: ${ratio.toFixed(2)} (Unix socket), ${ratioTcp.toFixed(2)} (TCP)\n`);
-
-  const httpRate = await loadMany({ path: httpPath }, post, 64);
-  const rows = [['http, 64 connections', thousands(httpRate), '1.0']];
-  const add = (name, rate) => rows.push([name, thousands(rate), (rate / httpRate).toFixed(1)]);
-  add('http pipelined, depth 64', (await load({ path: httpPath }, post, httpCounter(), 64, null)).rate);
-  for (const depth of DEPTHS)
-    add(`socket, depth ${depth}`, (await load({ path }, message, frameCounter(), depth, greeting)).rate);
-  add('socket, TCP, depth 64', (await load({ host: '127.0.0.1', port }, message, frameCounter(), 64, greeting)).rate);
-  add('socket, batches of 64, depth 2', 64 * (await load({ path }, batch, frameCounter(), 2, greeting)).rate);
-  for (const depth of [1, 64]) add(`optgate/client, ${depth} at a time`, await loadClient({ path }, request, depth));
-  printTable('How many', ['door (Unix socket unless it says otherwise)', 'rate', 'beside http'], rows);
-  server.send('end');
-  await new Promise((resolve) => server.once('exit', resolve));
+  const baseline = await loadMany({ path: httpPath }, post, 64, cpuOf);
+  const rows = [];
+  const add = (name, { rate, cpuUs }) => {
+    const beside = [`${(rate / baseline.rate).toFixed(1)}x`, `${(baseline.cpuUs / cpuUs).toFixed(1)}x`];
+    rows.push([name, thousands(rate), `${cpuUs.toFixed(1)} us`, ...beside]);
+  };
+  add('http, 64 connections', baseline);
+  add('the same, bare node:http and JSON.parse', await loadMany({ path: barePath }, post, 64, cpuOf));
+  add('http pipelined, depth 64', await http({ path: httpPath }, 64));
+  for (const depth of DEPTHS) add(`socket, depth ${depth}`, await socket({ path }, depth));
+  add('socket, TCP, depth 64', await socket(tcp(port), 64));
+  const batches = await load({ path }, batch, frameCounter(), 2, greeting, cpuOf);
+  add('socket, batches of 64, depth 2', { rate: 64 * batches.rate, cpuUs: batches.cpuUs / 64 });
+  for (const depth of [1, 64])
+    add(`optgate/client, ${depth} at a time`, await loadClient({ path }, request, depth, cpuOf));
+  printTable(
+    'How many (Unix socket unless it says otherwise)',
+    ['door', 'rate', 'server CPU', 'rate, beside http', 'CPU, beside http'],
+    rows,
+  );
+  await end();
   rmSync(folder, { recursive: true, force: true });
 }
 
