@@ -16,7 +16,7 @@ export const REQUEST_ERRORS = {
   'msgpack.not_utf8': 'a text is not UTF-8',
   'json.not_utf8': 'the bid request is not UTF-8',
   'json.invalid': 'the bid request is not JSON',
-  'request.invalid': 'the bid request is not an object',
+  'request.invalid': 'there is no bid request, or it is not one: an object with `imp` or `openrtb`',
   'request.too_long': 'the bid request is longer than the limit',
   'request.too_deep': 'the bid request is nested too deep to be written',
   'context.invalid': 'a field of the context is not one there is, or not a value it can have',
@@ -27,7 +27,6 @@ export const REQUEST_ERRORS = {
   'table.not_loaded': 'there is no table yet to look up in',
   'busy.shedding': 'the server has more work than it can do in time',
   'busy.waiting': 'too many requests of this connection, or too many bytes of all, wait for the table',
-  'busy.draining': 'the server is about to end',
   'answer.too_large': 'the answer is larger than an answer may be',
   internal: 'the server failed; the fault is in its log',
 } as const;

@@ -9,9 +9,11 @@ import { FRAME_HEADER_BYTES } from './protocol.js';
 
 export type FrameOutcome = 'frame' | 'more' | 'empty' | 'too_large';
 
+const NOTHING = Buffer.alloc(0);
+
 export class FrameSplitter {
   /** Where the frame lies that `next` found: `[start, end)` of `bytes`, without its header. */
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Buffer = NOTHING;
   start = 0;
   end = 0;
   private filled = 0;
@@ -48,6 +50,7 @@ export class FrameSplitter {
   next(): FrameOutcome {
     const { bytes, next_ } = this;
     const available = this.filled - next_;
+    if (available === 0) this.release();
     if (available < FRAME_HEADER_BYTES) return 'more';
     const byteCount = bytes.readUInt32BE(next_);
     if (byteCount === 0) return 'empty';
@@ -56,6 +59,13 @@ export class FrameSplitter {
     this.start = next_ + FRAME_HEADER_BYTES;
     this.end = this.next_ = this.start + byteCount;
     return 'frame';
+  }
+
+  /** Lets go of bytes that were all taken, so that an idle connection does not keep its longest frame. */
+  private release(): void {
+    this.bytes = NOTHING;
+    this.next_ = 0;
+    this.filled = 0;
   }
 
   private promisedBytes(): number {

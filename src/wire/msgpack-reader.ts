@@ -43,7 +43,8 @@ const SHORT_TEXT_BYTES = 16;
 export class MsgpackReader {
   /** The next byte to read. */
   at = 0;
-  private end = 0;
+  /** Where the bytes end that may be read. */
+  end = 0;
   private bytes: Buffer = Buffer.alloc(0);
   private valueCount = 0;
 

@@ -11,6 +11,7 @@ import {
 } from '../../wire/errors.js';
 import { MsgpackWriter } from '../../wire/msgpack-writer.js';
 import { FRAME_KIND } from '../../wire/protocol.js';
+import { DECISION_MEMBER_COUNT, decisionBytes } from './decision-bytes.js';
 
 /** HOT. A frame that answers request `id`; returns what `endFrame` needs. */
 export function beginAnswer(out: MsgpackWriter, id: number): number {
@@ -52,19 +53,8 @@ export function goodbyeFrame(): Buffer {
  * @param more Members that the caller writes behind those of the decision.
  */
 export function writeDecision(out: MsgpackWriter, decision: Decision, explain: boolean, more = 0): void {
-  out.mapHeader(7 + (explain ? 1 : 0) + more);
-  out.text('action');
-  out.text(decision.action);
-  out.text('strip');
-  out.value(decision.strip);
-  out.text('reasons');
-  out.value(decision.reasons);
-  out.text('stale');
-  out.boolean(decision.stale);
-  out.text('jurisdiction');
-  out.text(decision.jurisdiction);
-  out.text('policyVersion');
-  out.text(decision.policyVersion);
+  out.mapHeader(DECISION_MEMBER_COUNT + 1 + (explain ? 1 : 0) + more);
+  out.raw(decisionBytes(decision));
   out.text('seq');
   if (decision.seq === null) out.nil();
   else out.wholeNumber(decision.seq);

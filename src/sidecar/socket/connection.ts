@@ -26,12 +26,14 @@ const TIMED: Readonly<Partial<Record<Op, Operation>>> = {
   lookup: 'lookup',
 };
 
+/** One for all: a message is read and answered in one go, and a reader keeps what it read last. */
+const reader = new MsgpackReader();
+
 type State = 'new' | 'open' | 'ending' | 'closed';
 
 export class SocketConnection {
   private state: State = 'new';
   private readonly splitter: FrameSplitter;
-  private readonly reader = new MsgpackReader();
   private readonly out = new MsgpackWriter();
   private readonly waiting = new Set<number>();
   private readonly timed: Operation[] = [];
@@ -78,7 +80,8 @@ export class SocketConnection {
   sweep(nowMs: number): void {
     const { limits } = this.host;
     if (this.state === 'ending') {
-      if (this.endingSinceMs !== null && nowMs - this.endingSinceMs > limits.lingerMs) this.socket.destroy();
+      const patienceMs = this.socket.writableLength > 0 ? Math.max(limits.outputMs, limits.lingerMs) : limits.lingerMs;
+      if (this.endingSinceMs !== null && nowMs - this.endingSinceMs > patienceMs) this.socket.destroy();
       return;
     }
     if (this.pausedSinceMs !== null) {
@@ -141,7 +144,6 @@ export class SocketConnection {
 
   /** HOT. */
   private answerFrame(bytes: Buffer, start: number, end: number): void {
-    const { reader } = this;
     reader.reset(bytes, start, end);
     let elementCount = 0;
     let id = -1;
@@ -180,7 +182,6 @@ export class SocketConnection {
       this.fail('protocol.hello_expected');
       return false;
     }
-    const { reader } = this;
     const at = reader.at;
     let protocol: unknown;
     try {
@@ -233,7 +234,6 @@ export class SocketConnection {
       host.release(byteCount);
       this.waiting.delete(id);
       if (this.state !== 'open') return;
-      const reader = new MsgpackReader();
       reader.reset(kept, 0, byteCount);
       reader.arrayCount();
       reader.wholeNumber();
@@ -281,7 +281,7 @@ export class SocketConnection {
 
   private pause(): void {
     this.flush();
-    if (this.socket.writableLength === 0) return;
+    if (!this.socket.writableNeedDrain) return; // nothing would say when to go on
     this.pausedSinceMs = this.host.clock.monotonicMs();
     this.socket.pause();
   }

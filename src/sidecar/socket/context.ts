@@ -5,26 +5,31 @@
  * not pass for a browser that sent none. Most requests of a connection have the same context, so the last is kept.
  * @module
  */
-import type { CheckContext } from '../../core/gate.js';
+import type { BytesContext } from '../../core/gate.js';
 import type { Identifier } from '../../core/vocabulary.js';
 import type { MsgpackReader } from '../../wire/msgpack-reader.js';
 import type { ContextField } from '../../wire/protocol.js';
 import { RequestFault } from './request-fault.js';
 
 export interface RequestContext {
-  readonly check: CheckContext;
+  readonly check: BytesContext;
   /** How long to wait for the table to reach `check.minSeq`. */
   readonly waitMs: number;
   /** Give the reasons in full. */
   readonly explain: boolean;
 }
 
-export const NO_CONTEXT: RequestContext = Object.freeze({ check: Object.freeze({}), waitMs: 0, explain: false });
+export const NO_CONTEXT: RequestContext = Object.freeze({
+  check: Object.freeze({ requireBidRequest: true }),
+  waitMs: 0,
+  explain: false,
+});
 
 /** Longest text of a field. */
 export const CONTEXT_TEXT_LENGTH_MAX = 256;
 /** Most identifiers, or values of `Sec-GPC`, in one context. */
 export const CONTEXT_ITEMS_MAX = 64;
+const PLACES = { state: /^(?:US-)?[A-Z]{2}$/i, country: /^[A-Z]{2,3}$/i };
 /** Contexts up to this length are compared with the one before. */
 const KEPT_CONTEXT_BYTES_MAX = 256;
 
@@ -53,17 +58,19 @@ export class ContextReader {
   parse(value: unknown): RequestContext {
     if (value === null) return NO_CONTEXT;
     if (typeof value !== 'object' || Array.isArray(value)) throw new RequestFault('context.invalid', 'context');
-    const check: { -readonly [K in keyof CheckContext]: CheckContext[K] } = {};
+    const check: { -readonly [K in keyof BytesContext]: BytesContext[K] } = { requireBidRequest: true };
     let waitMs = 0;
     let explain = false;
     for (const [name, field] of Object.entries(value)) {
       if (field === null) continue;
       switch (name as ContextField) {
         case 'destination':
+        case 'minSeq':
+          check[name as 'minSeq'] = textField(field, name);
+          break;
         case 'state':
         case 'country':
-        case 'minSeq':
-          check[name as 'state'] = textField(field, name);
+          check[name as 'state'] = placeField(field, name as 'state');
           break;
         case 'secGpc':
           check.secGpc = Array.isArray(field) ? field.map((one) => textField(one, name)) : textField(field, name);
@@ -86,12 +93,19 @@ export class ContextReader {
           throw new RequestFault('context.invalid', 'context'); // its name is what a stranger wrote
       }
     }
+    if (waitMs > 0 && check.minSeq === undefined) throw new RequestFault('context.invalid', 'minSeq');
     return { check, waitMs, explain };
   }
 }
 
 function textField(value: unknown, name: string): string {
   if (typeof value === 'string' && value.length <= CONTEXT_TEXT_LENGTH_MAX) return value;
+  throw new RequestFault('context.invalid', name);
+}
+
+/** A place that is not one would be no place, and the request would be judged by what it says itself. */
+function placeField(value: unknown, name: keyof typeof PLACES): string {
+  if (typeof value === 'string' && PLACES[name].test(value)) return value.toUpperCase();
   throw new RequestFault('context.invalid', name);
 }
 

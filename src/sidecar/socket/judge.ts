@@ -2,12 +2,12 @@
  * The one place where this door hands a bid request to a gate: as bytes of JSON, or as a value that msgpack carried.
  * @module
  */
-import { isUtf8 } from 'node:buffer';
-import type { CheckContext, Gate } from '../../core/gate.js';
+import { isBidRequest } from '../../core/causes.js';
+import type { BytesContext, Gate } from '../../core/gate.js';
 import type { Decision } from '../../core/policy/decision.js';
 import { RequestFault } from './request-fault.js';
 
-/** A bid request as it came: bytes of JSON, or a map. */
+/** A bid request as it came: bytes of JSON, or what a map or array of msgpack held. */
 export type RequestBody = Buffer | object;
 
 /** What may go out: bytes where bytes came in, else a value; `null` where blocked. */
@@ -16,38 +16,26 @@ export interface Outgoing {
   readonly request: Uint8Array | object | null;
 }
 
-/** HOT. @throws {RequestFault} where the bytes are not those of a JSON object. */
-export function checkBody(gate: Gate, body: RequestBody, context: CheckContext): Decision {
-  return gate.check(Buffer.isBuffer(body) ? parse(body) : body, context);
+/** HOT. `context.requireBidRequest` must be true. @throws {RequestFault} where there is nothing to decide on. */
+export function checkBody(gate: Gate, body: RequestBody, context: BytesContext): Decision {
+  if (!Buffer.isBuffer(body)) return gate.check(bidRequest(body), context);
+  const decided = gate.checkBytes(body, context);
+  if (decided.kind === 'refused') throw new RequestFault(decided.code);
+  return decided;
 }
 
-/** @throws {RequestFault} as {@link checkBody}; `request.too_deep` where what remains cannot be written. */
-export function filterBody(gate: Gate, body: RequestBody, context: CheckContext): Outgoing {
-  const request = Buffer.isBuffer(body) ? parse(body) : body;
-  const decision = gate.check(request, context);
-  const outgoing = gate.restrict(request, decision);
-  if (outgoing === null || !Buffer.isBuffer(body)) return { decision, request: outgoing };
-  return { decision, request: Buffer.from(jsonText(outgoing)) };
-}
-
-function parse(bytes: Buffer): object {
-  if (!isUtf8(bytes)) throw new RequestFault('json.not_utf8');
-  let value: unknown;
-  try {
-    value = JSON.parse(bytes.toString('utf8'));
-  } catch {
-    // The parser's message quotes the text, which may hold an identifier.
-    throw new RequestFault('json.invalid');
+/** @throws {RequestFault} as {@link checkBody}. */
+export function filterBody(gate: Gate, body: RequestBody, context: BytesContext): Outgoing {
+  if (!Buffer.isBuffer(body)) {
+    const decision = gate.check(bidRequest(body), context);
+    return { decision, request: gate.restrict(body, decision) };
   }
-  if (typeof value !== 'object' || value === null) throw new RequestFault('request.invalid');
+  const filtered = gate.filterBytes(body, context);
+  if (filtered.kind === 'refused') throw new RequestFault(filtered.code);
+  return { decision: filtered.decision, request: filtered.outgoing };
+}
+
+function bidRequest(value: object): object {
+  if (!isBidRequest(value)) throw new RequestFault('request.invalid');
   return value;
-}
-
-function jsonText(value: object): string {
-  try {
-    return JSON.stringify(value);
-  } catch (error) {
-    if (error instanceof RangeError) throw new RequestFault('request.too_deep');
-    throw error;
-  }
 }

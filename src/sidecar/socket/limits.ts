@@ -17,7 +17,7 @@ export interface SocketLimits {
   readonly connectionsMax: number;
   /** Bytes that all connections together may hold of unfinished frames and of requests that wait. */
   readonly heldBytesMax: number;
-  /** Answers a client has not taken yet, beyond which nothing more is read from it. */
+  /** Answers a client has not taken yet, beyond which nothing more is read from it; at least what Node buffers (64 KiB). */
   readonly outputBytesMax: number;
   /** From the beginning of a connection to the end of its hello. */
   readonly handshakeMs: number;

@@ -110,7 +110,7 @@ test('a batch answers item by item: its own context, its own error', async () =>
     CLEAN,
     7,
     [json(CLEAN), { secGPC: '1' }],
-    [json(CLEAN), { waitMs: 5 }],
+    [json(CLEAN), { minSeq: 'stand.1', waitMs: 5 }],
     [json(CLEAN), null],
   ];
   const [kind, , value] = await raw.ask(9, 'check_batch', items, { destination: 'x' });

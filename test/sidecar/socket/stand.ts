@@ -11,6 +11,7 @@ import { onTestFinished } from 'vitest';
 import {
   createGate,
   enterIdentifier,
+  type Identifier,
   type Policy,
   RIGHTS_ALL,
   SuppressionTable,
@@ -37,17 +38,26 @@ export interface DeskOptions {
   /** False: no table was ever loaded. */
   readonly loaded?: boolean;
   readonly freshAtMs?: number | null;
+  readonly now?: () => number;
+  /** Who else is suppressed. */
+  readonly entries?: readonly Identifier[];
 }
 
-export function testDesk({ policy, loaded = true, freshAtMs = null }: DeskOptions = {}): TestDesk {
-  const table = SuppressionTable.create({ capacity: 64, seed: 7n, epoch: 'stand' });
+export function testDesk(options: DeskOptions = {}): TestDesk {
+  const { policy, loaded = true, freshAtMs = null, now, entries = [] } = options;
+  const table = SuppressionTable.create({ capacity: 256, seed: 7n, epoch: 'stand' });
   const holder = loaded ? new TableHolder({ table }) : new TableHolder();
   if (loaded) {
     enterIdentifier(holder, { kind: 'maid', value: SUPPRESSED_MAID }, RIGHTS_ALL);
     enterIdentifier(holder, { kind: 'email', value: SUPPRESSED_EMAIL }, RIGHTS_ALL);
+    for (const identifier of entries) enterIdentifier(holder, identifier, RIGHTS_ALL);
     table.publish(42, freshAtMs);
   }
-  const gate = createGate({ table: holder, ...(policy === undefined ? {} : { policy }) });
+  const gate = createGate({
+    table: holder,
+    ...(policy === undefined ? {} : { policy }),
+    ...(now === undefined ? {} : { now }),
+  });
   const desk: TestDesk = {
     gate,
     holder,
