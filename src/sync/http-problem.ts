@@ -83,7 +83,8 @@ export function writeProblem(response: ServerResponse, problem: Problem, details
   response.end(response.req.method === 'HEAD' ? undefined : body);
 }
 
-function hasUnreadBody({ complete, headers }: IncomingMessage): boolean {
+/** Whether a request has a body that has not come to its end. */
+export function hasUnreadBody({ complete, headers }: IncomingMessage): boolean {
   if (complete) return false;
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }

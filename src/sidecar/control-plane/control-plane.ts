@@ -7,6 +7,7 @@
  */
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { GateError } from '../../core/errors.js';
+import { hasUnreadBody } from '../../sync/http-problem.js';
 import { linkSignals } from '../../sync/linked-signal.js';
 import { admit, checkRate, readQuery } from './admission.js';
 import { readJson } from './body.js';
@@ -45,6 +46,8 @@ const SECURITY_HEADERS = {
   'referrer-policy': 'no-referrer',
 } as const;
 
+const WITH_BODY: readonly string[] = ['POST', 'PUT'];
+
 /**
  * @throws {TypeError} where it would listen beyond loopback without tokens; {RangeError} for limits that make no sense.
  * @example
@@ -81,6 +84,7 @@ class Plane {
   private readonly now: () => number;
   private readonly closing = new AbortController();
   private readonly handlings = new WeakMap<object, Handling>();
+  private closed: Promise<void> | null = null;
   private onIdle: () => void = () => {};
 
   constructor(private readonly options: ControlPlaneOptions) {
@@ -155,10 +159,13 @@ class Plane {
       const { operationId, principal } = handling;
       const [role, tokenName] = [principal?.role ?? null, principal?.name ?? null];
       const { method } = request;
+      const status = response.headersSent ? response.statusCode : null;
       const durationMs = this.now() - startMs;
-      this.tell({ kind: 'answered', operationId, method, status: response.statusCode, durationMs, role, tokenName });
+      this.tell({ kind: 'answered', operationId, method, status, durationMs, role, tokenName });
     });
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    // nobody reads a body where none belongs, so it must not hold the connection
+    if (!WITH_BODY.includes(request.method) && hasUnreadBody(request)) response.setHeader('connection', 'close');
     if (this.closing.signal.aborted) throw new ProblemError('http.closing', { headers: { connection: 'close' } });
     next();
   }
@@ -206,10 +213,18 @@ class Plane {
     sendControlProblem(response, problem);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.closed ??= this.end();
+    return this.closed;
+  }
+
+  private async end(): Promise<void> {
     this.closing.abort();
     this.options.relay?.close();
-    if (this.inFlight > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
+    if (this.inFlight === 0) return;
+    await new Promise<void>((resolve) => {
+      this.onIdle = resolve;
+    });
   }
 
   private tell(event: ControlEvent): void {

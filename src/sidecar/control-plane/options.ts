@@ -39,7 +39,8 @@ export type ControlEvent =
       /** `null`: no route is there. */
       readonly operationId: string | null;
       readonly method: string;
-      readonly status: number;
+      /** `null`: the client went before there was an answer. */
+      readonly status: number | null;
       readonly durationMs: number;
       /** `null`: nobody who is known here. */
       readonly role: TokenRole | null;

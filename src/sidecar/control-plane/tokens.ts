@@ -89,7 +89,7 @@ export class TokenSet {
     const digest = digestOf(given);
     let found: KnownToken | null = null;
     for (const token of this.known) if (timingSafeEqual(token.digest, digest)) found = token;
-    return found === null || given.length > TOKEN_LENGTH_MAX ? null : { role: found.role, name: found.name };
+    return found === null || given === '' ? null : { role: found.role, name: found.name };
   }
 }
 
@@ -143,7 +143,9 @@ function parseTokens(text: string, where: string, known: KnownToken[]): void {
 function digestOfSecret(secret: string): Buffer | string {
   if (/^sha256:/i.test(secret)) {
     const hex = /^sha256:([0-9a-f]{64})$/i.exec(secret)?.[1];
-    return hex === undefined ? 'expected 64 hex digits after sha256:' : Buffer.from(hex, 'hex');
+    if (hex === undefined) return 'expected 64 hex digits after sha256:';
+    const digest = Buffer.from(hex, 'hex');
+    return digest.equals(digestOf('')) ? 'the digest is that of nothing' : digest;
   }
   if (!/^[\x21-\x7e]+$/.test(secret)) return 'expected a token of printable ASCII';
   if (secret.length < TOKEN_LENGTH_MIN) return `expected a token of at least ${TOKEN_LENGTH_MIN} characters`;

@@ -58,6 +58,7 @@ describe('a token file', () => {
     ['a token that is too long', `intake ${'x'.repeat(TOKEN_LENGTH_MAX + 1)}`, /line 1: .*at most 4096/],
     ['letters beyond ASCII', `intake ${'é'.repeat(40)}`, /line 1: .*ASCII/],
     ['a digest that is short', `intake sha256:${'a'.repeat(63)}`, /line 1: expected 64 hex digits/],
+    ['the digest of nothing', `intake sha256:${sha256('')}`, /line 1: the digest is that of nothing/],
     ['the same token twice', `intake ${TOKEN}\noperator sha256:${sha256(TOKEN)}`, /line 2: the token is there twice/],
     ['no token at all', '# nothing\n', /there is no token in it/],
   ])('%s: refused, and not quoted', (_, text, message) => {
