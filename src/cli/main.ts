@@ -102,6 +102,11 @@ const GROUPS: readonly CommandGroup[] = [
         summary: "show the sidecar's settings, and where each came from",
         load: async () => (await import('./config.js')).config,
       },
+      {
+        name: 'health',
+        summary: 'ask a running sidecar whether it lives, or is ready',
+        load: async () => (await import('./health.js')).health,
+      },
     ],
   },
   {

@@ -66,9 +66,9 @@ function add(a: DoorCounts, b: DoorCounts): DoorCounts {
   };
 }
 
-/** Requests that were turned away because of the load: the refusals named `busy` or `….busy`. */
+/** Requests that were turned away because of the load: `busy.shedding`, `busy.waiting`. */
 export function shedCountOf({ refusals }: DoorCounts): number {
-  return refusals.reduce((sum, { code, count }) => (/(?:^|\.)busy$/.test(code) ? sum + count : sum), 0);
+  return refusals.reduce((sum, { code, count }) => (code.startsWith('busy.') ? sum + count : sum), 0);
 }
 
 function addRecords(

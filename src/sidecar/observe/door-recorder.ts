@@ -19,8 +19,8 @@ export const REFUSAL_CODES_MAX = 64;
 export const UNKNOWN_DESTINATIONS_MAX = 1000;
 export const UNKNOWN_DESTINATION_LENGTH_MAX = 100;
 
-/** As doors name their refusals: `json.invalid`. */
-const CODE = /^[a-z][a-z0-9_]*(?:\.[a-z0-9_]+){1,3}$/;
+/** As doors name their refusals: `json.invalid`, or a fault of our own. */
+const CODE = /^(?:internal|[a-z][a-z0-9_]*(?:\.[a-z0-9_]+){1,3})$/;
 const CODE_LENGTH_MAX = 40;
 const OTHER_CODE = 'other';
 

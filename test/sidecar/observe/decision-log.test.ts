@@ -264,6 +264,17 @@ test('while the disk fails records wait, then all are written once; those that f
   expect(recordsIn(folder)).toEqual(recordsOf(6 * BATCH_RECORDS_MAX).slice(2 * BATCH_RECORDS_MAX));
 });
 
+test('a record that made room while it was being written is written, and not counted as lost', async () => {
+  const folder = newFolder();
+  const log = new DecisionLog({ spool: await spooled(folder), entriesMax: BATCH_RECORDS_MAX });
+  const count = 5 * BATCH_RECORDS_MAX;
+  for (const batch of batchesOf(count)) log.append(batch);
+  expect(await log.flush(30_000)).toBe(true);
+  const all = recordsOf(count);
+  expect(recordsIn(folder)).toEqual([...all.slice(0, BATCH_RECORDS_MAX), ...all.slice(-BATCH_RECORDS_MAX)]);
+  expect(log.state()).toMatchObject({ appendedCount: count, queueFullCount: 3 * BATCH_RECORDS_MAX });
+});
+
 test('a flush does not outlast its deadline, and says what is missing', async () => {
   const folder = newFolder();
   const spool = await spooled(folder);

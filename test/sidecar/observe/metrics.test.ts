@@ -19,7 +19,7 @@ function busyInputs(): MetricInputs {
     recorder.answered('http', 'check', 0.25);
   }
   recorder.answered('http', 'check', 2000);
-  recorder.refused('http', 'http.busy');
+  recorder.refused('http', 'busy.shedding');
   recorder.refused('socket', 'frame.too_large');
   const canaries = new Histogram();
   canaries.record(12);
@@ -89,7 +89,7 @@ test('every value comes from the state it is named after', async () => {
   expect(samples.get('optgate_canary_seconds_bucket{le="+Inf"}')).toBe(2);
   expect(samples.get('optgate_canary_seconds_sum')).toBeCloseTo(1000.012, 6);
   const expected: Record<string, number> = {
-    'optgate_requests_refused_total{code="http.busy",door="http"}': 1,
+    'optgate_requests_refused_total{code="busy.shedding",door="http"}': 1,
     'optgate_requests_refused_total{code="frame.too_large",door="socket"}': 1,
     optgate_table_entries: 1000,
     optgate_table_bytes: 65_536,
@@ -157,7 +157,7 @@ const LABEL_VALUES: Readonly<Record<string, RegExp>> = {
   door: /^(?:http|socket)$/,
   operation: /^(?:check|filter|lookup)$/,
   reason: /^[a-z0-9_]+(?:\.[a-z0-9_]+){0,3}$/,
-  code: /^(?:other|[a-z][a-z0-9_]*(?:\.[a-z0-9_]+){1,3})$/,
+  code: /^(?:other|internal|[a-z][a-z0-9_]*(?:\.[a-z0-9_]+){1,3})$/,
   state: /^(?:empty|last_good|live|soft_stale|hard_stale)$/,
   stat: /^(?:p50|p99|max)$/,
   version: /^(?:default-1|0\.1\.0)$/,

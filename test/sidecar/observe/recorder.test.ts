@@ -81,18 +81,18 @@ test('a duration is in the first bucket whose bound it does not pass; what is no
 test('refusal codes and unknown destinations cannot grow without end, whatever comes', () => {
   const recorder = new DoorRecorder();
   const gate = createGate({ policy: POLICY, table: 'none' });
-  recorder.refused('http', 'http.busy');
+  recorder.refused('http', 'busy.shedding');
   for (let index = 0; index < 2 * REFUSAL_CODES_MAX; index++) recorder.refused('http', `json.code_${index}`);
   recorder.refused('socket', 'jane@example.com');
   recorder.refused('socket', 'x'.repeat(41));
-  recorder.refused('http', 'http.busy');
+  recorder.refused('http', 'busy.shedding');
   for (let index = 0; index < 2 * UNKNOWN_DESTINATIONS_MAX; index++) {
     const destination = `d${index}`;
     recorder.decided('http', 'check', gate.check({ imp: [] }, { destination }), destination);
   }
   const { refusals, unknownDestinationCount, reasons } = recorder.snapshot();
   expect(refusals.length).toBe(REFUSAL_CODES_MAX + 2);
-  expect(refusals).toContainEqual({ door: 'http', code: 'http.busy', count: 2 });
+  expect(refusals).toContainEqual({ door: 'http', code: 'busy.shedding', count: 2 });
   expect(refusals).toContainEqual({ door: 'http', code: 'other', count: REFUSAL_CODES_MAX + 1 });
   expect(refusals).toContainEqual({ door: 'socket', code: 'other', count: 2 });
   expect(unknownDestinationCount).toBe(UNKNOWN_DESTINATIONS_MAX);
@@ -118,7 +118,7 @@ test('the counts of two threads add up, also after being posted', () => {
 
 test('what a thread counted stays in the sums when it ends, and what it was does not', () => {
   const recorder = new DoorRecorder();
-  recorder.refused('http', 'http.busy');
+  recorder.refused('http', 'busy.shedding');
   const state: ThreadState = {
     doors: recorder.snapshot(),
     eventLoop: { delayP50Ms: 1, delayP99Ms: 2, delayMaxMs: 3, utilization: 0.5 },
@@ -135,7 +135,7 @@ test('what a thread counted stays in the sums when it ends, and what it was does
   states.ended(1);
   states.ended(2);
   expect(states.total()).toEqual({
-    doors: { ...state.doors, refusals: [{ door: 'http', code: 'http.busy', count: 2 }] },
+    doors: { ...state.doors, refusals: [{ door: 'http', code: 'busy.shedding', count: 2 }] },
     eventLoop: { delayP50Ms: 0, delayP99Ms: 0, delayMaxMs: 0, utilization: 0 },
     shedding: { isShedding: false, onsetCount: 4 },
     memo: { hits: 10, misses: 12, entryCount: 0 },
