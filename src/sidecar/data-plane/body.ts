@@ -6,6 +6,7 @@
  * @module
  */
 import { GrowingBytes } from '../../growing-bytes.js';
+import { type BodySink, DataRequest } from './data-request.js';
 import { declaredLength, type Exchange } from './exchange.js';
 
 const NO_BYTES = Buffer.alloc(0);
@@ -23,62 +24,72 @@ export function readBody(exchange: Exchange, bytesMax: number, onBody: (bytes: B
     onBody(NO_BYTES);
     return;
   }
-  let parts: PartialBody | null = null;
-  request.on('data', (piece: Buffer) => {
-    if (exchange.isDone) return;
-    if (parts === null && piece.length === declared) {
-      onBody(piece);
-      return;
-    }
-    parts ??= new PartialBody(exchange, bytesMax);
-    if (parts.append(piece) && parts.length === declared) onBody(parts.take());
-  });
-  if (declared < 0) request.on('end', () => !exchange.isDone && onBody(parts === null ? NO_BYTES : parts.take()));
-  request.on('close', () => {
-    parts?.release();
-    if (!request.complete) exchange.abandon();
-  });
+  const reader = new BodyReader(exchange, declared, bytesMax, onBody);
+  if (request instanceof DataRequest) {
+    request.pourInto(reader);
+    return;
+  }
+  request.on('data', (piece: Buffer) => reader.piece(piece));
+  request.on('end', () => reader.end());
+  request.on('close', () => reader.close());
 }
 
-class PartialBody {
-  private readonly bytes = new GrowingBytes();
+class BodyReader implements BodySink {
+  private parts: GrowingBytes | null = null;
   private heldBytes = 0;
 
   constructor(
     private readonly exchange: Exchange,
+    /** -1: not known. */
+    private readonly declaredBytes: number,
     private readonly bytesMax: number,
+    private readonly onBody: (bytes: Buffer) => void,
   ) {}
 
-  get length(): number {
-    return this.bytes.length;
+  /** HOT. */
+  piece(bytes: Buffer): void {
+    if (this.exchange.isDone) return;
+    if (bytes.length === this.declaredBytes) this.onBody(bytes);
+    else this.append(bytes);
   }
 
-  /** False: the request was refused. */
-  append(piece: Buffer): boolean {
-    const { exchange, bytes } = this;
+  end(): void {
+    if (this.exchange.isDone || this.declaredBytes >= 0) return;
+    this.onBody(this.taken());
+  }
+
+  close(): void {
+    this.release();
+    if (!this.exchange.request.complete) this.exchange.abandon();
+  }
+
+  private append(piece: Buffer): void {
+    const { exchange } = this;
     const { plane } = exchange;
-    const length = bytes.length + piece.length;
+    this.parts ??= new GrowingBytes();
+    const { parts } = this;
+    const length = parts.length + piece.length;
     if (length > this.bytesMax || plane.heldBytes + piece.length > plane.limits.heldBytesMax) {
       this.release();
       exchange.refuse(length > this.bytesMax ? 'body.too_large' : 'busy.waiting');
-      return false;
+      return;
     }
-    bytes.append(piece);
-    plane.heldBytes += bytes.capacity - this.heldBytes;
-    this.heldBytes = bytes.capacity;
-    return true;
+    parts.append(piece);
+    plane.heldBytes += parts.capacity - this.heldBytes;
+    this.heldBytes = parts.capacity;
+    if (length === this.declaredBytes) this.onBody(this.taken());
   }
 
-  take(): Buffer {
-    const taken = this.bytes.take();
+  private taken(): Buffer {
+    const bytes = this.parts === null ? NO_BYTES : this.parts.take();
     this.release();
-    return taken;
+    return bytes;
   }
 
   /** Lets go of what is held; may be called again. */
-  release(): void {
+  private release(): void {
     this.exchange.plane.heldBytes -= this.heldBytes;
     this.heldBytes = 0;
-    this.bytes.clear();
+    this.parts = null;
   }
 }

@@ -11,6 +11,7 @@ import { PROBLEM_TYPE } from '../../sync/http-problem.js';
 import type { Clock } from '../../sync/index.js';
 import type { Desk, Operation } from '../door.js';
 import type { RequestContext } from './context.js';
+import { DataRequest } from './data-request.js';
 import type { DataLimits } from './limits.js';
 import {
   DATA_PROBLEMS,
@@ -94,7 +95,7 @@ export class Exchange {
     this.isDone = true;
     this.plane.desk.refused('http', code);
     this.linger(lastPiece);
-    this.request.resume();
+    this.discardRest();
     this.note();
   }
 
@@ -118,7 +119,7 @@ export class Exchange {
     response.writeHead(status, headers);
     if (goesOn || this.awaitsContinue) response.end(text, 'latin1');
     else this.linger(text);
-    if (!request.complete) request.resume();
+    if (!request.complete) this.discardRest();
   }
 
   /** A fault of our own. */
@@ -156,6 +157,12 @@ export class Exchange {
     const cancel = plane.clock.after(plane.limits.lingerMs, end);
     request.once('end', end);
     response.once('close', cancel);
+  }
+
+  private discardRest(): void {
+    const { request } = this;
+    if (request instanceof DataRequest) request.pourInto(null);
+    request.resume();
   }
 
   private note(): void {

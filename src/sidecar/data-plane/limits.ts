@@ -3,6 +3,7 @@
  * @module
  */
 import type { ServerOptions } from 'node:http';
+import { DataRequest } from './data-request.js';
 
 export interface DataLimits {
   /** Longest body of a check, a filter or a lookup, and longest line of a batch. */
@@ -65,6 +66,7 @@ export const DATA_SERVER_OPTIONS = {
   keepAliveTimeout: 75_000,
   connectionsCheckingInterval: 1_000,
   noDelay: true,
+  IncomingMessage: DataRequest,
 } as const satisfies ServerOptions;
 
 /** A connection on which nothing moved for so long is closed; longer than any wait for the next request. */
