@@ -37,7 +37,7 @@ const FAULTS = {
 export const VALUE_DEPTH_MAX = 128;
 /** Most values in one message, containers and members alike: an empty map takes one byte to send and 56 to keep. */
 export const VALUE_COUNT_MAX = 262_144;
-/** Up to this length a text of ASCII is put together here; measured 3x faster than a call into the runtime at 8 bytes. */
+/** Up to this length a text of ASCII is put together here; a call into the runtime costs more than the loop. */
 const SHORT_TEXT_BYTES = 16;
 
 export class MsgpackReader {

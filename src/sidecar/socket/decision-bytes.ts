@@ -1,6 +1,6 @@
 /**
  * The bytes of a decision, all but its seq, written once for decisions that say the same. Most of a day's say one of a few
- * dozen things, and writing their texts anew took 1.5 us of 4 (bench/socket.mjs).
+ * dozen things, and writing their texts anew took 1.2 us, against 0.03.
  * @module
  */
 import type { Decision } from '../../core/policy/decision.js';
