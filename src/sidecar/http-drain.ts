@@ -34,9 +34,11 @@ export class HttpDrain {
     if (this.#isEnding) return;
     this.#isEnding = true;
     // before the handler, which may answer at once
-    this.server.prependListener('request', (_request, response: ServerResponse) => {
-      response.shouldKeepAlive = false;
-    });
+    for (const event of ['request', 'checkContinue']) {
+      this.server.prependListener(event, (_request: unknown, response: ServerResponse) => {
+        response.shouldKeepAlive = false;
+      });
+    }
   }
 
   /** Closes the listening socket. Not by the server's own `close`, which would cut idle connections at once. */
