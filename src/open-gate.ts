@@ -7,16 +7,17 @@ import { fileURLToPath } from 'node:url';
 import { GateError } from './core/errors.js';
 import { type CheckContext, Gate, type GateOptions } from './core/gate.js';
 import type { Decision } from './core/policy/decision.js';
-import { createVerifier, TableHolder, type Verifier } from './core/suppression/index.js';
-import { type SharedGate, ShareHub } from './gate-share.js';
+import { DEFAULT_POLICY } from './core/policy/policy.js';
+import { createVerifier, type Verifier } from './core/suppression/index.js';
+import type { SharedGate } from './gate-share.js';
 import { LateSource } from './late-source.js';
 import { type Ledger, openFeed, openLedger } from './ledger/index.js';
+import { LiveTable, type LiveTableStatus } from './live-table.js';
 import {
   createFileSource,
   createHttpSource,
   createLedgerSource,
   createNatsSource,
-  Follower,
   type FollowerOptions,
   type FollowerStatus,
   type Source,
@@ -55,10 +56,7 @@ export interface OpenGateOptions extends SourceOptions, Omit<GateOptions, 'table
   readonly pinSeq?: number;
 }
 
-export interface LiveGateStatus extends FollowerStatus {
-  /** Worker threads that share the table. */
-  readonly attachedCount: number;
-}
+export type LiveGateStatus = LiveTableStatus;
 
 /**
  * A gate that is kept up to date. `check`, `checkMany`, `restrict` and `stats` as any gate has them; they never wait.
@@ -66,25 +64,23 @@ export interface LiveGateStatus extends FollowerStatus {
 export class LiveGate extends Gate {
   /** The embedded ledger this gate opened, to record opt-outs with; `null` where the ledger is elsewhere. */
   readonly ledger: Ledger | null;
-  readonly #follower: Follower;
-  readonly #hub: ShareHub;
+  readonly #live: LiveTable;
 
   /** @internal Made by {@link openGate}. */
-  constructor(options: GateOptions & { readonly table: TableHolder }, follower: Follower, ledger: Ledger | null) {
-    super(options);
+  constructor(options: Omit<GateOptions, 'table'>, live: LiveTable, ledger: Ledger | null) {
+    super({ ...options, table: live.holder });
     this.ledger = ledger;
-    this.#follower = follower;
-    this.#hub = new ShareHub(options.table, this.policy);
+    this.#live = live;
   }
 
   /** Where the table stands: state, since when, position, lag, age, last error. */
   status(): LiveGateStatus {
-    return { ...this.#follower.status(), attachedCount: this.#hub.readerCount };
+    return this.#live.status();
   }
 
   /** Calls `listener` at every change of state from now on; returns what ends that. */
   on(event: 'state', listener: (status: FollowerStatus) => void): () => void {
-    return this.#follower.on(event, listener);
+    return this.#live.on(event, listener);
   }
 
   /**
@@ -96,24 +92,23 @@ export class LiveGate extends Gate {
     context: CheckContext,
     { waitMs = REACH_WAIT_MS }: { readonly waitMs?: number } = {},
   ): Promise<Decision> {
-    if (typeof context.minSeq === 'string') await this.#follower.reach(context.minSeq, waitMs);
+    if (typeof context.minSeq === 'string') await this.#live.reach(context.minSeq, waitMs);
     return this.check(request, context);
   }
 
   /** Stops applying changes beyond a seq, or goes on (`null`). While a version is held its freshness stands still. */
   pin(seq: number | null): void {
-    this.#follower.pin(seq);
+    this.#live.pin(seq);
   }
 
   /** For one worker thread: post it with `port` in the transfer list, and call `attachGate` there. */
   share(): SharedGate {
-    return this.#hub.share();
+    return this.#live.share();
   }
 
   /** Stops following and lets go of every connection. The gate goes on answering, and turns stale in time. */
   async close(): Promise<void> {
-    this.#hub.close();
-    await this.#follower.close();
+    await this.#live.close();
     await this.ledger?.close();
   }
 }
@@ -133,10 +128,9 @@ export class LiveGate extends Gate {
 export async function openGate(options: OpenGateOptions): Promise<LiveGate> {
   const { suppression } = options;
   const verifier = options.trustedKeys === undefined ? undefined : createVerifier(options.trustedKeys);
-  const holder = new TableHolder();
   const opened = await openSource(suppression, options, verifier);
   try {
-    return await followed(opened, holder, options, verifier);
+    return await followed(opened, options, verifier);
   } catch (error) {
     await opened.source.close();
     await opened.ledger?.close();
@@ -146,25 +140,19 @@ export async function openGate(options: OpenGateOptions): Promise<LiveGate> {
 
 async function followed(
   { source, ledger }: OpenedSource,
-  holder: TableHolder,
   options: OpenGateOptions,
   verifier: Verifier | undefined,
 ): Promise<LiveGate> {
-  const { waitMs = OPEN_WAIT_MS, policy, now } = options;
-  const follower = new Follower({
+  const { waitMs = OPEN_WAIT_MS, policy = DEFAULT_POLICY, now } = options;
+  const live = new LiveTable({
     source,
-    holder,
+    policy,
     ...followerOptions(options),
     ...(verifier === undefined ? {} : { verifier }),
-    ...(policy === undefined ? {} : { hardStaleAfterMs: policy.table.staleAfterMs }),
   });
-  const gate = new LiveGate(
-    { table: holder, ...(policy === undefined ? {} : { policy }), ...(now === undefined ? {} : { now }) },
-    follower,
-    ledger,
-  );
+  const gate = new LiveGate({ policy, ...(now === undefined ? {} : { now }) }, live, ledger);
   try {
-    await untilLive(follower, waitMs);
+    await untilLive(live, waitMs);
   } catch (error) {
     await gate.close();
     throw error;
@@ -257,17 +245,17 @@ function followerOptions(options: OpenGateOptions): FollowerTuning & Pick<Follow
   };
 }
 
-/** Starts, and resolves when the follower is live, at the latest after `waitMs`. Throws what `start` throws. */
-async function untilLive(follower: Follower, waitMs: number): Promise<void> {
+/** Starts, and resolves when the table is live, at the latest after `waitMs`. Throws what `start` throws. */
+async function untilLive(live: LiveTable, waitMs: number): Promise<void> {
   let endListening = () => {};
   let timer: NodeJS.Timeout | undefined;
   const enough = new Promise<void>((resolve) => {
-    endListening = follower.on('state', ({ state }) => {
+    endListening = live.on('state', ({ state }) => {
       if (state === 'live') resolve();
     });
     timer = setTimeout(resolve, waitMs);
   });
-  const failed = new Promise<never>((_, reject) => follower.start().catch(reject));
+  const failed = new Promise<never>((_, reject) => live.start().catch(reject));
   try {
     await Promise.race([enough, failed]);
   } finally {

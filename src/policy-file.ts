@@ -5,6 +5,7 @@
  * Every key may be left out; the defaults are those of `DEFAULT_POLICY`.
  * @module
  */
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { EXEMPT_PURPOSES, PURPOSES, ROLES } from './core/policy/destinations.js';
 import { STATES } from './core/policy/jurisdiction.js';
@@ -141,6 +142,29 @@ export function parsePolicy(input: unknown): Policy {
   }
   const { $schema: _, ...policy } = result.data;
   return mintPolicy(policy as Policy);
+}
+
+/**
+ * The policy in a file of JSON.
+ * @throws {PolicyError}; what the system throws where the file cannot be read.
+ */
+export function readPolicyFile(path: string): Policy {
+  return parsePolicy(parseJson(readFileSync(path, 'utf8')));
+}
+
+/** The parser's own message quotes the text, and a wrong file can be given by mistake; where it fails is all that is kept. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const { message } = error as Error;
+    const at = message.includes('end of JSON')
+      ? text.length
+      : Number(/^[^"]* JSON at position (\d+)/.exec(message)?.[1] ?? Number.NaN);
+    const before = text.slice(0, at).split('\n');
+    const where = at <= text.length ? ` (line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1})` : '';
+    throw new PolicyError([{ path: '', message: `is not JSON${where}` }]);
+  }
 }
 
 function issuesOf(issue: z.core.$ZodIssue): readonly PolicyIssue[] {

@@ -8,7 +8,7 @@ import { afterEach, expect, test } from 'vitest';
 import { enterIdentifier } from '../src/core/opt-out.js';
 import { SuppressionTable, TableHolder } from '../src/core/suppression/index.js';
 import { RIGHTS_ALL } from '../src/core/vocabulary.js';
-import { attachGate, ShareHub } from '../src/gate-share.js';
+import { attachGate, SharedTable, ShareHub } from '../src/gate-share.js';
 import { parsePolicy } from '../src/policy-file.js';
 
 const policy = parsePolicy({ version: 'shared-7' });
@@ -16,6 +16,7 @@ const maidOf = (index: number) => `6d92078a-8246-4ba4-ae5b-${index.toString(16).
 const requestOf = (index: number) => ({ id: 'r', imp: [{ id: '1' }], device: { ifa: maidOf(index) } });
 const optOut = (holder: TableHolder, index: number) =>
   enterIdentifier(holder, { kind: 'maid', value: maidOf(index) }, RIGHTS_ALL, { exact: true });
+const never = async () => false;
 const emptyTable = (capacity = 1000) => SuppressionTable.create({ capacity, seed: 5n, epoch: 'share' });
 
 const workers: Worker[] = [];
@@ -41,7 +42,7 @@ async function ask(worker: Worker, index: number, context = {}) {
 
 test('a worker sees an opt-out as soon as the parent has entered it, under the parent’s policy', async () => {
   const holder = new TableHolder({ table: emptyTable() });
-  const hub = new ShareHub(holder, policy);
+  const hub = new ShareHub(holder, policy, never);
   const worker = startWorker(hub);
   expect((await ask(worker, 1)).action).toBe('allow');
 
@@ -56,7 +57,7 @@ test('a worker sees an opt-out as soon as the parent has entered it, under the p
 
 test('while the table grows the worker moves along, and the table before is let go of only then', async () => {
   const holder = new TableHolder({ table: emptyTable() });
-  const hub = new ShareHub(holder, policy);
+  const hub = new ShareHub(holder, policy, never);
   const worker = startWorker(hub);
   await ask(worker, 0);
   const first = holder.current;
@@ -73,7 +74,7 @@ test('while the table grows the worker moves along, and the table before is let 
 
 test('another table altogether reaches the worker; until it does the worker says so', async () => {
   const holder = new TableHolder({ table: emptyTable() });
-  const hub = new ShareHub(holder, policy);
+  const hub = new ShareHub(holder, policy, never);
   const worker = startWorker(hub);
   await ask(worker, 1);
   const other = SuppressionTable.create({ capacity: 10, seed: 6n, epoch: 'second' });
@@ -89,7 +90,7 @@ test('another table altogether reaches the worker; until it does the worker says
 
 test('a parent without a table shares that, and the table when it comes', async () => {
   const holder = new TableHolder();
-  const hub = new ShareHub(holder, policy);
+  const hub = new ShareHub(holder, policy, never);
   const worker = startWorker(hub);
   expect((await ask(worker, 1)).reasons).toEqual(['table.not_loaded']);
   holder.replace(emptyTable());
@@ -100,7 +101,7 @@ test('a parent without a table shares that, and the table when it comes', async 
 
 test('a worker that closes its gate, or ends, is no longer waited for', async () => {
   const holder = new TableHolder({ table: emptyTable() });
-  const hub = new ShareHub(holder, policy);
+  const hub = new ShareHub(holder, policy, never);
   const closing = startWorker(hub);
   const ending = startWorker(hub);
   await Promise.all([ask(closing, 1), ask(ending, 1)]);
@@ -118,4 +119,33 @@ test('a worker that closes its gate, or ends, is no longer waited for', async ()
 test('what is not shared cannot be attached to', () => {
   expect(() => attachGate({} as never)).toThrow(TypeError);
   expect(() => attachGate(undefined as never)).toThrow(TypeError);
+});
+
+test('a new policy is in force in every reader when the parent is told so, and for those who attach later', async () => {
+  const hub = new ShareHub(new TableHolder({ table: emptyTable() }), policy, never);
+  const readers = [new SharedTable(hub.share()), new SharedTable(hub.share())];
+  const seen: string[] = [];
+  for (const reader of readers) reader.onPolicy(({ version }) => seen.push(version));
+  await hub.usePolicy(parsePolicy({ version: 'shared-8' }));
+  expect(seen).toEqual(['shared-8', 'shared-8']);
+  expect(new SharedTable(hub.share()).policy.version).toBe('shared-8');
+  readers[0]?.close();
+  await hub.usePolicy(parsePolicy({ version: 'shared-9' }));
+  expect(seen).toEqual(['shared-8', 'shared-8', 'shared-9']);
+  hub.close();
+});
+
+test('a reader that waits for a token has the table of that token when it is told', async () => {
+  const holder = new TableHolder({ table: emptyTable() });
+  const hub = new ShareHub(holder, policy, async (token) => {
+    if (token !== 'second.0') return new Promise(() => {});
+    holder.replace(SuppressionTable.create({ capacity: 10, seed: 6n, epoch: 'second' }));
+    return true;
+  });
+  const reader = new SharedTable(hub.share());
+  expect(await reader.reach('second.0', 1000)).toBe(true);
+  expect(reader.holder.epoch).toBe('second');
+  const cut = reader.reach('second.99', 60_000);
+  hub.close();
+  expect(await cut).toBe(false);
 });

@@ -56,9 +56,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/core/identity',
     'src/core/signals',
   ],
-  'src/rows': ['src/core/identity'],
+  'src/growing-bytes.ts': [],
+  'src/rows': ['src/core/identity', 'src/growing-bytes.ts'],
   'src/sidecar': ['*'],
-  'src/client': ['src/wire', 'src/core/errors.ts'],
+  'src/client': ['src/backoff.ts', 'src/wire', 'src/core/errors.ts'],
   'src/wire': ['src/core/errors.ts'],
   'src/cli': ['*'],
 };

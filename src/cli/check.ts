@@ -2,9 +2,11 @@
  * `optgate check`: one decision per bid request.
  * @module
  */
+
+import { jsonText } from '../rows/lines.js';
 import { type Command, EXIT } from './command.js';
 import { asBidRequest, GATE_OPTIONS_HELP, setUpGate } from './gate-options.js';
-import { answerLines, jsonText } from './lines.js';
+import { answerLines } from './lines.js';
 
 export const check: Command = {
   help: `Usage: optgate check [options] < requests.ndjson

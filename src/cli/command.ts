@@ -2,10 +2,9 @@
  * What every command of the CLI is made of: its help, its streams, its exit codes, its way to refuse bad usage.
  * @module
  */
-import { readFileSync } from 'node:fs';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { DEFAULT_POLICY, type Policy } from '../core/policy/policy.js';
-import { parsePolicy } from '../policy-file.js';
+import { readPolicyFile } from '../policy-file.js';
 
 /** Documented in the README; scripts rely on them. */
 export const EXIT = {
@@ -81,24 +80,9 @@ function optionMessage({ message }: Error): string {
 export function loadPolicy(path: string | undefined): Policy {
   if (path === undefined) return DEFAULT_POLICY;
   try {
-    return parsePolicy(parsePolicyJson(readFileSync(path, 'utf8')));
+    return readPolicyFile(path);
   } catch (error) {
     throw new CommandError(`--policy ${path}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-/** The parser's own message quotes the text, and a wrong file can be given by mistake; where it fails is all that is kept. */
-function parsePolicyJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const { message } = error as Error;
-    const at = message.includes('end of JSON')
-      ? text.length
-      : Number(/^[^"]* JSON at position (\d+)/.exec(message)?.[1] ?? Number.NaN);
-    if (!(at <= text.length)) throw new CommandError('is not JSON');
-    const before = text.slice(0, at).split('\n');
-    throw new CommandError(`is not JSON (line ${before.length}, column ${before.at(-1)!.length + 1})`);
   }
 }
 

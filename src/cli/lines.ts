@@ -1,8 +1,8 @@
 /**
  * NDJSON in, NDJSON out: one answer per line, in order, whatever a line holds.
  *
- * Lines are split on bytes; memory is bounded by the longest line allowed and by what the reader of our output has
- * taken. A line that cannot be used is answered with an error that names its number, and the run goes on.
+ * Memory is bounded by the longest line allowed and by what the reader of our output has taken. A line that cannot be
+ * used is answered with an error that names its number, and the run goes on.
  * @module
  */
 import { once } from 'node:events';
@@ -12,16 +12,6 @@ import { createProgress } from './progress.js';
 
 /** Output is handed on in pieces of about this size. */
 const OUTPUT_CHARS = 64 * 1024;
-
-/** A value from a line as JSON: it can be nested deeper than can be written, though not deeper than can be read. @throws {LineError} */
-export function jsonText(value: unknown): string {
-  try {
-    return JSON.stringify(value);
-  } catch (error) {
-    if (error instanceof RangeError) throw new LineError('request.too_deep');
-    throw error;
-  }
-}
 
 /**
  * Answers each line of standard input with what `answer` returns; `null` writes nothing for that line. Whatever ends the

@@ -93,6 +93,16 @@ const GROUPS: readonly CommandGroup[] = [
     title: 'Serve',
     commands: [
       {
+        name: 'serve',
+        summary: 'run the sidecar: decisions over HTTP and sockets, opt-outs, probes, metrics',
+        load: async () => (await import('./serve.js')).serve,
+      },
+      {
+        name: 'config',
+        summary: "show the sidecar's settings, and where each came from",
+        load: async () => (await import('./config.js')).config,
+      },
+      {
         name: 'health',
         summary: 'ask a running sidecar whether it lives, or is ready',
         load: async () => (await import('./health.js')).health,

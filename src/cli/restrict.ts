@@ -2,11 +2,13 @@
  * `optgate restrict`: the bid requests that may go out, and nothing else.
  * @module
  */
+
+import { hasRepeatedKeys } from '../core/openrtb/repeated-keys.js';
 import type { Action } from '../core/vocabulary.js';
+import { jsonText } from '../rows/lines.js';
 import { type Command, EXIT, UsageError } from './command.js';
 import { asBidRequest, GATE_OPTIONS_HELP, setUpGate } from './gate-options.js';
-import { answerLines, jsonText } from './lines.js';
-import { hasRepeatedKeys } from './member-count.js';
+import { answerLines } from './lines.js';
 
 export const restrict: Command = {
   help: `Usage: optgate restrict [options] < requests.ndjson > outgoing.ndjson

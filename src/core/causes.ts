@@ -21,8 +21,8 @@ import type { GppVerdict } from './signals/gpp/verdict.js';
 import type { TableHolder } from './suppression/holder.js';
 import type { Identifier } from './vocabulary.js';
 
-/** True where the holder's table is of the token's epoch and at least at its seq. A token that cannot be read is not reached. */
-export function hasReached(holder: TableHolder, token: unknown): boolean {
+/** True where a table is of the token's epoch and at least at its seq. A token that cannot be read is not reached. */
+export function hasReached(holder: Pick<TableHolder, 'epoch' | 'seq'>, token: unknown): boolean {
   if (typeof token !== 'string') return false;
   const dot = token.lastIndexOf('.');
   const digits = token.slice(dot + 1);

@@ -1,40 +1,37 @@
 /**
  * The gate: asks signals, suppression and policy about one bid request, and answers.
  *
- * This file composes the five parts of core and is the only one that does. `check` is synchronous, never throws on
- * what a request holds, and keeps nothing of it.
+ * This file and evidence.ts compose the five parts of core and are the only ones that do. Everything here is synchronous,
+ * never throws on what a request holds, and keeps nothing of it. A request comes parsed (`check`, `restrict`) or as the
+ * bytes of its JSON (`checkBytes`, `filterBytes`), and the answer is the same.
  * @module
  */
-import { LRUCache } from 'lru-cache';
+
+import { isBidRequest } from './causes.js';
+import { type CheckContext, EvidenceGatherer, isGiven } from './evidence.js';
 import {
-  appendIdentifiers,
-  flagCauses,
-  hasMalformedSection,
-  hasReached,
-  isBidRequest,
-  isPlaceDisputed,
-  jurisdictionFor,
-  usPrivacyCauses,
-} from './causes.js';
-import { KEY_WORDS, type KeyList } from './identity/key.js';
-import { createFacts, IDENTIFIER_COUNT_MAX, type RequestFacts, resetFacts } from './openrtb/facts.js';
-import { type ReadOptions, readRequest } from './openrtb/read.js';
+  allowedBytes,
+  type ParsedRequest,
+  parseRequest,
+  type Refusal,
+  type RefusalCode,
+  refusal,
+  writeRequest,
+} from './openrtb/json-bytes.js';
 import { type RestrictOptions, restrictRequest } from './openrtb/restrict.js';
-import { CAUSE, type CompiledRules, compileRules } from './policy/compile.js';
-import { decide, type Evidence } from './policy/decide.js';
+import { type CompiledRules, compileRules } from './policy/compile.js';
+import { decide } from './policy/decide.js';
 import type { Decision } from './policy/decision.js';
 import { anyThirdParty, type CompiledDestination, compileDestination } from './policy/destinations.js';
-import { gpcDutyIn, jurisdictionOf, OUTSIDE_US, UNKNOWN_JURISDICTION } from './policy/jurisdiction.js';
 import { DEFAULT_POLICY, type Policy } from './policy/policy.js';
-import { CAUSE_RULES, type CauseName } from './policy/rules.js';
-import { parseSecGpc } from './signals/gpc.js';
 import { GPP_FINDINGS } from './signals/gpp/findings.js';
 import { prefixOf } from './signals/gpp/sections.js';
-import { SIDS_LISTED, SIDS_MALFORMED, SIDS_NONE_APPLY, SIDS_UNKNOWN, SIDS_US } from './signals/gpp/sids.js';
-import { type GppVerdict, judgeGpp } from './signals/gpp/verdict.js';
 import { TableHolder } from './suppression/holder.js';
 import { SuppressionTable } from './suppression/table.js';
-import type { Action, Identifier } from './vocabulary.js';
+import type { Action } from './vocabulary.js';
+
+export type { CheckContext } from './evidence.js';
+export type { Refusal, RefusalCode } from './openrtb/json-bytes.js';
 
 export interface GateOptions {
   /** From `parsePolicy`; the default is `DEFAULT_POLICY`. */
@@ -48,20 +45,32 @@ export interface GateOptions {
   readonly now?: () => number;
 }
 
-/** What the caller knows of a request that the request itself does not say. */
-export interface CheckContext {
-  /** Id in the policy's data inventory. Without one, any third party is assumed. */
-  readonly destination?: string | null | undefined;
-  /** The value or values of the HTTP header `Sec-GPC`. */
-  readonly secGpc?: string | readonly string[] | null | undefined;
-  /** US state the caller knows better than the request (`CA` or `US-CA`). */
-  readonly state?: string | null | undefined;
-  /** Country the caller knows better than the request, ISO 3166-1. */
-  readonly country?: string | null | undefined;
-  /** Identifiers of the person that the caller knows besides those in the request, such as the account logged in. */
-  readonly identifiers?: readonly Identifier[] | null | undefined;
-  /** `epoch.seq` that a write returned: the table must have reached it. */
-  readonly minSeq?: string | null | undefined;
+/** What the caller knows of a request that comes as bytes. */
+export interface BytesContext extends CheckContext {
+  /**
+   * Refuse JSON that has neither an `imp` array nor an `openrtb` object (`request.invalid`), instead of deciding on it
+   * as a malformed request.
+   */
+  readonly requireBidRequest?: boolean | null | undefined;
+}
+
+/** A decision on bytes, and the bytes that may go out under it. */
+export interface Filtered {
+  readonly kind: 'filtered';
+  readonly decision: Decision;
+  /**
+   * The request that may go out: the very bytes that came when allowed, without what names the person when restricted,
+   * `null` when blocked.
+   */
+  readonly outgoing: Uint8Array | null;
+}
+
+export interface BytesStats {
+  /** Requests whose bytes were decided on without building objects. */
+  readonly scanned: number;
+  /** Requests that were parsed into objects instead, by what the scanner does not handle. */
+  readonly fallbacks: Readonly<Record<string, number>>;
+  readonly refusals: Readonly<Partial<Record<RefusalCode, number>>>;
 }
 
 export interface GateStats {
@@ -69,17 +78,11 @@ export interface GateStats {
   /** Checks in which a signal or container was malformed, by reason code; `gpp.section_malformed` for any section. */
   readonly malformed: Readonly<Record<string, number>>;
   readonly memo: { readonly hits: number; readonly misses: number; readonly entryCount: number };
+  /** Of `checkBytes` and `filterBytes`. */
+  readonly bytes: BytesStats;
 }
 
-/** Longest GPP string whose verdict is kept; longer ones are rare, and keeping them would let memory be filled. */
-export const MEMO_LENGTH_MAX = 1024;
-const NO_CONTEXT: CheckContext = Object.freeze({});
-const ALL_KINDS = -1;
-
-const MALFORMED_CAUSES = (Object.keys(CAUSE_RULES) as CauseName[]).filter((name) =>
-  CAUSE_RULES[name].code.endsWith('.malformed'),
-);
-const MALFORMED_MASK = MALFORMED_CAUSES.reduce((mask, name) => mask | CAUSE[name], 0);
+const NO_CONTEXT: BytesContext = Object.freeze({});
 
 /**
  * Builds a gate; costs about a millisecond, so keep it.
@@ -97,59 +100,29 @@ export function createGate(options: GateOptions): Gate {
 export class Gate {
   readonly policy: Policy;
   readonly #rules: CompiledRules;
-  readonly #holder: TableHolder | null;
-  readonly #now: () => number;
+  readonly #gatherer: EvidenceGatherer;
   readonly #destinations: ReadonlyMap<string, CompiledDestination>;
   readonly #unnamed: CompiledDestination;
   readonly #unknown: CompiledDestination;
-  readonly #memo: LRUCache<string, GppVerdict> | null;
-  readonly #facts: RequestFacts = createFacts();
-  readonly #evidence: Evidence;
-  readonly #rights = new Uint8Array(IDENTIFIER_COUNT_MAX);
-  readonly #readOptions: { -readonly [K in keyof ReadOptions]: ReadOptions[K] };
   readonly #restrictOptions: RestrictOptions;
   /** Prebid Server empties the geography of a request under COPPA. */
   readonly #restrictForChild: RestrictOptions;
   readonly #actionCounts: Record<Action, number> = { allow: 0, restrict: 0, block: 0 };
-  readonly #malformedCounts: Record<string, number> = {};
-  #memoHits = 0;
-  #memoMisses = 0;
+  readonly #fallbackCounts: Record<string, number> = {};
+  readonly #refusalCounts: Partial<Record<RefusalCode, number>> = {};
+  #scannedCount = 0;
 
   constructor(options: GateOptions) {
     const { policy = DEFAULT_POLICY, now = Date.now } = options;
     this.policy = policy;
     this.#rules = compileRules(policy, { findings: GPP_FINDINGS, prefixOf });
-    this.#holder = holderOf(options.table);
-    this.#now = now;
+    this.#gatherer = new EvidenceGatherer(policy, this.#rules, holderOf(options.table), now);
     const compiled = policy.destinations.map(
       (row) => [row.id, compileDestination(row, policy.exemptPurposes)] as const,
     );
     this.#destinations = new Map(compiled);
     this.#unnamed = anyThirdParty(policy.exemptPurposes, true);
     this.#unknown = anyThirdParty(policy.exemptPurposes, false);
-    const { entryCountMax } = policy.memo;
-    this.#memo = entryCountMax === 0 ? null : new LRUCache({ max: entryCountMax });
-    this.#evidence = {
-      causes: 0,
-      verdict: null,
-      verdictExt: null,
-      sectionMask: 0,
-      missingMask: 0,
-      hits: new Int32Array(2 * IDENTIFIER_COUNT_MAX),
-      hitCount: 0,
-      jurisdiction: UNKNOWN_JURISDICTION,
-      placeDisputed: false,
-      seq: null,
-      stale: false,
-      nowMs: 0,
-    };
-    this.#readOptions = {
-      kindMask: 0,
-      digestMask: 0,
-      userIdNamespace: policy.identifiers.userIdNamespace,
-      buyerUidNamespace: policy.identifiers.buyerUidNamespace,
-      emptyIsAbsent: policy.signals.empty === 'absent',
-    };
     this.#restrictOptions = policy.restrict;
     this.#restrictForChild = { ...policy.restrict, coordinates: 'remove' };
   }
@@ -159,13 +132,13 @@ export class Gate {
    * @param request An OpenRTB 2.x or 3.0 bid request, parsed. Anything else is restricted as malformed.
    */
   check(request: object, context?: CheckContext | null): Decision {
-    this.#gather(request, context ?? NO_CONTEXT);
+    this.#gatherer.gather(request, context ?? NO_CONTEXT);
     return this.#decideFor(context?.destination);
   }
 
   /** The same for several destinations: signals and lookups are done once. One decision each, in their order. */
   checkMany(request: object, destinations: readonly string[], context?: CheckContext | null): Decision[] {
-    this.#gather(request, context ?? NO_CONTEXT);
+    this.#gatherer.gather(request, context ?? NO_CONTEXT);
     return destinations.map((destination) => this.#decideFor(destination));
   }
 
@@ -178,11 +151,7 @@ export class Gate {
       case 'allow':
         return request;
       case 'restrict':
-        return restrictRequest(
-          request,
-          decision.strip,
-          decision.isForChild ? this.#restrictForChild : this.#restrictOptions,
-        );
+        return restrictRequest(request, decision.strip, this.#restrictOptionsFor(decision));
       case 'block':
         return null;
       default:
@@ -190,177 +159,89 @@ export class Gate {
     }
   }
 
+  /**
+   * HOT. Decides on a bid request as UTF-8 bytes of JSON: the decision of `check(JSON.parse(bytes))`, without building
+   * objects. The bytes are not kept.
+   * @returns The decision (`kind: 'decided'`), or why there is none (`kind: 'refused'`): what `JSON.parse` refuses, is
+   * no object or array, or is longer or deeper than the limits. A refusal is no permission. Never throws.
+   * @example
+   * const answer = gate.checkBytes(body, { destination });
+   * if (answer.kind === 'refused') reply(400, answer.code);
+   * else reply(200, answer.action);
+   */
+  checkBytes(bytes: Uint8Array, context?: BytesContext | null): Decision | Refusal {
+    const parsed = parseRequest(bytes);
+    if (parsed.kind === 'refused') return this.#refused(parsed);
+    return this.#checkParsed(parsed, context ?? NO_CONTEXT);
+  }
+
+  /**
+   * HOT. Decides on a bid request as bytes, and gives the bytes that may go out: `restrict` as well, without building
+   * objects. What is parsed from the outgoing bytes equals `restrict(JSON.parse(bytes), decision)`; what stays is copied
+   * byte for byte. An allowed request is the very array that came (behind its byte order mark, if any), unless a key
+   * stands in it twice: then it is written anew from what was judged.
+   * @returns The same refusals as {@link checkBytes}, also where what is left is nested too deep to be written.
+   * @example
+   * const answer = gate.filterBytes(body, { destination });
+   * if (answer.kind === 'filtered' && answer.outgoing !== null) send(answer.outgoing);
+   */
+  filterBytes(bytes: Uint8Array, context?: BytesContext | null): Filtered | Refusal {
+    const parsed = parseRequest(bytes);
+    if (parsed.kind === 'refused') return this.#refused(parsed);
+    const decision = this.#checkParsed(parsed, context ?? NO_CONTEXT);
+    if (decision.kind === 'refused') return decision;
+    return this.#filtered(decision, this.#outgoingParsed(bytes, parsed, decision));
+  }
+
   /** Counters since the gate was built; a copy. */
   stats(): GateStats {
-    const memo = { hits: this.#memoHits, misses: this.#memoMisses, entryCount: this.#memo?.size ?? 0 };
-    return { actions: { ...this.#actionCounts }, malformed: { ...this.#malformedCounts }, memo };
+    const { malformedCounts, memoHits, memoMisses, memoEntryCount } = this.#gatherer;
+    return {
+      actions: { ...this.#actionCounts },
+      malformed: { ...malformedCounts },
+      memo: { hits: memoHits, misses: memoMisses, entryCount: memoEntryCount },
+      bytes: {
+        scanned: this.#scannedCount,
+        fallbacks: { ...this.#fallbackCounts },
+        refusals: { ...this.#refusalCounts },
+      },
+    };
   }
 
   #decideFor(destination: string | null | undefined): Decision {
     const compiled = !isGiven(destination) ? this.#unnamed : (this.#destinations.get(destination) ?? this.#unknown);
-    const decision = decide(this.#evidence, compiled, this.#rules);
+    const decision = decide(this.#gatherer.evidence, compiled, this.#rules);
     this.#actionCounts[decision.action]++;
     return decision;
   }
 
-  /** HOT. Fills the evidence from the request, the context and the table. */
-  #gather(request: object, context: CheckContext): void {
-    const facts = this.#facts;
-    const evidence = this.#evidence;
-    const holder = this.#holder;
-    evidence.nowMs = this.#now();
-    const tableCauses = this.#tableCauses(context.minSeq);
-    // A table that may lack entries may lack a kind, too: then every identifier counts as one that was missed.
-    const table = holder === null ? null : holder.current;
-    this.#readOptions.kindMask = tableCauses !== 0 ? ALL_KINDS : table === null ? 0 : table.kindMask;
-    this.#readOptions.digestMask = table === null ? 0 : table.givenKindMask;
-    resetFacts(facts);
-    readRequest(request, facts, this.#readOptions);
+  #restrictOptionsFor(decision: Decision): RestrictOptions {
+    return decision.isForChild ? this.#restrictForChild : this.#restrictOptions;
+  }
 
-    let causes = flagCauses(facts);
-    if (!isBidRequest(request)) causes |= CAUSE.requestMalformed;
-    // Every digest the table holds: spellings of one e-mail address meet in their digests alone.
-    if (isGiven(context.identifiers)) {
-      causes |= appendIdentifiers(facts.keys, context.identifiers, this.#readOptions.kindMask);
+  #checkParsed(parsed: ParsedRequest, context: BytesContext): Decision | Refusal {
+    if (context.requireBidRequest === true && !isBidRequest(parsed.value)) {
+      return this.#refused(refusal('request.invalid'));
     }
-    if (facts.keys.overflowed) causes |= CAUSE.identifiersOverflow;
-    causes |= this.#gatherGpp(facts) | usPrivacyCauses(facts, evidence);
-    evidence.jurisdiction = jurisdictionFor(facts, context);
-    evidence.placeDisputed = isPlaceDisputed(facts, context);
-    causes |= this.#gpcCauses(facts, context);
-    this.#lookUp(facts.keys);
-    if (tableCauses === CAUSE.tableNotLoaded || facts.keys.count > 0) causes |= tableCauses;
-    causes &= ~this.#rules.silenced;
-    if ((causes & MALFORMED_MASK) !== 0) this.#countMalformed(causes);
-    if (hasMalformedSection(evidence)) this.#count('gpp.section_malformed');
-    evidence.causes = causes;
+    this.#gatherer.gather(parsed.value, context);
+    return this.#decideFor(context.destination);
   }
 
-  /** HOT. Asks the table for the rights of every key at once, so that the waits for memory overlap. */
-  #lookUp(keys: KeyList): void {
-    const evidence = this.#evidence;
-    const table = this.#holder?.current ?? null;
-    evidence.hitCount = 0;
-    if (table === null || table.rightsOfKeys(keys, this.#rights) === 0) return;
-    const { hits } = evidence;
-    let hitCount = 0;
-    for (let index = 0; index < keys.count; index++) {
-      const rights = this.#rights[index]!;
-      if (rights === 0) continue;
-      hits[2 * hitCount] = keys.words[KEY_WORDS * index]!;
-      hits[2 * hitCount + 1] = rights;
-      hitCount++;
-    }
-    evidence.hitCount = hitCount;
+  #outgoingParsed(bytes: Uint8Array, parsed: ParsedRequest, decision: Decision): Uint8Array | Refusal | null {
+    if (decision.action === 'allow') return allowedBytes(bytes, parsed);
+    const rest = this.restrict(parsed.value, decision);
+    return rest === null ? null : writeRequest(rest);
   }
 
-  /** What the state of the table gives cause to say; also notes `seq` and `stale`. */
-  #tableCauses(minSeq: string | null | undefined): number {
-    const evidence = this.#evidence;
-    const holder = this.#holder;
-    evidence.stale = false;
-    evidence.seq = null;
-    if (holder === null) {
-      evidence.stale = isGiven(minSeq);
-      return evidence.stale ? CAUSE.tableBehind : 0;
-    }
-    if (holder.current === null) {
-      evidence.stale = true;
-      return CAUSE.tableNotLoaded;
-    }
-    evidence.seq = holder.seq;
-    let causes = 0;
-    const { freshAtMs } = holder;
-    if (freshAtMs !== null && evidence.nowMs - freshAtMs > this.policy.table.staleAfterMs) causes |= CAUSE.tableStale;
-    // A table left behind by its writer gets no more changes, whatever it said of its freshness.
-    if (holder.current.standing === 'abandoned') causes |= CAUSE.tableStale;
-    if (isGiven(minSeq) && !hasReached(holder, minSeq)) causes |= CAUSE.tableBehind;
-    evidence.stale = causes !== 0;
-    return causes;
+  #filtered(decision: Decision, outgoing: Uint8Array | Refusal | null): Filtered | Refusal {
+    if (outgoing !== null && 'kind' in outgoing) return this.#refused(outgoing);
+    return { kind: 'filtered', decision, outgoing };
   }
 
-  /** Judges both GPP strings and works out which sections apply. */
-  #gatherGpp(facts: RequestFacts): number {
-    const evidence = this.#evidence;
-    const { gppSid, gppSidExt } = facts;
-    const { gpp, gppExt } = facts;
-    const sids = gppSid | gppSidExt;
-    evidence.verdict = null;
-    evidence.verdictExt = null;
-    evidence.sectionMask = 0;
-    evidence.missingMask = 0;
-    if (sids === 0 && gpp === null && gppExt === null && !facts.gppWrongType) return 0;
-
-    let causes = 0;
-    if ((sids & SIDS_MALFORMED) !== 0) causes |= CAUSE.gppSidMalformed;
-    if ((sids & SIDS_UNKNOWN) !== 0) causes |= CAUSE.gppSectionUnknown;
-    if (gppSid !== 0 && gppSidExt !== 0 && gppSid !== gppSidExt) causes |= CAUSE.conflictGppSid;
-    if (gpp !== null && gppExt !== null && gpp !== gppExt) causes |= CAUSE.conflictGpp;
-
-    const listed = sids & SIDS_US;
-    let sectionMask = listed;
-    if ((sids & SIDS_MALFORMED) !== 0) sectionMask = SIDS_US;
-    else if ((sids & (SIDS_LISTED | SIDS_NONE_APPLY)) === 0 && this.policy.gpp.withoutSid === 'judge')
-      sectionMask = SIDS_US;
-    if (sectionMask === 0) return causes;
-
-    const verdict = gpp === null ? null : this.#judge(gpp);
-    const verdictExt = gppExt === null || gppExt === gpp ? null : this.#judge(gppExt);
-    const unreadable =
-      facts.gppWrongType || (verdict?.malformed ?? null) !== null || (verdictExt?.malformed ?? null) !== null;
-    evidence.verdict = verdict;
-    evidence.verdictExt = verdictExt;
-    evidence.sectionMask = sectionMask;
-    if (unreadable) return causes | CAUSE.gppMalformed;
-    evidence.missingMask = listed & ~((verdict?.presentMask ?? 0) | (verdictExt?.presentMask ?? 0));
-    return causes;
+  #refused(why: Refusal): Refusal {
+    this.#refusalCounts[why.code] = (this.#refusalCounts[why.code] ?? 0) + 1;
+    return why;
   }
-
-  #judge(gpp: string): GppVerdict {
-    const memo = this.#memo;
-    if (memo === null || gpp.length > MEMO_LENGTH_MAX) return judgeGpp(gpp);
-    const known = memo.get(gpp);
-    if (known !== undefined) {
-      this.#memoHits++;
-      return known;
-    }
-    this.#memoMisses++;
-    const verdict = judgeGpp(gpp);
-    memo.set(gpp, verdict);
-    return verdict;
-  }
-
-  #gpcCauses(facts: RequestFacts, context: CheckContext): number {
-    const header = isGiven(context.secGpc) && parseSecGpc(context.secGpc);
-    if (!header && facts.gpc === 'absent') return 0;
-    const { jurisdiction, nowMs } = this.#evidence;
-    if (jurisdiction === OUTSIDE_US) {
-      if (this.policy.gpcOutsideUs === 'ignore') return 0;
-    } else if (this.policy.honor === 'by_state' && !gpcDutyIn(jurisdiction, nowMs)) {
-      if (!gpcDutyIn(jurisdictionOf(facts.userCountry, facts.userRegion), nowMs) || facts.userCountry === null)
-        return 0;
-    }
-    let causes = header ? CAUSE.gpcHeader : 0;
-    if (facts.gpc === 'on') causes |= CAUSE.gpcRegs;
-    if (facts.gpc === 'malformed') causes |= CAUSE.gpcMalformed;
-    if (header && facts.gpc !== 'on' && facts.gpc !== 'absent') causes |= CAUSE.conflictGpc;
-    return causes;
-  }
-
-  #countMalformed(causes: number): void {
-    for (const name of MALFORMED_CAUSES) {
-      if ((causes & CAUSE[name]) === 0) continue;
-      this.#count(CAUSE_RULES[name].code);
-    }
-  }
-
-  #count(code: string): void {
-    this.#malformedCounts[code] = (this.#malformedCounts[code] ?? 0) + 1;
-  }
-}
-
-function isGiven<T>(value: T | null | undefined): value is T {
-  return value !== undefined && value !== null;
 }
 
 function holderOf(table: unknown): TableHolder | null {

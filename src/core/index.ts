@@ -3,7 +3,18 @@
  * @module
  */
 export { GATE_ERRORS, GateError, type GateErrorCode, InputError, type InputErrorCode } from './errors.js';
-export { type CheckContext, createGate, type Gate, type GateOptions, type GateStats } from './gate.js';
+export {
+  type BytesContext,
+  type BytesStats,
+  type CheckContext,
+  createGate,
+  type Filtered,
+  type Gate,
+  type GateOptions,
+  type GateStats,
+  type Refusal,
+  type RefusalCode,
+} from './gate.js';
 export {
   checkIdentifier,
   dropHash,

@@ -1,10 +1,10 @@
 /**
- * Lines of text from a stream of bytes, and what is in them.
+ * Lines of text: split on bytes, decoded strictly, each refused with a code of its own.
  *
- * Lines are split on bytes; memory is bounded by the longest line allowed. A line that cannot be used is a LineError with a
- * stable code, which never quotes the line.
+ * Memory is bounded by the longest line allowed. A message never quotes what a line held.
  * @module
  */
+import { GrowingBytes } from '../growing-bytes.js';
 
 /** Longest line that is read; a longer one is refused and skipped. */
 export const LINE_BYTES_MAX = 16 * 1024 * 1024;
@@ -33,41 +33,59 @@ export class LineError extends Error {
 /** One line's bytes without the newline; `null` where it was longer than allowed. */
 export type Line = Uint8Array | null;
 
-/** Splits a byte stream into lines. The last line needs no newline; an empty input has no lines. */
+/** Splits pieces of a byte stream into lines. The last line needs no newline; an empty input has no lines. */
+export class LineSplitter {
+  readonly #lineBytesMax: number;
+  readonly #begun = new GrowingBytes();
+  #skipping = false;
+
+  constructor(lineBytesMax = LINE_BYTES_MAX) {
+    this.#lineBytesMax = lineBytesMax;
+  }
+
+  /** The lines that end in this piece. Take them all before the next piece. */
+  *push(piece: Uint8Array): Generator<Line> {
+    let start = 0;
+    for (let end = piece.indexOf(NEWLINE); end >= 0; end = piece.indexOf(NEWLINE, start)) {
+      yield this.#line(piece.subarray(start, end));
+      start = end + 1;
+    }
+    if (start === piece.length || this.#skipping) return;
+    if (this.#begun.length + piece.length - start > this.#lineBytesMax) {
+      this.#skipping = true;
+      this.#begun.clear();
+    } else {
+      this.#begun.append(piece.subarray(start));
+    }
+  }
+
+  /** The line that no newline ended, if there is one. */
+  *end(): Generator<Line> {
+    if (this.#skipping || this.#begun.length > 0) yield this.#line(new Uint8Array(0));
+  }
+
+  #line(last: Uint8Array): Line {
+    const tooLong = this.#skipping || this.#begun.length + last.length > this.#lineBytesMax;
+    this.#skipping = false;
+    if (this.#begun.length === 0) return tooLong ? null : withoutReturn(last);
+    this.#begun.append(tooLong ? new Uint8Array(0) : last);
+    const bytes = this.#begun.take();
+    return tooLong ? null : withoutReturn(bytes);
+  }
+}
+
+function withoutReturn(bytes: Uint8Array): Uint8Array {
+  return bytes.at(-1) === CARRIAGE_RETURN ? bytes.subarray(0, -1) : bytes;
+}
+
+/** The lines of a byte stream. */
 export async function* readLines(
   stream: AsyncIterable<string | Uint8Array>,
   lineBytesMax = LINE_BYTES_MAX,
 ): AsyncGenerator<Line> {
-  let pieces: Uint8Array[] = [];
-  let pieceBytes = 0;
-  let skipping = false;
-  for await (const chunk of stream) {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    let start = 0;
-    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
-      const tooLong = skipping || pieceBytes + end - start > lineBytesMax;
-      yield tooLong ? null : joined(pieces, bytes.subarray(start, end));
-      pieces = [];
-      pieceBytes = 0;
-      skipping = false;
-      start = end + 1;
-    }
-    if (start === bytes.length || skipping) continue;
-    pieceBytes += bytes.length - start;
-    if (pieceBytes > lineBytesMax) {
-      skipping = true;
-      pieces = [];
-    } else {
-      pieces.push(Uint8Array.prototype.slice.call(bytes, start));
-    }
-  }
-  if (skipping) yield null;
-  else if (pieceBytes > 0) yield joined(pieces, new Uint8Array(0));
-}
-
-function joined(pieces: readonly Uint8Array[], last: Uint8Array): Uint8Array {
-  const bytes = pieces.length === 0 ? last : Buffer.concat([...pieces, last]);
-  return bytes.at(-1) === CARRIAGE_RETURN ? bytes.subarray(0, -1) : bytes;
+  const splitter = new LineSplitter(lineBytesMax);
+  for await (const piece of stream) yield* splitter.push(typeof piece === 'string' ? Buffer.from(piece) : piece);
+  yield* splitter.end();
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -89,5 +107,15 @@ export function parseJson(text: string): unknown {
   } catch {
     // The parser's message quotes the text, which may hold an identifier.
     throw new LineError('json.invalid', 'the line is not JSON');
+  }
+}
+
+/** A value from a line as JSON: it can be nested deeper than can be written, though not deeper than can be read. @throws {LineError} */
+export function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError) throw new LineError('request.too_deep');
+    throw error;
   }
 }

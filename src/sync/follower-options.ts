@@ -89,7 +89,6 @@ export interface FollowerSettings {
   readonly holder: TableHolder;
   readonly folder: string | null;
   readonly softStaleAfterMs: number;
-  readonly hardStaleAfterMs: number;
   readonly maxShrink: number;
   readonly entryCountMin: number;
   readonly verifier: Verifier | undefined;
@@ -99,8 +98,9 @@ export interface FollowerSettings {
   readonly clock: Clock;
   readonly random: () => number;
   readonly lastVersionWins: boolean;
-  /** The one thing that can change later. */
+  /** These two can change later. */
   pinSeq: number | null;
+  hardStaleAfterMs: number;
 }
 
 /** Throws a TypeError or RangeError for what makes no sense. */

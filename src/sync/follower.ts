@@ -152,6 +152,13 @@ export class Follower {
     this.loop?.wake();
   }
 
+  /** The age from which the state is `hard_stale`, from now on. Throws a RangeError for what is no age. */
+  hardStaleAfter(ageMs: number): void {
+    if (!(ageMs > 0)) throw new RangeError('ageMs: expected a number of ms above 0');
+    this.settings.hardStaleAfterMs = ageMs;
+    this.refresh();
+  }
+
   /** Stops: tells the ledger, keeps what has been received, lets go of the source. The table stays. Never throws. */
   close(): Promise<void> {
     this.closing ??= this.end();

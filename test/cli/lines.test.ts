@@ -117,11 +117,11 @@ describe('an error nobody expected', () => {
 
 describe('standard error never shows the input', () => {
   test.each([
-    ['jane@example.com', 'is not JSON'],
-    ['{\n "honor": "everywhere",\n jane@example.com\n}', 'is not JSON (line 3, column 2)'],
-    ['{"honor": "jane@example.com', 'is not JSON (line 1, column 28)'],
-    ['{"honor": jane@example.com, "in JSON at position 5": 1}', 'is not JSON'],
-    ['', 'is not JSON (line 1, column 1)'],
+    ['jane@example.com', 'policy: is not JSON'],
+    ['{\n "honor": "everywhere",\n jane@example.com\n}', 'policy: is not JSON (line 3, column 2)'],
+    ['{"honor": "jane@example.com', 'policy: is not JSON (line 1, column 28)'],
+    ['{"honor": jane@example.com, "in JSON at position 5": 1}', 'policy: is not JSON'],
+    ['', 'policy: is not JSON (line 1, column 1)'],
     ['{"jane@example.com": 1}', 'policy: <key of 16 characters>: unknown key'],
   ])('a policy file: %j', (policy, message) => {
     const path = join(folder, 'policy.json');

@@ -3,8 +3,9 @@
  * @module
  */
 import { RIGHTS, rightsMask, STRIP_ALL, stripMask } from '../vocabulary.js';
-import type { Causes, Reason } from './decision.js';
+import type { Causes } from './decision.js';
 import { assertPolicy, type Policy } from './policy.js';
+import { type Explanation, ReasonMemo } from './reason-memo.js';
 import { type GppNames, reasonsOf } from './reasons.js';
 import { CAUSE_RULES, type CauseName, FINDING_RULES, RIGHT_RULES, type Rule, SECTION_MISSING_RULE } from './rules.js';
 
@@ -36,7 +37,7 @@ export interface CompiledRules {
   readonly missingBinding: number;
   /** Causes this policy does not hear; cleared before anything else looks. */
   readonly silenced: number;
-  reasonsOf(causes: Causes): readonly Reason[];
+  explain(causes: Causes): Explanation;
   concernsChild(causes: Causes): boolean;
 }
 
@@ -45,6 +46,7 @@ export function compileRules(policy: Policy, names: GppNames): CompiledRules {
   assertPolicy(policy);
   const stripOf = (rule: Rule): number => (rule.off?.(policy) === true ? 0 : stripMask(rule.strip));
   const rows = (rules: readonly Rule[]) => stripRows(rules.map((rule) => [stripOf(rule), rule.exemptible]));
+  const memo = new ReasonMemo((causes) => reasonsOf(causes, policy, names));
   return {
     policy,
     causes: rows(Object.values(CAUSE_RULES)),
@@ -53,7 +55,7 @@ export function compileRules(policy: Policy, names: GppNames): CompiledRules {
     missingStrip: stripOf(SECTION_MISSING_RULE),
     missingBinding: SECTION_MISSING_RULE.exemptible ? 0 : stripOf(SECTION_MISSING_RULE),
     silenced: SILENCEABLE.reduce((mask, name) => (stripOf(CAUSE_RULES[name]) === 0 ? mask | CAUSE[name] : mask), 0),
-    reasonsOf: (causes) => reasonsOf(causes, policy, names),
+    explain: (causes) => memo.explain(causes),
     concernsChild: (causes) => concernsChild(causes, names),
   };
 }

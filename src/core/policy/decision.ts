@@ -1,7 +1,7 @@
 /**
  * The answer of the gate, and the reasons for it.
  *
- * A decision keeps the facts it was made from as a few integers; the reasons are built when they are first read,
+ * A decision keeps the facts it was made from as a few integers; the reasons are looked up when they are first read,
  * because most callers look at the action alone.
  * @module
  */
@@ -9,6 +9,7 @@ import type { GppVerdict } from '../signals/gpp/verdict.js';
 import { type Action, STRIP_ALL, STRIP_GROUPS, type StripGroup } from '../vocabulary.js';
 import type { CompiledRules } from './compile.js';
 import type { Jurisdiction } from './jurisdiction.js';
+import type { Explanation } from './reason-memo.js';
 
 /** One cause of a decision. Never carries an identifier. */
 export interface Reason {
@@ -59,7 +60,7 @@ export class Decision {
   readonly policyVersion: string;
   readonly #causes: Causes;
   readonly #rules: CompiledRules;
-  #reasons: readonly Reason[] | undefined;
+  #explanation: Explanation | undefined;
 
   /** @internal Decisions are made by `decide`. */
   constructor(
@@ -81,6 +82,11 @@ export class Decision {
     this.#rules = rules;
   }
 
+  /** Tells a decision from a refusal (`checkBytes`). */
+  get kind(): 'decided' {
+    return 'decided';
+  }
+
   /** The groups of fields a restricted request loses, in a fixed order; empty when allowed. */
   get strip(): readonly StripGroup[] {
     return stripList(this.stripMask);
@@ -96,15 +102,19 @@ export class Decision {
     return this.#causes;
   }
 
-  /** Stable reason codes, in a fixed order; empty when nothing spoke against sending. */
+  /** Stable reason codes, in a fixed order; empty when nothing spoke against sending. Shared and frozen. */
   get reasons(): readonly string[] {
-    return this.explain().map((reason) => reason.code);
+    return this.#explained().codes;
   }
 
   /** The reasons in full: code, sentence, citation. */
   explain(): readonly Reason[] {
-    this.#reasons ??= this.#rules.reasonsOf(this.#causes);
-    return this.#reasons;
+    return this.#explained().reasons;
+  }
+
+  #explained(): Explanation {
+    this.#explanation ??= this.#rules.explain(this.#causes);
+    return this.#explanation;
   }
 
   /** The stable JSON form. */

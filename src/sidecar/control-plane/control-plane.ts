@@ -177,6 +177,7 @@ class Plane {
     if (handling !== undefined) handling.principal = principal;
     if (principal !== null && one.isRateLimited === true) checkRate(request, principal, this.limiter);
     if (one.needs !== null && this.options[one.needs] === null) throw new ProblemError(`${one.needs}.none`);
+    if (one.needs === 'ledger' && this.options.ledger === 'unavailable') throw new GateError('ledger.unavailable');
     const names = (one.parameters ?? []).filter((parameter) => parameter.in === 'query').map(({ name }) => name);
     const query = readQuery(request, names);
     const isCounted = one.isWaiting !== true;

@@ -59,8 +59,11 @@ export interface Mount {
 }
 
 export interface ControlPlaneOptions {
-  /** `null`: this process follows somebody else's set; intake is refused with `ledger.none`. The caller closes it. */
-  readonly ledger: Ledger | null;
+  /**
+   * `null`: this process follows somebody else's set; intake is refused with `ledger.none`. `unavailable`: it cannot be
+   * reached yet, and intake is refused with `ledger.unavailable`. The caller closes it.
+   */
+  readonly ledger: Ledger | 'unavailable' | null;
   /** Without tokens of its own; `null`: the set is not passed on. The caller closes it. */
   readonly relay: RelayHandler | null;
   readonly tokens: TokenSet;

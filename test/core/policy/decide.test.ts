@@ -213,9 +213,9 @@ test('reasons are built when they are read, and once', () => {
   let built = 0;
   const counting = {
     ...rules,
-    reasonsOf: (causes: Parameters<typeof rules.reasonsOf>[0]) => {
+    explain: (causes: Parameters<typeof rules.explain>[0]) => {
       built++;
-      return rules.reasonsOf(causes);
+      return rules.explain(causes);
     },
   };
   const plain = { causes: ['gpcHeader'], findings: [], sectionMissing: false, hits: [], state: 'CA' } as const;

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { hasRepeatedKeys } from '../../src/cli/member-count.js';
+import { hasRepeatedKeys } from '../../src/core/openrtb/repeated-keys.js';
 import { optgate } from './run.js';
 
 const TEXTS: readonly (readonly [string, boolean])[] = [

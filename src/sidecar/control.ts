@@ -1,0 +1,88 @@
+/**
+ * The control plane on its addresses, with the probes, the metrics and the status beside it.
+ *
+ * A ledger that could not be reached at the start makes another control plane when it is there: until then intake is
+ * refused with `ledger.unavailable`, and everything else is served.
+ * @module
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Ledger } from '../ledger/index.js';
+import type { RelayHandler } from '../sync/index.js';
+import { limitsOf, type SidecarConfig } from './config-settings.js';
+import { isLocal } from './config-values.js';
+import {
+  CONTROL_SERVER_OPTIONS,
+  type ControlEvent,
+  type ControlPlane,
+  createControlPlane,
+  type TokenSet,
+} from './control-plane/index.js';
+import { HttpDrain } from './http-drain.js';
+import { type Listening, listenOn, removeSocket } from './listen.js';
+
+export interface ControlOptions {
+  readonly config: SidecarConfig;
+  readonly tokens: TokenSet;
+  readonly ledger: () => Ledger | null;
+  readonly relay: () => RelayHandler | null;
+  /** Answers probes and metrics; false: the path is none of theirs. */
+  readonly operator: (request: IncomingMessage, response: ServerResponse) => boolean;
+  readonly status: () => object;
+  readonly onEvent: (event: ControlEvent) => void;
+}
+
+export class Control {
+  readonly #servers: { readonly server: Server; readonly drain: HttpDrain }[] = [];
+  #plane: ControlPlane;
+  #listening: readonly Listening[] = [];
+
+  constructor(private readonly options: ControlOptions) {
+    this.#plane = this.#make();
+  }
+
+  get listening(): readonly Listening[] {
+    return this.#listening;
+  }
+
+  /** @throws {ListenError} */
+  async listen(): Promise<void> {
+    const { config } = this.options;
+    const listening: Listening[] = [];
+    for (const address of config['control.listen']) {
+      const server = createServer(CONTROL_SERVER_OPTIONS, (request, response) => {
+        if (!this.options.operator(request, response)) this.#plane.app(request, response);
+      });
+      this.#servers.push({ server, drain: new HttpDrain(server) });
+      listening.push(await listenOn(server, address, config.socketMode));
+      this.#listening = [...listening];
+    }
+  }
+
+  /** The ledger is there now: from the next request on it is written to. */
+  ledgerOpened(): void {
+    this.#plane = this.#make();
+  }
+
+  /** Ends waits and imports, answers what is under way; who is not done by the deadline is cut off. Never throws. */
+  async close(deadlineMs: number): Promise<void> {
+    for (const { drain } of this.#servers) drain.stopListening();
+    const late = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
+    await Promise.race([this.#plane.close().catch(() => {}), late]);
+    await Promise.all(this.#servers.map(({ drain }) => drain.drain(deadlineMs)));
+    for (const { address } of this.#listening) removeSocket(address);
+  }
+
+  #make(): ControlPlane {
+    const { config, tokens, ledger, relay, status, onEvent } = this.options;
+    const open = config['control.listen'].find((address) => !isLocal(address));
+    return createControlPlane({
+      ledger: ledger() ?? (config.ledger === null ? null : 'unavailable'),
+      relay: relay(),
+      tokens,
+      host: open?.kind === 'tcp' ? open.host : null,
+      status,
+      limits: limitsOf(config, 'control'),
+      onEvent,
+    });
+  }
+}
