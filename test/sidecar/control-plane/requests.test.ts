@@ -238,14 +238,14 @@ describe('oversight', () => {
         version: '1.0.0',
         leaseMs: 60_000,
       },
-      ...{ position: null, appliedAtMs: null, state: 'live', isLeaving: false },
+      ...{ position: null, appliedAgeMs: null, state: 'live', isLeaving: false },
     } as const;
     await ledger.ack(report);
     const { requestId, token } = (await post('/v1/opt-outs', { identifiers: [email('three')], channel: 'api' })).json;
     const before = await get(`/v1/propagation/${requestId}`);
     expect(before.json).toMatchObject({ requestId, token, inForceOn: 0, enforcerCount: 1, inForceEverywhereAt: null });
     const { epoch, seq } = await ledger.head();
-    await ledger.ack({ ...report, position: { epoch, seq }, appliedAtMs: Date.now() });
+    await ledger.ack({ ...report, position: { epoch, seq }, appliedAgeMs: Date.now() });
     const after = await get(`/v1/propagation/${requestId}`);
     expect(after.json).toMatchObject({ inForceOn: 1, inForceEverywhereAt: expect.stringMatching(/Z$/) });
 
