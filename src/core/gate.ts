@@ -22,6 +22,7 @@ import {
 import { type RestrictOptions, restrictRequest } from './openrtb/restrict.js';
 import { scanRequest } from './openrtb/scan.js';
 import { isScannedBidRequest } from './openrtb/scan-read.js';
+import { spliceScanned } from './openrtb/splice.js';
 import { type CompiledRules, compileRules } from './policy/compile.js';
 import { decide } from './policy/decide.js';
 import type { Decision } from './policy/decision.js';
@@ -240,7 +241,9 @@ export class Gate {
     if (decision.kind === 'refused') return decision;
     if (decision.action === 'block') return { kind: 'filtered', decision, outgoing: null };
     if (decision.action === 'allow') return { kind: 'filtered', decision, outgoing: withoutMark(bytes) };
-    const parsed = this.#parseInstead(bytes, 'restrict');
+    const outgoing = spliceScanned(decision.stripMask, this.#restrictOptionsFor(decision));
+    if (typeof outgoing !== 'string') return { kind: 'filtered', decision, outgoing };
+    const parsed = this.#parseInstead(bytes, outgoing);
     return parsed.kind === 'refused' ? parsed : this.#filtered(decision, this.#writeParsed(bytes, parsed, decision));
   }
 

@@ -11,6 +11,9 @@ export const SCAN_BYTES_MAX = 256 * 1024;
 /** Most values (containers, members' values, elements) of a request that is scanned. */
 export const SCAN_VALUES_MAX = 8192;
 
+/** Room behind the request, for a search. */
+export const SOURCE_SPARE_BYTES = 64 * 1024;
+
 /** Integers of a row. */
 export const ROW = 8;
 /** Columns. Positions of the key's bytes without its quotes; both 0 for an element and the request itself. */
@@ -50,7 +53,7 @@ export const KEY_HAS_PERCENT = HAS_PERCENT << KEY_MARKS_SHIFT;
 export const KEY_HAS_AT = HAS_AT << KEY_MARKS_SHIFT;
 
 /** The bytes of the request at hand, then a zero; what follows is of earlier ones. */
-export const source: Buffer = Buffer.alloc(SCAN_BYTES_MAX + 16);
+export const source: Buffer = Buffer.alloc(SCAN_BYTES_MAX + SOURCE_SPARE_BYTES);
 export const tape: Int32Array = new Int32Array(ROW * (SCAN_VALUES_MAX + 1));
 
 /** HOT. Whether a row is of the kind. */
