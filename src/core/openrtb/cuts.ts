@@ -58,7 +58,9 @@ export function writeKept(): Uint8Array {
   let byteCount = end - start;
   for (let index = 0; index < count; index++) {
     const text = texts[index]!;
-    if (text !== null) byteCount += Buffer.byteLength(text) - (tos[index]! - froms[index]!);
+    if (text === null) continue;
+    byteCount -= tos[index]! - froms[index]!;
+    if (text !== '') byteCount += Buffer.byteLength(text);
   }
   const written = Buffer.allocUnsafe(byteCount);
   let writtenAt = 0;

@@ -38,7 +38,7 @@ import {
   stricterFlag,
   usPrivacyOf,
 } from './read.js';
-import { SLOT } from './read-index.js';
+import { SLOT } from './read-places.js';
 import { slots } from './scan.js';
 import {
   ARRAY,

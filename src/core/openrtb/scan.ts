@@ -8,21 +8,37 @@
  * So it refuses nothing by itself, and no such shape can hide anything from it.
  * @module
  */
+
+import {
+  CLASS_BY_NAME,
+  childNode,
+  ELEMENTS_OF,
+  hashByte,
+  IS_LAYERED,
+  IS_READ,
+  nameAt,
+  ROOT_NODE,
+  SLOT_OF,
+} from './field-index.js';
 import { startOfText } from './json-bytes.js';
-import { hashByte, hasPlaces, LAYERED, NOT_READ, OTHER_CASE, placeOf, ROOT_PLACE, SLOT_COUNT } from './read-index.js';
+import { SLOT_COUNT } from './read-places.js';
 import { endOfNumber, isUnusualNumber } from './scan-number.js';
 import { BYTE_CLASS, endOfSpecial, markOfSpecial, QUOTE_CLASS, SPECIAL_CLASS } from './scan-text.js';
 import {
   ARRAY,
+  BEGINS_WITH_SPACE,
   FALSE,
   FROM,
+  HAS_ID_NAME,
   IS_UNUSUAL_NUMBER,
   KEY_FROM,
-  KEY_HASH,
   KEY_MARKS_SHIFT,
   KEY_TO,
   KIND,
+  MARKS,
+  NAME,
   NEXT,
+  NODE,
   NULL,
   NUMBER,
   OBJECT,
@@ -40,6 +56,9 @@ import {
 const bytes = source;
 const rows = tape;
 const classes = BYTE_CLASS;
+const isRead = IS_READ;
+const elementsOf = ELEMENTS_OF;
+const classByName = CLASS_BY_NAME;
 
 /** Deepest nesting that is scanned. */
 export const SCAN_DEPTH_MAX = 48;
@@ -60,7 +79,7 @@ export type ScanFailure =
   | 'unusual_key'
   | 'layered';
 
-/** By slot (read-index.ts): the row of the value, 0 where it is absent. */
+/** By slot (read-places.ts): the row of the value, 0 where it is absent. */
 export const slots: Uint16Array = new Uint16Array(SLOT_COUNT);
 
 const TAB = 0x09;
@@ -83,6 +102,8 @@ const keyRows = new Uint16Array(SCAN_DEPTH_MAX * SCAN_MEMBERS_MAX + 1);
 let rowCount = 0;
 /** Of the text scanned last. */
 let textMarks = 0;
+/** Of the value scanned last. */
+let valueMarks = 0;
 let failure: ScanFailure = 'invalid';
 
 /** HOT. Fills tape and slots; `null` if it could, else why not. */
@@ -96,12 +117,19 @@ export function scanRequest(request: Uint8Array): ScanFailure | null {
   failure = 'invalid';
   const start = skipSpace(startOfText(request));
   if (bytes[start] !== OPEN_BRACE) return 'not_object';
-  rows[KEY_FROM] = 0;
-  rows[KEY_TO] = 0;
-  rows[KEY_HASH] = 0;
-  const end = scanValue(start, ROOT_PLACE, 0, 0);
+  startRow(0, 0, ROOT_NODE, 0);
+  const end = scanValue(start, ROOT_NODE, 0, 0);
   if (end < 0) return failure;
   return skipSpace(end) === byteCount ? null : 'invalid';
+}
+
+/** HOT. What is known of the next value before it is looked at. */
+function startRow(keyFrom: number, keyTo: number, node: number, name: number): void {
+  const at = rowCount * ROW;
+  rows[at + KEY_FROM] = keyFrom;
+  rows[at + KEY_TO] = keyTo;
+  rows[at + NODE] = node;
+  rows[at + NAME] = name;
 }
 
 /** HOT. */
@@ -116,12 +144,11 @@ function skipSpace(from: number): number {
 }
 
 /**
- * HOT. Scans the value that begins at `from`, with the row `rowCount`, whose key is written already. Answers where it
- * ends, negative where it cannot be scanned.
+ * HOT. Scans the value that begins at `from`, with the row `rowCount`, which is started. Answers where it ends, negative
+ * where it cannot be scanned.
  */
-function scanValue(from: number, place: number, depth: number, keyMarks: number): number {
-  const row = rowCount++;
-  const at = row * ROW;
+function scanValue(from: number, node: number, depth: number, keyMarks: number): number {
+  const at = rowCount++ * ROW;
   const first = bytes[from]!;
   let end: number;
   let kind: number;
@@ -129,12 +156,13 @@ function scanValue(from: number, place: number, depth: number, keyMarks: number)
     end = endOfText(from + 1) + 1;
     if (end === 0) return -1;
     kind = TEXT | textMarks;
+    if (bytes[from + 1]! <= SPACE) kind |= BEGINS_WITH_SPACE;
   } else if (first === OPEN_BRACE) {
-    end = scanObject(from + 1, place, depth + 1);
-    kind = OBJECT;
+    end = scanObject(from + 1, node, depth + 1);
+    kind = OBJECT | valueMarks;
   } else if (first === OPEN_BRACKET) {
-    end = scanArray(from + 1, depth + 1);
-    kind = ARRAY;
+    end = scanArray(from + 1, node, depth + 1);
+    kind = ARRAY | valueMarks;
   } else if (first <= NINE) {
     end = endOfNumber(from);
     if (end < 0) return -1;
@@ -144,20 +172,23 @@ function scanValue(from: number, place: number, depth: number, keyMarks: number)
     if (kind === 0) return -1;
     end = from + (kind === FALSE ? 5 : 4);
   }
+  kind |= keyMarks;
+  valueMarks = kind & MARKS;
   rows[at + FROM] = from;
   rows[at + TO] = end;
-  rows[at + KIND] = kind | keyMarks;
+  rows[at + KIND] = kind;
   rows[at + NEXT] = rowCount;
   return end;
 }
 
 /** HOT. The members behind an opening brace. */
-function scanObject(from: number, place: number, depth: number): number {
+function scanObject(from: number, node: number, depth: number): number {
+  valueMarks = 0;
   if (depth > SCAN_DEPTH_MAX) return fail('too_deep');
   const base = (depth - 1) * SCAN_MEMBERS_MAX;
-  const isParent = hasPlaces(place);
   let seen = 0;
   let count = 0;
+  let marksInside = 0;
   let at = skipSpace(from);
   if (bytes[at] === CLOSE_BRACE) return at + 1;
   for (;;) {
@@ -177,51 +208,61 @@ function scanObject(from: number, place: number, depth: number): number {
     if (byteClass === SPECIAL_CLASS) return fail('unusual_key');
     if (count === SCAN_MEMBERS_MAX) return fail('too_many_members');
     if (rowCount >= SCAN_VALUES_MAX) return fail('too_many_values');
-    const row = rowCount * ROW;
-    rows[row + KEY_FROM] = keyFrom;
-    rows[row + KEY_TO] = at;
-    rows[row + KEY_HASH] = hash;
+    let name = nameAt(keyFrom, at, hash);
+    const child = childNode(node, name < 0 ? -name : name);
+    if (isRead[child] === 1 && !canRead(child, name)) return -1;
+    if (name < 0) name = -name;
+    startRow(keyFrom, at, child, name);
     const bit = 1 << (hash & 31);
     if ((seen & bit) !== 0 && isRepeated(base, count, hash)) return fail('repeated_key');
     seen |= bit;
     keyHashes[base + count] = hash;
     keyRows[base + count] = rowCount;
     count++;
-    let inner = NOT_READ;
-    if (isParent) {
-      inner = placeOf(place, hash, keyFrom, at);
-      if (inner >= LAYERED) return fail(inner === OTHER_CASE ? 'unusual_key' : 'layered');
-      slots[inner] = rowCount;
-    }
     at = skipSpace(at + 1);
     if (bytes[at] !== COLON) return fail('invalid');
-    at = scanValue(skipSpace(at + 1), inner, depth, marks << KEY_MARKS_SHIFT);
+    at = scanValue(skipSpace(at + 1), child, depth, marks << KEY_MARKS_SHIFT);
     if (at < 0) return -1;
+    marksInside |= classByName[name] === 0 ? valueMarks : valueMarks | HAS_ID_NAME;
     at = skipSpace(at);
-    if (bytes[at] === CLOSE_BRACE) return at + 1;
+    if (bytes[at] === CLOSE_BRACE) break;
     if (bytes[at] !== COMMA) return fail('invalid');
     at = skipSpace(at + 1);
   }
+  valueMarks = marksInside;
+  return at + 1;
 }
 
-/** HOT. The elements behind an opening bracket. Nothing is read inside that has a slot. */
-function scanArray(from: number, depth: number): number {
+/** HOT. The elements behind an opening bracket. */
+function scanArray(from: number, node: number, depth: number): number {
+  valueMarks = 0;
   if (depth > SCAN_DEPTH_MAX) return fail('too_deep');
+  const elementNode = elementsOf[node]!;
+  let marksInside = 0;
   let at = skipSpace(from);
   if (bytes[at] === CLOSE_BRACKET) return at + 1;
   for (;;) {
     if (rowCount >= SCAN_VALUES_MAX) return fail('too_many_values');
-    const row = rowCount * ROW;
-    rows[row + KEY_FROM] = 0;
-    rows[row + KEY_TO] = 0;
-    rows[row + KEY_HASH] = 0;
-    at = scanValue(at, NOT_READ, depth, 0);
+    startRow(0, 0, elementNode, 0);
+    at = scanValue(at, elementNode, depth, 0);
     if (at < 0) return -1;
+    marksInside |= valueMarks;
     at = skipSpace(at);
-    if (bytes[at] === CLOSE_BRACKET) return at + 1;
+    if (bytes[at] === CLOSE_BRACKET) break;
     if (bytes[at] !== COMMA) return fail('invalid');
     at = skipSpace(at + 1);
   }
+  valueMarks = marksInside;
+  return at + 1;
+}
+
+/** HOT. Notes the row of a value that is read; false where a place that is read cannot be scanned. */
+function canRead(node: number, name: number): boolean {
+  if (IS_LAYERED[node] === 1) return fail('layered') === 0;
+  // read in lower case alone, but stripped in any
+  if (name < 0) return fail('unusual_key') === 0;
+  slots[SLOT_OF[node]!] = rowCount;
+  return true;
 }
 
 /** HOT. Whether the object has this key already. */

@@ -6,7 +6,7 @@
  * else is made a value and given to sweep.ts.
  * @module
  */
-import { CLASS_BY_NAME, nameAt, SHAPED } from './field-index.js';
+import { CLASS_BY_NAME, SHAPED } from './field-index.js';
 import type { Collect } from './fields.js';
 import { isIdentifierShaped, isTokenShaped } from './id-shape.js';
 import { SWEEP_LENGTH_MIN } from './search.js';
@@ -20,11 +20,11 @@ import {
   HAS_NON_ASCII,
   IS_UNUSUAL_NUMBER,
   KEY_FROM,
-  KEY_HASH,
   KEY_TO,
   KIND,
   KIND_MASK,
   keyOf,
+  NAME,
   NEXT,
   NUMBER,
   OBJECT,
@@ -39,6 +39,7 @@ import {
 
 const bytes = source;
 const rows = tape;
+const classByName = CLASS_BY_NAME;
 /** Shorter texts are neither digests nor UUIDs. */
 const SHAPED_LENGTH_MIN = 32;
 /** Shorter texts are no tokens of a vendor. */
@@ -84,9 +85,8 @@ function isIdentifierByName(row: number): boolean {
 }
 
 /** HOT. The class of a member's name, 0 for none. */
-export function classOfKey(row: number): number {
-  const at = row * ROW;
-  return CLASS_BY_NAME[nameAt(rows[at + KEY_FROM]!, rows[at + KEY_TO]!, rows[at + KEY_HASH]!)]!;
+function classOfKey(row: number): number {
+  return classByName[rows[row * ROW + NAME]!]!;
 }
 
 /** HOT. Whether the value under an ambiguous name is an identifier: an object, or a text of the shape, or a list with one. */

@@ -2,34 +2,46 @@
  * Finds out whether an identifier that was removed stands anywhere in the bytes that stay.
  *
  * What must stay true: what the sweep of the object path (sweep.ts) finds, this finds too. It may find more, since then the
- * request is restricted by way of objects. The bytes are searched for the first eight characters of all identifiers at
- * once (Wu and Manber's algorithm): every form that search.ts compares begins with them, unless the identifier is of an
- * unusual kind. Only where that finds something, or cannot tell, are the identifiers searched for as search.ts does.
+ * request is restricted by way of objects. The bytes are searched for the beginnings of all identifiers at once (Wu and
+ * Manber's algorithm): every form that search.ts compares begins so, unless the identifier is of an unusual kind. Only where that finds something, or cannot tell, are the identifiers searched for as search.ts does.
  * @module
  */
 import { someKept } from './cuts.js';
 import { FOLDED } from './field-index.js';
 import type { Run } from './restrict.js';
-import { createSearch, isFound, type Search, SWEEP_EXACT_COUNT_MAX, SWEEP_LENGTH_MIN } from './search.js';
+import {
+  createSearch,
+  isFound,
+  type Search,
+  SWEEP_EXACT_COUNT_MAX,
+  SWEEP_LENGTH_MIN,
+  SWEEP_START_LENGTH,
+} from './search.js';
 import { FROM, SOURCE_SPARE_BYTES, source, TO, tape } from './tape.js';
 
 const bytes = source;
 const folded = FOLDED;
-/** Bytes that are compared of each identifier. */
+/** Bytes by which each identifier is found. */
 const PREFIX = SWEEP_LENGTH_MIN;
+/** Bytes that are compared where the first ones were found; coarsened addresses begin like what they were. */
+const START = SWEEP_START_LENGTH;
+/** Written with hyphens or without: only the first eight are the same. */
+const UUID_LENGTH = 36;
+const UUID_DIGITS = 32;
 const BLOCK = 2;
 /** How far a search may go on where no block of a prefix stands. */
 const SHIFT_MAX = PREFIX - BLOCK + 1;
 const SHIFT_MASK = 4095;
 /** By the hash of two bytes: how far to go on. */
 const shifts = new Uint8Array(SHIFT_MASK + 1).fill(SHIFT_MAX);
-const prefixes = new Uint8Array(PREFIX * SWEEP_EXACT_COUNT_MAX);
+const starts = new Uint8Array(START * SWEEP_EXACT_COUNT_MAX);
+const startLengths = new Uint8Array(SWEEP_EXACT_COUNT_MAX);
 /** Identifiers that are bytes of the request. */
 const froms = new Int32Array(SWEEP_EXACT_COUNT_MAX);
 const tos = new Int32Array(SWEEP_EXACT_COUNT_MAX);
 let rangeCount = 0;
 let isOverfull = false;
-let prefixCount = 0;
+let startCount = 0;
 /** Of an identifier whose forms may begin otherwise, or that text may hold otherwise. */
 const UNUSUAL = /[^!-~]|%|:\/\//;
 /** Of a text in which case is not all that has to be disregarded. */
@@ -57,30 +69,37 @@ export function mayHoldIdentifier(run: Run): boolean {
   const { identifiers, text } = run;
   if (rangeCount === 0 && identifiers.size === 0) return false;
   if (isOverfull || rangeCount + identifiers.size > SWEEP_EXACT_COUNT_MAX) return true;
-  if (!enterPrefixes(run) || text.length > SOURCE_SPARE_BYTES || UNUSUAL_TEXT.test(text)) return holdsIdentifier(run);
-  const isNear = someKept(holdsPrefix) || (text.length >= PREFIX && textHoldsPrefix(text));
-  leavePrefixes();
+  if (!enterStarts(run) || text.length > SOURCE_SPARE_BYTES || UNUSUAL_TEXT.test(text)) return holdsIdentifier(run);
+  const isNear = someKept(holdsStart) || (text.length >= PREFIX && textHoldsStart(text));
+  leaveStarts();
   return isNear && holdsIdentifier(run);
 }
 
 /** HOT. Makes the beginnings of all identifiers ready to be searched for; false where one is unusual. */
-function enterPrefixes({ identifiers }: Run): boolean {
-  prefixCount = 0;
+function enterStarts({ identifiers }: Run): boolean {
+  startCount = 0;
   for (let index = 0; index < rangeCount; index++) {
-    if (isUnusualAt(froms[index]!, tos[index]!)) return leavePrefixes();
-    for (let offset = 0; offset < PREFIX; offset++) {
-      prefixes[prefixCount * PREFIX + offset] = folded[bytes[froms[index]! + offset]!]!;
-    }
-    enterBlocks();
+    const from = froms[index]!;
+    const length = startLength(tos[index]! - from);
+    if (isUnusualAt(from, tos[index]!)) return leaveStarts();
+    for (let offset = 0; offset < length; offset++)
+      starts[startCount * START + offset] = folded[bytes[from + offset]!]!;
+    enterBlocks(length);
   }
   for (const identifier of identifiers) {
-    if (UNUSUAL.test(identifier)) return leavePrefixes();
-    for (let offset = 0; offset < PREFIX; offset++) {
-      prefixes[prefixCount * PREFIX + offset] = folded[identifier.charCodeAt(offset)]!;
+    const length = startLength(identifier.length);
+    if (UNUSUAL.test(identifier)) return leaveStarts();
+    for (let offset = 0; offset < length; offset++) {
+      starts[startCount * START + offset] = folded[identifier.charCodeAt(offset)]!;
     }
-    enterBlocks();
+    enterBlocks(length);
   }
   return true;
+}
+
+/** HOT. How much of an identifier is the same in all its forms, and compared. */
+function startLength(length: number): number {
+  return length === UUID_LENGTH || length === UUID_DIGITS ? PREFIX : Math.min(length, START);
 }
 
 /** HOT. The same as `UNUSUAL`. */
@@ -94,20 +113,21 @@ function isUnusualAt(from: number, to: number): boolean {
 }
 
 /** HOT. */
-function enterBlocks(): void {
-  const base = prefixCount++ * PREFIX;
+function enterBlocks(length: number): void {
+  startLengths[startCount] = length;
+  const base = startCount++ * START;
   for (let offset = 0; offset < SHIFT_MAX; offset++) {
-    const block = blockHash(prefixes[base + offset]!, prefixes[base + offset + 1]!);
+    const block = blockHash(starts[base + offset]!, starts[base + offset + 1]!);
     const shift = SHIFT_MAX - 1 - offset;
     if (shift < shifts[block]!) shifts[block] = shift;
   }
 }
 
 /** HOT. Leaves the table as it was; false. */
-function leavePrefixes(): false {
-  for (let base = 0; base < prefixCount * PREFIX; base += PREFIX) {
+function leaveStarts(): false {
+  for (let base = 0; base < startCount * START; base += START) {
     for (let offset = 0; offset < SHIFT_MAX; offset++) {
-      shifts[blockHash(prefixes[base + offset]!, prefixes[base + offset + 1]!)] = SHIFT_MAX;
+      shifts[blockHash(starts[base + offset]!, starts[base + offset + 1]!)] = SHIFT_MAX;
     }
   }
   return false;
@@ -118,33 +138,35 @@ function blockHash(first: number, second: number): number {
   return (((first | 0x20) << 5) ^ (second | 0x20)) & SHIFT_MASK;
 }
 
-/** HOT. Whether any prefix stands in the bytes. */
-function holdsPrefix(from: number, to: number): boolean {
+/** HOT. Whether any identifier begins in the bytes. */
+function holdsStart(from: number, to: number): boolean {
   let at = from + PREFIX;
   while (at <= to) {
     const shift = shifts[blockHash(bytes[at - 2]!, bytes[at - 1]!)]!;
     if (shift !== 0) at += shift;
-    else if (isPrefixAt(at - PREFIX)) return true;
+    else if (isStartAt(at - PREFIX)) return true;
     else at++;
   }
   return false;
 }
 
-/** HOT. */
-function isPrefixAt(at: number): boolean {
-  for (let base = 0; base < prefixCount * PREFIX; base += PREFIX) {
+/** HOT. Bytes behind a range are looked at, too, which finds too much at worst. */
+function isStartAt(at: number): boolean {
+  for (let index = 0; index < startCount; index++) {
+    const base = index * START;
+    const length = startLengths[index]!;
     let offset = 0;
-    while (offset < PREFIX && folded[bytes[at + offset]!] === prefixes[base + offset]) offset++;
-    if (offset === PREFIX) return true;
+    while (offset < length && folded[bytes[at + offset]!] === starts[base + offset]) offset++;
+    if (offset === length) return true;
   }
   return false;
 }
 
 /** HOT. Text of ASCII, which is laid behind the request. */
-function textHoldsPrefix(text: string): boolean {
+function textHoldsStart(text: string): boolean {
   const from = tape[TO]!;
   bytes.write(text, from, 'latin1');
-  return holdsPrefix(from, from + text.length);
+  return holdsStart(from, from + text.length);
 }
 
 /** As sweep.ts searches, and disregarding where texts begin and end. Too much to compare counts as found. */

@@ -9,46 +9,38 @@
  * @module
  */
 import { addCut, addPass, cutCount, dropCuts, writeKept } from './cuts.js';
-import {
-  ALWAYS,
-  CLASS_BY_NAME,
-  childNode,
-  EIDS_NAME,
-  ELEMENTS_OF,
-  NO_NODE,
-  NODES,
-  nameAt,
-  ROOT_NODE,
-  SHAPED,
-} from './field-index.js';
+import { ALWAYS, CLASS_BY_NAME, EIDS_NAME, NO_NODE, NODES, SHAPED } from './field-index.js';
 import { type FieldNode, isContainer } from './field-tree.js';
 import type { Collect } from './fields.js';
+import { coarsenIpv4 } from './ip.js';
 import { applyOperation, type RestrictOptions } from './operations.js';
 import { createRun, EIDS, IDS, type Run, restrictMember, URLS } from './restrict.js';
 import { SWEEP_LENGTH_MIN } from './search.js';
 import { collectRow, isIdentifierRow } from './splice-collect.js';
-import { mayHoldIdentifier, resetSweep } from './splice-sweep.js';
+import { addIdentifierAt, mayHoldIdentifier, resetSweep } from './splice-sweep.js';
 import { showsEmail } from './stray-text.js';
 import { appendNumber, appendText } from './sweep.js';
 import {
   ARRAY,
+  BEGINS_WITH_SPACE,
   FALSE,
   FROM,
   HAS_AT,
   HAS_DELIMITER,
   HAS_ESCAPE,
+  HAS_ID_NAME,
   HAS_NON_ASCII,
   HAS_PERCENT,
   IS_UNUSUAL_NUMBER,
   KEY_FROM,
   KEY_HAS_AT,
   KEY_HAS_PERCENT,
-  KEY_HASH,
-  KEY_TO,
   KIND,
   KIND_MASK,
   keyOf,
+  NAME,
   NEXT,
+  NODE,
   NULL,
   NUMBER,
   OBJECT,
@@ -59,6 +51,7 @@ import {
   TO,
   TRUE,
   tape,
+  textOf,
 } from './tape.js';
 
 /** Why a scanned request is restricted by way of objects: something in what stays has to go, too. */
@@ -66,8 +59,12 @@ export type SpliceFailure = 'email' | 'identifier';
 
 const bytes = source;
 const rows = tape;
+const nodes = NODES;
+const classByName = CLASS_BY_NAME;
 /** Marks of a text that restrict.ts has to look at. */
-const NOT_PLAIN = HAS_ESCAPE | HAS_NON_ASCII | HAS_PERCENT | HAS_AT;
+const NOT_PLAIN = HAS_ESCAPE | HAS_NON_ASCII | HAS_PERCENT | HAS_AT | BEGINS_WITH_SPACE;
+/** Marks of a value, or its key, or anything in it, that has to be looked at wherever it stands. */
+const LOOK_MARKS = NOT_PLAIN | HAS_DELIMITER | IS_UNUSUAL_NUMBER | KEY_HAS_AT | KEY_HAS_PERCENT | HAS_ID_NAME;
 /** A number of so few characters is small (operations.ts). */
 const SMALL_LENGTH_MAX = 5;
 
@@ -76,36 +73,26 @@ export function spliceScanned(mask: number, options: RestrictOptions): Uint8Arra
   const run = createRun(mask, options);
   dropCuts(0);
   resetSweep();
-  spliceInside(0, ROOT_NODE, run, 1);
+  spliceInside(0, run, 1);
   if ((mask & IDS) !== 0 && run.text !== '' && showsEmail(run.text)) return 'email';
   return mayHoldIdentifier(run) ? 'identifier' : writeKept();
 }
 
 /** HOT. Cuts what goes of the members or elements of a container; answers how many stay. */
-function spliceInside(container: number, node: number, run: Run, depth: number): number {
-  const isArray = (rows[container * ROW + KIND]! & KIND_MASK) === ARRAY;
-  const elementNode = ELEMENTS_OF[node]!;
+function spliceInside(container: number, run: Run, depth: number): number {
   const end = rows[container * ROW + NEXT]!;
   let keptCount = 0;
   let previousTo = 0;
   for (let row = container + 1; row < end; ) {
     const at = row * ROW;
     const next = rows[at + NEXT]!;
-    const before = cutCount();
-    let name = 0;
-    let inner = elementNode;
-    if (!isArray) {
-      name = nameAt(rows[at + KEY_FROM]!, rows[at + KEY_TO]!, rows[at + KEY_HASH]!);
-      inner = node === NO_NODE ? NO_NODE : childNode(node, name);
-    }
-    if (spliceMember(row, inner, name, run, depth)) keptCount++;
-    else {
-      dropCuts(before);
-      // the comma before it goes too, or the one behind it where nothing before it stays
-      if (keptCount > 0) addCut(previousTo, rows[at + TO]!, '');
-      else addCut(startOf(row), next < end ? startOf(next) : rows[at + TO]!, '');
-    }
-    previousTo = rows[at + TO]!;
+    const to = rows[at + TO]!;
+    const isPlain = rows[at + NODE] === NO_NODE && (rows[at + KIND]! & LOOK_MARKS) === 0 && rows[at + NAME] === 0;
+    if (isPlain || spliceMember(row, run, depth)) keptCount++;
+    // the comma before it goes too, or the one behind it where nothing before it stays
+    else if (keptCount > 0) addCut(previousTo, to, '');
+    else addCut(startOf(row), next < end ? startOf(next) : to, '');
+    previousTo = to;
     row = next;
   }
   return keptCount;
@@ -118,9 +105,11 @@ function startOf(row: number): number {
 }
 
 /** HOT. As `restrictMember`: false where nothing is left of it. */
-function spliceMember(row: number, node: number, name: number, run: Run, depth: number): boolean {
+function spliceMember(row: number, run: Run, depth: number): boolean {
   const { mask } = run;
-  const field = NODES[node]!;
+  const node = rows[row * ROW + NODE]!;
+  const name = rows[row * ROW + NAME]!;
+  const field = nodes[node]!;
   if (name !== 0 && run.cleaning && (node === NO_NODE || !field.named) && isNamedIdentifier(row, name, mask)) {
     return removed(row, 'all', run);
   }
@@ -133,9 +122,7 @@ function spliceMember(row: number, node: number, name: number, run: Run, depth: 
     if ((field.touchedBy & mask) !== 0 && isWrongKind(field, kind & KIND_MASK)) return removed(row, 'named', run);
     if ((field.removedBy & mask) !== 0) return removed(row, field.collect, run);
     if ((field.changedBy & mask) !== 0 && !isUnchanged(field, row, kind)) {
-      return field.operation === 'coordinate' && (kind & (KIND_MASK | IS_UNUSUAL_NUMBER)) === NUMBER
-        ? spliceCoordinate(row, run)
-        : spliceValue(row, field, run, depth);
+      return spliceChanged(row, kind, field, run, depth);
     }
   }
   if (run.sweeping && (kind & (KEY_HAS_AT | KEY_HAS_PERCENT)) !== 0) appendText(run, keyOf(row));
@@ -143,7 +130,7 @@ function spliceMember(row: number, node: number, name: number, run: Run, depth: 
     case OBJECT:
     case ARRAY:
       if (!run.sweeping && !run.cleaning && (node === NO_NODE || (field.touchedBy & mask) === 0)) return true;
-      return spliceInside(row, node, run, depth + 1) > 0 || !isDroppedEmpty(node, field, mask);
+      return spliceContainer(row, node, run, depth);
     case TEXT:
       return (
         isPlain(row, kind, node === NO_NODE ? null : field, run) ||
@@ -157,6 +144,14 @@ function spliceMember(row: number, node: number, name: number, run: Run, depth: 
   }
 }
 
+/** HOT. An object or array; false where nothing is left of it and the table says that it then goes. */
+function spliceContainer(row: number, node: number, run: Run, depth: number): boolean {
+  const before = cutCount();
+  if (spliceInside(row, run, depth + 1) > 0 || !isDroppedEmpty(node, run.mask)) return true;
+  dropCuts(before);
+  return false;
+}
+
 /** HOT. Nothing is left of the member; what it identifies is remembered. */
 function removed(row: number, how: Collect, run: Run): false {
   if (run.sweeping) collectRow(row, row, how, run, 0);
@@ -165,7 +160,7 @@ function removed(row: number, how: Collect, run: Run): false {
 
 /** HOT. Whether a member that the table does not know carries an identifier of a group being stripped. */
 function isNamedIdentifier(row: number, name: number, mask: number): boolean {
-  switch (CLASS_BY_NAME[name]) {
+  switch (classByName[name]) {
     case ALWAYS:
       return (mask & IDS) !== 0;
     case EIDS_NAME:
@@ -185,7 +180,8 @@ function isWrongKind(field: FieldNode, kind: number): boolean {
 }
 
 /** HOT. As `isDropped` in sweep.ts, of a container with nothing in it. */
-function isDroppedEmpty(node: number, field: FieldNode, mask: number): boolean {
+function isDroppedEmpty(node: number, mask: number): boolean {
+  const field = nodes[node]!;
   return node !== NO_NODE && !field.keptWhenEmpty && (field.touchedBy & mask) !== 0 && isContainer(field);
 }
 
@@ -204,11 +200,42 @@ function isUnchanged(field: FieldNode, row: number, kind: number): boolean {
 function isPlain(row: number, kind: number, field: FieldNode | null, run: Run): boolean {
   if (!run.cleaning && !run.sweeping) return true;
   if ((kind & NOT_PLAIN) !== 0) return false;
-  const first = bytes[rows[row * ROW + FROM]! + 1]!;
-  if (first <= 0x20) return false;
+  if ((run.mask & URLS) === 0 || (kind & HAS_DELIMITER) === 0) return true;
   // `h` of `http`
-  if ((run.mask & URLS) === 0 || (kind & HAS_DELIMITER) === 0 || (first | 0x20) !== 0x68) return true;
+  if ((bytes[rows[row * ROW + FROM]! + 1]! | 0x20) !== 0x68) return true;
   return field !== null && field.operation === 'url';
+}
+
+/** HOT. What an operation leaves: of a usual coordinate or address at once, of anything else as restrict.ts sees it. */
+function spliceChanged(row: number, kind: number, field: FieldNode, run: Run, depth: number): boolean {
+  const { operation } = field;
+  if (operation === 'coordinate' && (kind & (KIND_MASK | IS_UNUSUAL_NUMBER)) === NUMBER) {
+    return spliceCoordinate(row, run);
+  }
+  if (operation === 'ipv4' && (kind & (KIND_MASK | NOT_PLAIN)) === TEXT) {
+    const rest = coarsenIpv4(textOf(row), run.options.ipv4KeepBits);
+    if (rest !== undefined) return spliceAddress(row, rest, run);
+  }
+  return spliceValue(row, field, run, depth);
+}
+
+/** HOT. An IPv4 address, coarsened. */
+function spliceAddress(row: number, rest: string, run: Run): true {
+  const from = rows[row * ROW + FROM]! + 1;
+  const to = rows[row * ROW + TO]! - 1;
+  if (to - from === rest.length && isTextAt(from, rest)) return true;
+  addCut(from, to, rest);
+  if (!run.sweeping) return true;
+  // the loopback address is no person's (sweep.ts)
+  if (to - from >= SWEEP_LENGTH_MIN && !isTextAt(from, '127.')) addIdentifierAt(from, to);
+  appendText(run, rest);
+  return true;
+}
+
+/** HOT. */
+function isTextAt(from: number, text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (bytes[from + index] !== text.charCodeAt(index)) return false;
+  return true;
 }
 
 /** HOT. A coordinate, rounded. */

@@ -26,8 +26,9 @@ export const TO = 3;
 export const KIND = 4;
 /** Row behind the last one inside this value. */
 export const NEXT = 5;
-/** Hash of the key, its case folded. */
-export const KEY_HASH = 6;
+/** The place of the value and the name of its key in the table of fields (field-index.ts). */
+export const NODE = 6;
+export const NAME = 7;
 
 export const KIND_MASK = 7;
 export const TEXT = 0;
@@ -38,13 +39,17 @@ export const NULL = 4;
 export const OBJECT = 5;
 export const ARRAY = 6;
 
-/** Marks of a text: what stands in it anywhere. */
+/** Marks of a text: what stands in it anywhere. A container has the marks of all that is in it. */
 export const HAS_PERCENT = 1 << 3;
 export const HAS_AT = 1 << 4;
 /** `?`, `#`, `;` or `&`. */
 export const HAS_DELIMITER = 1 << 5;
 export const HAS_NON_ASCII = 1 << 8;
 export const HAS_ESCAPE = 1 << 9;
+/** A text that begins with white space. */
+export const BEGINS_WITH_SPACE = 1 << 14;
+/** Of a container: the name of an identifier stands in it. */
+export const HAS_ID_NAME = 1 << 15;
 /** A number that JavaScript may write otherwise: an exponent, many digits, or a tiny one. */
 export const IS_UNUSUAL_NUMBER = 1 << 10;
 /** The same marks of the key. */
@@ -70,6 +75,9 @@ export function textOf(row: number): string {
   if ((marks & HAS_ESCAPE) !== 0) return JSON.parse(source.toString('utf8', from, to)) as string;
   return source.toString((marks & HAS_NON_ASCII) !== 0 ? 'utf8' : 'latin1', from + 1, to - 1);
 }
+
+/** All marks. */
+export const MARKS: number = ~KIND_MASK;
 
 /** HOT. Whether the bytes of a text are its characters: ASCII without escapes. */
 export function isPlainText(row: number): boolean {
