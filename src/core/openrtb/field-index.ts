@@ -6,6 +6,7 @@
  * case is that of the table is told, since reading minds it and stripping does not.
  * @module
  */
+import { STRIP_ALL } from '../vocabulary.js';
 import { type FieldNode, ROOT } from './field-tree.js';
 import { CLASS_OF_NAME, type NameClass } from './id-names.js';
 import { LAYERED_PATHS, SLOT } from './read-places.js';
@@ -46,6 +47,9 @@ export const EIDS_NAME = 2;
 export const SHAPED = 3;
 const CLASS_NUMBER: Readonly<Record<NameClass, number>> = { always: ALWAYS, eids: EIDS_NAME, shaped: SHAPED };
 
+/** Besides the groups that touch a node: it stays exactly as it came. */
+export const PASSES: number = STRIP_ALL + 1;
+
 /** The case of ASCII letters folded, byte by byte. */
 export const FOLDED: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte,
@@ -77,6 +81,10 @@ export const SLOT_OF: Uint8Array = Uint8Array.from(places, ({ slot }) => slot);
 export const IS_READ: Uint8Array = Uint8Array.from(places, ({ isRead }) => Number(isRead));
 /** By node: it means several requests in one. */
 export const IS_LAYERED: Uint8Array = Uint8Array.from(places, ({ isLayered }) => Number(isLayered));
+/** By node: groups that change anything here or below, and `PASSES`. */
+export const TOUCHED_BY: Uint16Array = Uint16Array.from(places, ({ node }, number) =>
+  number === NO_NODE ? 0 : node.touchedBy | (node.operation === 'pass' ? PASSES : 0),
+);
 /** By node: its elements; `NO_NODE` where the table expects none. */
 export const ELEMENTS_OF: Uint16Array = Uint16Array.from(places, ({ elements }) => elements);
 /** By node: where its row of `children` begins. */

@@ -58,3 +58,19 @@ export function isUnusualNumber(from: number, to: number): boolean {
   }
   return leadingCount >= TINY_LENGTH;
 }
+
+const POWER_OF_TEN: readonly number[] = Array.from({ length: EXACT_LENGTH_MAX + 1 }, (_, exponent) => 10 ** exponent);
+
+/** HOT. The value of a number that is not unusual: both integers are exact, so their quotient is the nearest double. */
+export function decimalAt(from: number, to: number): number {
+  const isNegative = bytes[from] === MINUS;
+  let digits = 0;
+  let fractionFrom = to;
+  for (let at = isNegative ? from + 1 : from; at < to; at++) {
+    const byte = bytes[at]!;
+    if (byte === DOT) fractionFrom = at + 1;
+    else digits = 10 * digits + byte - ZERO;
+  }
+  const value = digits / POWER_OF_TEN[to - fractionFrom]!;
+  return isNegative ? -value : value;
+}

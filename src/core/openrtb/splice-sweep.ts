@@ -17,7 +17,7 @@ import {
   SWEEP_LENGTH_MIN,
   SWEEP_START_LENGTH,
 } from './search.js';
-import { FROM, SOURCE_SPARE_BYTES, source, TO, tape } from './tape.js';
+import { FROM, source, TO, tape } from './tape.js';
 
 const bytes = source;
 const folded = FOLDED;
@@ -41,7 +41,12 @@ const froms = new Int32Array(SWEEP_EXACT_COUNT_MAX);
 const tos = new Int32Array(SWEEP_EXACT_COUNT_MAX);
 let rangeCount = 0;
 let isOverfull = false;
+/** Behind the request, and behind the texts that are searched besides its bytes. */
+let spareTo = 0;
 let startCount = 0;
+const LINE_FEED = 0x0a;
+/** A scheme that search.ts passes over ends before. */
+const SCHEME_LENGTH_MAX = 35;
 /** Of an identifier whose forms may begin otherwise, or that text may hold otherwise. */
 const UNUSUAL = /[^!-~]|%|:\/\//;
 /** Of a text in which case is not all that has to be disregarded. */
@@ -51,6 +56,17 @@ const UNUSUAL_TEXT = /[^\n -~]|%/;
 export function resetSweep(): void {
   rangeCount = 0;
   isOverfull = false;
+  spareTo = tape[TO]!;
+}
+
+/** HOT. Notes a text of ASCII that stands in what stays instead of bytes of the request. */
+export function addSearched(text: string): void {
+  if (spareTo + text.length >= bytes.length) {
+    isOverfull = true;
+    return;
+  }
+  for (let index = 0; index < text.length; index++) bytes[spareTo++] = text.charCodeAt(index);
+  bytes[spareTo++] = LINE_FEED;
 }
 
 /** HOT. Notes an identifier: `SWEEP_LENGTH_MIN` bytes of ASCII or more. */
@@ -64,13 +80,14 @@ export function addIdentifierAt(from: number, to: number): void {
   rangeCount++;
 }
 
-/** HOT. Whether an identifier may stand in what stays: in bytes that are not cut, or in `run.text`. */
+/** HOT. Whether an identifier may stand in what stays: in bytes that are not cut, in texts noted, or in `run.text`. */
 export function mayHoldIdentifier(run: Run): boolean {
   const { identifiers, text } = run;
   if (rangeCount === 0 && identifiers.size === 0) return false;
   if (isOverfull || rangeCount + identifiers.size > SWEEP_EXACT_COUNT_MAX) return true;
-  if (!enterStarts(run) || text.length > SOURCE_SPARE_BYTES || UNUSUAL_TEXT.test(text)) return holdsIdentifier(run);
-  const isNear = someKept(holdsStart) || (text.length >= PREFIX && textHoldsStart(text));
+  if (!enterStarts(run)) return holdsIdentifier(run);
+  const isNear =
+    someKept(holdsStart) || holdsStart(tape[TO]!, spareTo) || (text.length >= PREFIX && textMayHoldStart(text));
   leaveStarts();
   return isNear && holdsIdentifier(run);
 }
@@ -102,11 +119,12 @@ function startLength(length: number): number {
   return length === UUID_LENGTH || length === UUID_DIGITS ? PREFIX : Math.min(length, START);
 }
 
-/** HOT. The same as `UNUSUAL`. */
+/** HOT. As `UNUSUAL`, of what is compared; the rest need not be alike. */
 function isUnusualAt(from: number, to: number): boolean {
-  for (let at = from; at < to; at++) {
+  const end = Math.min(to, from + SCHEME_LENGTH_MAX);
+  for (let at = from; at < end; at++) {
     const byte = bytes[at]!;
-    if (byte <= 0x20 || byte >= 0x7f || byte === 0x25) return true;
+    if (byte <= 0x20 || byte === 0x25 || byte === 0x7f) return true;
     if (byte === 0x3a && bytes[at + 1] === 0x2f && bytes[at + 2] === 0x2f) return true;
   }
   return false;
@@ -162,11 +180,11 @@ function isStartAt(at: number): boolean {
   return false;
 }
 
-/** HOT. Text of ASCII, which is laid behind the request. */
-function textHoldsStart(text: string): boolean {
-  const from = tape[TO]!;
-  bytes.write(text, from, 'latin1');
-  return holdsStart(from, from + text.length);
+/** Whether any identifier begins in the text, which is laid behind the request, or would have to be searched for otherwise. */
+function textMayHoldStart(text: string): boolean {
+  if (spareTo + text.length > bytes.length || UNUSUAL_TEXT.test(text)) return true;
+  bytes.write(text, spareTo, 'latin1');
+  return holdsStart(spareTo, spareTo + text.length);
 }
 
 /** As sweep.ts searches, and disregarding where texts begin and end. Too much to compare counts as found. */
@@ -175,7 +193,8 @@ function holdsIdentifier(run: Run): boolean {
   for (let index = 0; index < rangeCount; index++) {
     identifiers.add(bytes.toString('latin1', froms[index]!, tos[index]!));
   }
-  const search: Search = createSearch(identifiers, tape[TO]! - tape[FROM]! + run.text.length, run.mask);
+  const search: Search = createSearch(identifiers, spareTo - tape[FROM]! + run.text.length, run.mask);
   if (search.starts !== null || isFound(search, run.text)) return true;
+  if (isFound(search, bytes.toString('latin1', tape[TO]!, spareTo))) return true;
   return someKept((from, to) => isFound(search, bytes.toString('latin1', from, to)));
 }

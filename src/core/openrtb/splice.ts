@@ -9,15 +9,16 @@
  * @module
  */
 import { addCut, addPass, cutCount, dropCuts, writeKept } from './cuts.js';
-import { ALWAYS, CLASS_BY_NAME, EIDS_NAME, NO_NODE, NODES, SHAPED } from './field-index.js';
+import { ALWAYS, CLASS_BY_NAME, EIDS_NAME, NO_NODE, NODES, PASSES, SHAPED, TOUCHED_BY } from './field-index.js';
 import { type FieldNode, isContainer } from './field-tree.js';
 import type { Collect } from './fields.js';
 import { coarsenIpv4 } from './ip.js';
 import { applyOperation, type RestrictOptions } from './operations.js';
 import { createRun, EIDS, IDS, type Run, restrictMember, URLS } from './restrict.js';
+import { decimalAt } from './scan-number.js';
 import { SWEEP_LENGTH_MIN } from './search.js';
 import { collectRow, isIdentifierRow } from './splice-collect.js';
-import { addIdentifierAt, mayHoldIdentifier, resetSweep } from './splice-sweep.js';
+import { addIdentifierAt, addSearched, mayHoldIdentifier, resetSweep } from './splice-sweep.js';
 import { showsEmail } from './stray-text.js';
 import { appendNumber, appendText } from './sweep.js';
 import {
@@ -61,6 +62,7 @@ const bytes = source;
 const rows = tape;
 const nodes = NODES;
 const classByName = CLASS_BY_NAME;
+const touchedBy = TOUCHED_BY;
 /** Marks of a text that restrict.ts has to look at. */
 const NOT_PLAIN = HAS_ESCAPE | HAS_NON_ASCII | HAS_PERCENT | HAS_AT | BEGINS_WITH_SPACE;
 /** Marks of a value, or its key, or anything in it, that has to be looked at wherever it stands. */
@@ -81,13 +83,17 @@ export function spliceScanned(mask: number, options: RestrictOptions): Uint8Arra
 /** HOT. Cuts what goes of the members or elements of a container; answers how many stay. */
 function spliceInside(container: number, run: Run, depth: number): number {
   const end = rows[container * ROW + NEXT]!;
+  const touching = run.mask | PASSES;
   let keptCount = 0;
   let previousTo = 0;
   for (let row = container + 1; row < end; ) {
     const at = row * ROW;
     const next = rows[at + NEXT]!;
     const to = rows[at + TO]!;
-    const isPlain = rows[at + NODE] === NO_NODE && (rows[at + KIND]! & LOOK_MARKS) === 0 && rows[at + NAME] === 0;
+    const isPlain =
+      (touchedBy[rows[at + NODE]!]! & touching) === 0 &&
+      (rows[at + KIND]! & LOOK_MARKS) === 0 &&
+      classByName[rows[at + NAME]!] === 0;
     if (isPlain || spliceMember(row, run, depth)) keptCount++;
     // the comma before it goes too, or the one behind it where nothing before it stays
     else if (keptCount > 0) addCut(previousTo, to, '');
@@ -228,7 +234,7 @@ function spliceAddress(row: number, rest: string, run: Run): true {
   if (!run.sweeping) return true;
   // the loopback address is no person's (sweep.ts)
   if (to - from >= SWEEP_LENGTH_MIN && !isTextAt(from, '127.')) addIdentifierAt(from, to);
-  appendText(run, rest);
+  addSearched(rest);
   return true;
 }
 
@@ -240,13 +246,15 @@ function isTextAt(from: number, text: string): boolean {
 
 /** HOT. A coordinate, rounded. */
 function spliceCoordinate(row: number, run: Run): boolean {
-  const value = parsedValue(row) as number;
+  const from = rows[row * ROW + FROM]!;
+  const to = rows[row * ROW + TO]!;
+  const value = decimalAt(from, to);
   const rest = applyOperation('coordinate', value, run.options) as number | undefined;
   if (rest === undefined) return false;
   if (rest === value) return true;
   const text = String(rest);
-  addCut(rows[row * ROW + FROM]!, rows[row * ROW + TO]!, text);
-  if (run.sweeping && text.length >= SWEEP_LENGTH_MIN) appendNumber(run, rest);
+  addCut(from, to, text);
+  if (run.sweeping) addSearched(text);
   return true;
 }
 
