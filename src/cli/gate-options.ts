@@ -2,9 +2,7 @@
  * The options that `check` and `restrict` share, and the gate they ask for.
  * @module
  */
-import { isBidRequest } from '../core/causes.js';
-import type { CheckContext } from '../core/gate.js';
-import { createGate, type Gate } from '../core/gate.js';
+import { type BytesContext, createGate, type Gate, type Refusal } from '../core/gate.js';
 import type { SuppressionTable } from '../core/suppression/index.js';
 import { LineError } from '../rows/lines.js';
 import { readSnapshotFile } from '../snapshot-file.js';
@@ -27,7 +25,7 @@ export const GATE_OPTIONS_HELP = `  --set FILE          suppression set made by 
 
 export interface GateSetup {
   readonly gate: Gate;
-  readonly context: CheckContext;
+  readonly context: BytesContext;
   readonly withRequest: boolean;
 }
 
@@ -47,7 +45,7 @@ export async function setUpGate(args: readonly string[], io: Io): Promise<GateSe
   }
   return {
     gate: createGate({ policy, table: values.set === undefined ? 'none' : await loadSet(values.set), now: io.now }),
-    context: { destination, state: values.state, secGpc: values['sec-gpc'] },
+    context: { destination, state: values.state, secGpc: values['sec-gpc'], requireBidRequest: true },
     withRequest: values['with-request'] === true,
   };
 }
@@ -61,8 +59,8 @@ export async function loadSet(path: string): Promise<SuppressionTable> {
   }
 }
 
-/** A bid request has an `imp` array (OpenRTB 2.x) or an `openrtb` object (3.0). @throws {LineError} */
-export function asBidRequest(value: unknown): object {
-  if (isBidRequest(value)) return value;
-  throw new LineError('request.invalid');
+/** The answer, unless the line was refused. @throws {LineError} */
+export function unlessRefused<T extends { readonly kind: string }>(answer: T | Refusal): T {
+  if (answer.kind === 'refused') throw new LineError((answer as Refusal).code);
+  return answer as T;
 }

@@ -19,6 +19,7 @@ import {
 import { KEY_WORDS, type KeyList } from './identity/key.js';
 import { createFacts, IDENTIFIER_COUNT_MAX, type RequestFacts, resetFacts } from './openrtb/facts.js';
 import { type ReadOptions, readRequest } from './openrtb/read.js';
+import { isScannedBidRequest, readScanned } from './openrtb/scan-read.js';
 import { CAUSE, type CompiledRules } from './policy/compile.js';
 import type { Evidence } from './policy/decide.js';
 import { gpcDutyIn, jurisdictionOf, OUTSIDE_US, UNKNOWN_JURISDICTION } from './policy/jurisdiction.js';
@@ -109,6 +110,13 @@ export class EvidenceGatherer {
     const tableCauses = this.#begin(context);
     readRequest(request, this.#facts, this.#readOptions);
     this.#conclude(isBidRequest(request), context, tableCauses);
+  }
+
+  /** HOT. The same for the request that was scanned last (`scanRequest`). */
+  gatherScanned(context: CheckContext): void {
+    const tableCauses = this.#begin(context);
+    readScanned(this.#facts, this.#readOptions);
+    this.#conclude(isScannedBidRequest(), context, tableCauses);
   }
 
   /** HOT. Makes ready to read: what the state of the table gives cause to say, and which kinds to look for. */

@@ -16,9 +16,13 @@ import {
   type Refusal,
   type RefusalCode,
   refusal,
+  withoutMark,
   writeRequest,
 } from './openrtb/json-bytes.js';
 import { type RestrictOptions, restrictRequest } from './openrtb/restrict.js';
+import { scanRequest } from './openrtb/scan.js';
+import { isScannedBidRequest } from './openrtb/scan-read.js';
+import { spliceScanned } from './openrtb/splice.js';
 import { type CompiledRules, compileRules } from './policy/compile.js';
 import { decide } from './policy/decide.js';
 import type { Decision } from './policy/decision.js';
@@ -170,9 +174,10 @@ export class Gate {
    * else reply(200, answer.action);
    */
   checkBytes(bytes: Uint8Array, context?: BytesContext | null): Decision | Refusal {
-    const parsed = parseRequest(bytes);
-    if (parsed.kind === 'refused') return this.#refused(parsed);
-    return this.#checkParsed(parsed, context ?? NO_CONTEXT);
+    const failure = scanRequest(bytes);
+    if (failure === null) return this.#checkScanned(context ?? NO_CONTEXT);
+    const parsed = this.#parseInstead(bytes, failure);
+    return parsed.kind === 'refused' ? parsed : this.#checkParsed(parsed, context ?? NO_CONTEXT);
   }
 
   /**
@@ -186,11 +191,14 @@ export class Gate {
    * if (answer.kind === 'filtered' && answer.outgoing !== null) send(answer.outgoing);
    */
   filterBytes(bytes: Uint8Array, context?: BytesContext | null): Filtered | Refusal {
-    const parsed = parseRequest(bytes);
-    if (parsed.kind === 'refused') return this.#refused(parsed);
+    const failure = scanRequest(bytes);
+    if (failure === null) return this.#filterScanned(bytes, context ?? NO_CONTEXT);
+    const parsed = this.#parseInstead(bytes, failure);
+    if (parsed.kind === 'refused') return parsed;
     const decision = this.#checkParsed(parsed, context ?? NO_CONTEXT);
-    if (decision.kind === 'refused') return decision;
-    return this.#filtered(decision, this.#outgoingParsed(bytes, parsed, decision));
+    return decision.kind === 'refused'
+      ? decision
+      : this.#filtered(decision, this.#writeParsed(bytes, parsed, decision));
   }
 
   /** Counters since the gate was built; a copy. */
@@ -219,6 +227,34 @@ export class Gate {
     return decision.isForChild ? this.#restrictForChild : this.#restrictOptions;
   }
 
+  /** HOT. Decides on the request that was scanned last. */
+  #checkScanned(context: BytesContext): Decision | Refusal {
+    if (context.requireBidRequest === true && !isScannedBidRequest()) return this.#refused(refusal('request.invalid'));
+    this.#scannedCount++;
+    this.#gatherer.gatherScanned(context);
+    return this.#decideFor(context.destination);
+  }
+
+  /** HOT. */
+  #filterScanned(bytes: Uint8Array, context: BytesContext): Filtered | Refusal {
+    const decision = this.#checkScanned(context);
+    if (decision.kind === 'refused') return decision;
+    if (decision.action === 'block') return { kind: 'filtered', decision, outgoing: null };
+    if (decision.action === 'allow') return { kind: 'filtered', decision, outgoing: withoutMark(bytes) };
+    const outgoing = spliceScanned(decision.stripMask, this.#restrictOptionsFor(decision));
+    if (typeof outgoing !== 'string') return { kind: 'filtered', decision, outgoing };
+    const parsed = this.#parseInstead(bytes, outgoing);
+    return parsed.kind === 'refused' ? parsed : this.#filtered(decision, this.#writeParsed(bytes, parsed, decision));
+  }
+
+  /** What the scanner does not handle goes by way of objects, and is counted if it is a request at all. */
+  #parseInstead(bytes: Uint8Array, why: string): ParsedRequest | Refusal {
+    const parsed = parseRequest(bytes);
+    if (parsed.kind === 'refused') return this.#refused(parsed);
+    this.#fallbackCounts[why] = (this.#fallbackCounts[why] ?? 0) + 1;
+    return parsed;
+  }
+
   #checkParsed(parsed: ParsedRequest, context: BytesContext): Decision | Refusal {
     if (context.requireBidRequest === true && !isBidRequest(parsed.value)) {
       return this.#refused(refusal('request.invalid'));
@@ -227,7 +263,7 @@ export class Gate {
     return this.#decideFor(context.destination);
   }
 
-  #outgoingParsed(bytes: Uint8Array, parsed: ParsedRequest, decision: Decision): Uint8Array | Refusal | null {
+  #writeParsed(bytes: Uint8Array, parsed: ParsedRequest, decision: Decision): Uint8Array | Refusal | null {
     if (decision.action === 'allow') return allowedBytes(bytes, parsed);
     const rest = this.restrict(parsed.value, decision);
     return rest === null ? null : writeRequest(rest);

@@ -30,6 +30,21 @@ export function packCtv(value: string): number {
   return byteCount < CTV_LENGTH_MIN || seen === 0x30 ? 0 : byteCount;
 }
 
+/** HOT. The same for the ASCII text in `bytes[from..to)`. */
+export function packCtvAt(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from > IDENTIFIER_LENGTH_MAX) return 0;
+  let byteCount = 0;
+  let seen = 0x30;
+  for (let at = from; at < to; at++) {
+    const unit = CANONICAL_UNIT[bytes[at]!]!;
+    ctvBytes[byteCount] = unit;
+    seen |= unit;
+    byteCount += (unit + 0xff) >> 8;
+    if (byteCount > CTV_LENGTH_MAX) return 0;
+  }
+  return byteCount < CTV_LENGTH_MIN || seen === 0x30 ? 0 : byteCount;
+}
+
 /** The canonical form of a CTV id, or `null` if it has none or is all zeros. */
 export function canonicalCtv(value: string): string | null {
   const byteCount = packCtv(value);

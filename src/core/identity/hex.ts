@@ -8,8 +8,8 @@
  */
 
 /** The value of each UTF-16 unit as a digit, or -1. As long as there are units, so that no index is out of bounds. */
-const HEX_VALUE = digitValues('0123456789abcdef');
-const BASE64_VALUE = digitValues('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+export const HEX_VALUE: Int8Array = digitValues('0123456789abcdef');
+export const BASE64_VALUE: Int8Array = digitValues('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 for (let digit = 10; digit < 16; digit++) HEX_VALUE['ABCDEF'.charCodeAt(digit - 10)] = digit;
 BASE64_VALUE['-'.charCodeAt(0)] = 62;
 BASE64_VALUE['_'.charCodeAt(0)] = 63;

@@ -133,7 +133,7 @@ function appendQualified(list: KeyList, tag: number, qualifier: unknown, value: 
 const ZERO_STATE = new Int32Array(4);
 
 /** HOT. Four stores; `set` and `fill` took 15 ns. */
-function writeState(words: Int32Array, at: number, state: Int32Array): void {
+export function writeState(words: Int32Array, at: number, state: Int32Array): void {
   words[at] = state[0]!;
   words[at + 1] = state[1]!;
   words[at + 2] = state[2]!;
@@ -141,7 +141,7 @@ function writeState(words: Int32Array, at: number, state: Int32Array): void {
 }
 
 /** HOT. Makes the words after the last key a key. */
-function commit(list: KeyList, tag: number): KeyOutcome {
+export function commit(list: KeyList, tag: number): KeyOutcome {
   if (list.count >= list.capacity) {
     list.overflowed = true;
     return 'overflow';
@@ -152,7 +152,7 @@ function commit(list: KeyList, tag: number): KeyOutcome {
 }
 
 /** HOT. */
-function isZero(words: Int32Array, at: number): boolean {
+export function isZero(words: Int32Array, at: number): boolean {
   return (words[at]! | words[at + 1]! | words[at + 2]! | words[at + 3]!) === 0;
 }
 
@@ -205,7 +205,7 @@ function junkDigests(algorithm: string, digestBytes: DigestBytes): Int32Array {
 }
 
 /** HOT. */
-function isJunkDigest(digestBytes: DigestBytes, words: Int32Array, at: number): boolean {
+export function isJunkDigest(digestBytes: DigestBytes, words: Int32Array, at: number): boolean {
   const junk = JUNK_DIGESTS[digestBytes];
   for (let i = 0; i < junk.length; i += 4) {
     if (words[at] !== junk[i] || words[at + 1] !== junk[i + 1]) continue;

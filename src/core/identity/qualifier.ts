@@ -10,9 +10,35 @@ import { hashText } from './string-hash.js';
 
 const remembered = new Map<string, Int32Array>();
 
+/** Qualifiers as bytes and their states, each in the place its bytes hash to; a later one takes the place over. */
+const PLACES = 256;
+const bytesAt: Uint8Array[] = new Array<Uint8Array>(PLACES).fill(new Uint8Array(0));
+const stateAt: (Int32Array | null)[] = new Array<Int32Array | null>(PLACES).fill(null);
+
 /** HOT. The four words that keys under this qualifier start from; `null` if it is empty or too long. */
 export function qualifierState(qualifier: string): Int32Array | null {
   return remembered.get(qualifier) ?? hashQualifier(qualifier);
+}
+
+/** HOT. The same for the ASCII text in `bytes[from..to)`. */
+export function qualifierStateAt(bytes: Uint8Array, from: number, to: number): Int32Array | null {
+  const length = to - from;
+  let hash = length;
+  for (let at = from; at < to; at++) hash = (Math.imul(hash, 31) + bytes[at]!) | 0;
+  const place = (hash ^ (hash >>> 15)) & (PLACES - 1);
+  const known = bytesAt[place]!;
+  if (known.length === length) {
+    let index = 0;
+    while (index < length && known[index] === bytes[from + index]) index++;
+    if (index === length && length > 0) return stateAt[place]!;
+  }
+  const own = Uint8Array.prototype.slice.call(bytes, from, to);
+  const state = qualifierState(Buffer.from(own).toString('latin1'));
+  if (state !== null && length <= QUALIFIER_MEMO_LENGTH_MAX) {
+    bytesAt[place] = own;
+    stateAt[place] = state;
+  }
+  return state;
 }
 
 /** The canonical form of a qualifier: lower case, no white space around it. */

@@ -31,14 +31,15 @@ export function hashText(text: string, words: Int32Array, at: number): void {
 /** HOT. The same for `bytes[from..to)`, which must be UTF-8 and at most three times `IDENTIFIER_LENGTH_MAX` long. */
 export function hashUtf8(bytes: Uint8Array, from: number, to: number, words: Int32Array, at: number): void {
   const byteCount = to - from;
+  const tailAt = byteCount & ~3;
   clearLastBlock(byteCount);
-  let lane = 0;
-  for (let i = 0; i < byteCount; i++) {
-    lane |= bytes[from + i]! << ((i & 3) << 3);
-    if ((i & 3) !== 3 && i !== byteCount - 1) continue;
-    lanes[i >> 2] = lane;
-    lane = 0;
+  for (let i = 0; i < tailAt; i += 4) {
+    const at = from + i;
+    lanes[i >> 2] = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
   }
+  let lane = 0;
+  for (let i = tailAt; i < byteCount; i++) lane |= bytes[from + i]! << ((i & 3) << 3);
+  if (tailAt < byteCount) lanes[tailAt >> 2] = lane;
   hashLanes(byteCount, words, at);
 }
 

@@ -8,7 +8,7 @@
 import { isIdentifierShaped } from './id-shape.js';
 
 /** `always`: an id whatever the value. `shaped`: some bidders use the name for other things, so the value decides. */
-type NameClass = 'always' | 'eids' | 'shaped';
+export type NameClass = 'always' | 'eids' | 'shaped';
 
 const ALWAYS = `
   ifa idfa idfv ifv gaid aaid adid oaid imei imei_md5 imei_sha1 maid android_id androidid advertising_id advertisingid
@@ -40,7 +40,8 @@ const PARAMETERS = `
   ip ip_address ipaddress
 `;
 
-const CLASS_OF_NAME = new Map<string, NameClass>([
+/** Every name in lower case. */
+export const CLASS_OF_NAME: ReadonlyMap<string, NameClass> = new Map<string, NameClass>([
   ...words(SHAPED).map((name) => [name, 'shaped'] as const),
   ...words(EIDS).map((name) => [name, 'eids'] as const),
   ...words(ALWAYS).map((name) => [name, 'always'] as const),

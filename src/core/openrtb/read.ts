@@ -39,21 +39,21 @@ export const READ_DEFAULTS: ReadOptions = Object.freeze({
   emptyIsAbsent: false,
 });
 
-const MAID = 1 << KIND_TAG.maid;
-const CTV = 1 << KIND_TAG.ctv;
-const MAID_SHA1 = 1 << KIND_TAG.maid_sha1;
-const MAID_MD5 = 1 << KIND_TAG.maid_md5;
-const MAID_SHA256 = 1 << KIND_TAG.maid_sha256;
-const MAID_DIGESTS = MAID_SHA256 | MAID_SHA1 | MAID_MD5;
-const DEVICE_IDS = MAID | CTV | MAID_DIGESTS | (1 << KIND_TAG.ctv_sha256);
-const EID = 1 << KIND_TAG.eid;
-const ACCOUNT = 1 << KIND_TAG.account;
+export const MAID: number = 1 << KIND_TAG.maid;
+export const CTV: number = 1 << KIND_TAG.ctv;
+export const MAID_SHA1: number = 1 << KIND_TAG.maid_sha1;
+export const MAID_MD5: number = 1 << KIND_TAG.maid_md5;
+export const MAID_SHA256: number = 1 << KIND_TAG.maid_sha256;
+export const MAID_DIGESTS: number = MAID_SHA256 | MAID_SHA1 | MAID_MD5;
+export const DEVICE_IDS: number = MAID | CTV | MAID_DIGESTS | (1 << KIND_TAG.ctv_sha256);
+export const EID: number = 1 << KIND_TAG.eid;
+export const ACCOUNT: number = 1 << KIND_TAG.account;
 
 /** Hexadecimal digits of a digest. */
-const SHA256_DIGITS = 64;
-const SHA1_DIGITS = 40;
+export const SHA256_DIGITS: number = 64;
+export const SHA1_DIGITS: number = 40;
 /** AdCOM 1.0, Agent Types: an id of the device, usually as apps see it. */
-const IN_APP_ID = 2;
+export const IN_APP_ID: number = 2;
 const IOS_14_0_OR_1 = /^\s*14\.[01](?![0-9])/;
 const NO_IFA = /^[\s0-]*$/;
 
@@ -124,7 +124,7 @@ function readRegs(regs: JsonObject, facts: RequestFacts, emptyIsAbsent: boolean)
 }
 
 /** HOT. */
-function usPrivacyOf(value: unknown, emptyIsAbsent: boolean): UsPrivacy {
+export function usPrivacyOf(value: unknown, emptyIsAbsent: boolean): UsPrivacy {
   return emptyIsAbsent && value === '' ? US_PRIVACY_ABSENT : parseUsPrivacy(value);
 }
 
@@ -138,14 +138,14 @@ function stricterUsPrivacy(first: UsPrivacy, second: UsPrivacy): UsPrivacy {
 }
 
 /** HOT. `on`, then `malformed`, then `off`, then `absent`. */
-function stricterFlag(first: FlagState, second: FlagState): FlagState {
+export function stricterFlag(first: FlagState, second: FlagState): FlagState {
   if (first === 'on' || second === 'absent') return first;
   if (second === 'on' || first === 'absent') return second;
   return first === 'malformed' ? first : second;
 }
 
 /** HOT. Facts hold two GPP strings. A third that differs from both cannot be judged, so the request is malformed. */
-function addGpp(value: unknown, inExt: boolean, facts: RequestFacts, emptyIsAbsent: boolean): void {
+export function addGpp(value: unknown, inExt: boolean, facts: RequestFacts, emptyIsAbsent: boolean): void {
   if (value === undefined || value === null || (emptyIsAbsent && value === '')) return;
   if (typeof value !== 'string') {
     facts.gppWrongType = true;
@@ -201,7 +201,7 @@ function readDevice(device: JsonObject, facts: RequestFacts, kindMask: number, d
 }
 
 /** HOT. The id for advertising: of a mobile device, of a television, or the digest of one. */
-function appendIfa(ifa: unknown, facts: RequestFacts, kindMask: number, digestMask: number): void {
+export function appendIfa(ifa: unknown, facts: RequestFacts, kindMask: number, digestMask: number): void {
   if (typeof ifa !== 'string') return;
   const { keys } = facts;
   appendDeviceId(ifa, facts, kindMask, digestMask);
@@ -217,7 +217,7 @@ function appendIfa(ifa: unknown, facts: RequestFacts, kindMask: number, digestMa
  * HOT. An app on iOS 14.0 or 14.1 that shows no advertising id: the person has limited tracking. Prebid Server sets `lmt`
  * there; later versions say it in `device.ext.atts`.
  */
-function isUntrackedIos(context: JsonObject, device: JsonObject): boolean {
+export function isUntrackedIos(context: JsonObject, device: JsonObject): boolean {
   const { os, osv, ifa } = device;
   if (typeof os !== 'string' || os.length !== 3 || os.toLowerCase() !== 'ios') return false;
   if (typeof osv !== 'string' || !IOS_14_0_OR_1.test(osv)) return false;
@@ -226,14 +226,14 @@ function isUntrackedIos(context: JsonObject, device: JsonObject): boolean {
 }
 
 /** HOT. */
-function appendDeviceId(value: unknown, facts: RequestFacts, kindMask: number, digestMask: number): void {
+export function appendDeviceId(value: unknown, facts: RequestFacts, kindMask: number, digestMask: number): void {
   if (typeof value !== 'string') return;
   if ((kindMask & MAID) !== 0) appendMaid(facts.keys, value);
   if ((digestMask & MAID_DIGESTS) !== 0) appendMaidDigests(facts.keys, value, digestMask);
 }
 
 /** HOT. What two places say of one country or region. Where they disagree it is empty, which is no place at all. */
-function agreed(first: string | null, second: unknown): string | null {
+export function agreed(first: string | null, second: unknown): string | null {
   if (typeof second !== 'string') return first;
   return first === null || first === second ? second : '';
 }
@@ -262,7 +262,7 @@ function readUser(user: JsonObject, facts: RequestFacts, options: ReadOptions): 
 }
 
 /** HOT. An id as text. The specification has texts only, but some senders write their numeric ids as numbers. */
-function idText(value: unknown): unknown {
+export function idText(value: unknown): unknown {
   return typeof value === 'number' ? String(value) : value;
 }
 
@@ -306,7 +306,7 @@ function readUids(eid: JsonObject, facts: RequestFacts, kindMask: number, digest
 }
 
 /** HOT. An id as long as a digest may be the digest of an e-mail address or phone number, whoever the source is. */
-function appendPersonDigest(id: string, facts: RequestFacts, kindMask: number): void {
+export function appendPersonDigest(id: string, facts: RequestFacts, kindMask: number): void {
   switch (id.length) {
     case 64:
     case 44:

@@ -20,13 +20,14 @@ import { appendNumber, appendText, collectIdentifiers, isDropped, type Seen, swe
 
 export { RESTRICT_DEFAULTS, type RestrictOptions } from './operations.js';
 
-const IDS = stripMask(['ids']);
-const EIDS = stripMask(['eids']);
-const URLS = stripMask(['urls']);
+export const IDS: number = stripMask(['ids']);
+export const EIDS: number = stripMask(['eids']);
+export const URLS: number = stripMask(['urls']);
 /** Groups whose values may stand elsewhere too. */
 const SWEPT = stripMask(['ids', 'eids', 'ip', 'tid']);
 
-interface Run extends Seen {
+/** One restriction. */
+export interface Run extends Seen {
   readonly mask: number;
   readonly options: RestrictOptions;
   /** The ids by name in places the table does not know, and texts anywhere, are looked at. */
@@ -54,9 +55,7 @@ export function restrictRequest<T extends object>(
 /** The same for groups as a mask (`stripMask` in vocabulary.ts). An array is taken for several requests. */
 export function restrictByMask<T extends object>(request: T, mask: number, options: RestrictOptions): T {
   if (mask === 0) return request;
-  const cleaning = (mask & (IDS | EIDS | URLS)) !== 0;
-  const sweeping = (mask & SWEPT) !== 0;
-  let run: Run = { mask, options, cleaning, sweeping, withoutEmails: false, identifiers: new Set(), text: '' };
+  let run = createRun(mask, options);
   let rest: object = rebuild(request, run);
   if ((mask & IDS) !== 0 && showsEmail(run.text)) {
     // rare, so looked for in all the text at once, and only then in each
@@ -66,6 +65,13 @@ export function restrictByMask<T extends object>(request: T, mask: number, optio
   return sweepRequest(rest, ROOT, run, mask) as T;
 }
 
+/** A restriction that has seen nothing yet. */
+export function createRun(mask: number, options: RestrictOptions): Run {
+  const cleaning = (mask & (IDS | EIDS | URLS)) !== 0;
+  const sweeping = (mask & SWEPT) !== 0;
+  return { mask, options, cleaning, sweeping, withoutEmails: false, identifiers: new Set(), text: '' };
+}
+
 /** HOT. One walk along the request. */
 function rebuild(request: object, run: Run): object {
   if (Array.isArray(request)) return rebuildArray(request, { ...ROOT, elements: ROOT }, run, 1, restrictMember);
@@ -73,7 +79,7 @@ function rebuild(request: object, run: Run): object {
 }
 
 /** HOT. What is left of one member; `undefined` for nothing. */
-function restrictMember(key: string, value: unknown, node: FieldNode | null, run: Run, depth: number): unknown {
+export function restrictMember(key: string, value: unknown, node: FieldNode | null, run: Run, depth: number): unknown {
   const { mask, sweeping } = run;
   let rest = value;
   if (run.cleaning && (node === null || !node.named) && isNamedIdentifier(key, value, mask)) {

@@ -1,0 +1,268 @@
+/**
+ * Restricts a scanned request by splicing its bytes: what restrict.ts makes of an object, as ranges to leave out or to
+ * replace, everything else copied.
+ *
+ * What must stay true: parsed, the result equals what `restrictByMask` makes of the parsed request; a test holds the two
+ * together. The walk decides the plain cases itself; a single member that is not plain (escapes, `@`, `%`, URLs with
+ * parameters, addresses) is parsed and given to restrict.ts. Where removed identifiers or e-mail addresses may stand in
+ * what stays, the whole request is left to the object path.
+ * @module
+ */
+import { addCut, addPass, cutCount, dropCuts, writeKept } from './cuts.js';
+import { ALWAYS, CLASS_BY_NAME, EIDS_NAME, NO_NODE, NODES, PASSES, SHAPED, TOUCHED_BY } from './field-index.js';
+import { type FieldNode, isContainer } from './field-tree.js';
+import type { Collect } from './fields.js';
+import { coarsenIpv4 } from './ip.js';
+import { applyOperation, type RestrictOptions } from './operations.js';
+import { createRun, EIDS, IDS, type Run, restrictMember, URLS } from './restrict.js';
+import { decimalAt } from './scan-number.js';
+import { SWEEP_LENGTH_MIN } from './search.js';
+import { collectRow, isIdentifierRow } from './splice-collect.js';
+import { addIdentifierAt, addSearched, mayHoldIdentifier, resetSweep } from './splice-sweep.js';
+import { showsEmail } from './stray-text.js';
+import { appendNumber, appendText } from './sweep.js';
+import {
+  ARRAY,
+  BEGINS_WITH_SPACE,
+  FALSE,
+  FROM,
+  HAS_AT,
+  HAS_DELIMITER,
+  HAS_ESCAPE,
+  HAS_ID_NAME,
+  HAS_NON_ASCII,
+  HAS_PERCENT,
+  IS_UNUSUAL_NUMBER,
+  KEY_FROM,
+  KEY_HAS_AT,
+  KEY_HAS_PERCENT,
+  KIND,
+  KIND_MASK,
+  keyOf,
+  NAME,
+  NEXT,
+  NODE,
+  NULL,
+  NUMBER,
+  OBJECT,
+  parsedValue,
+  ROW,
+  source,
+  TEXT,
+  TO,
+  TRUE,
+  tape,
+  textOf,
+} from './tape.js';
+
+/** Why a scanned request is restricted by way of objects: something in what stays has to go, too. */
+export type SpliceFailure = 'email' | 'identifier';
+
+const bytes = source;
+const rows = tape;
+const nodes = NODES;
+const classByName = CLASS_BY_NAME;
+const touchedBy = TOUCHED_BY;
+/** Marks of a text that restrict.ts has to look at. */
+const NOT_PLAIN = HAS_ESCAPE | HAS_NON_ASCII | HAS_PERCENT | HAS_AT | BEGINS_WITH_SPACE;
+/** Marks of a value, or its key, or anything in it, that has to be looked at wherever it stands. */
+const LOOK_MARKS = NOT_PLAIN | HAS_DELIMITER | IS_UNUSUAL_NUMBER | KEY_HAS_AT | KEY_HAS_PERCENT | HAS_ID_NAME;
+/** A number of so few characters is small (operations.ts). */
+const SMALL_LENGTH_MAX = 5;
+
+/** HOT. The request that was scanned last, without the groups in `mask`: new bytes, or why there are none. */
+export function spliceScanned(mask: number, options: RestrictOptions): Uint8Array | SpliceFailure {
+  const run = createRun(mask, options);
+  dropCuts(0);
+  resetSweep();
+  spliceInside(0, run, 1);
+  if ((mask & IDS) !== 0 && run.text !== '' && showsEmail(run.text)) return 'email';
+  return mayHoldIdentifier(run) ? 'identifier' : writeKept();
+}
+
+/** HOT. Cuts what goes of the members or elements of a container; answers how many stay. */
+function spliceInside(container: number, run: Run, depth: number): number {
+  const end = rows[container * ROW + NEXT]!;
+  const touching = run.mask | PASSES;
+  let keptCount = 0;
+  let previousTo = 0;
+  for (let row = container + 1; row < end; ) {
+    const at = row * ROW;
+    const next = rows[at + NEXT]!;
+    const to = rows[at + TO]!;
+    const isPlain =
+      (touchedBy[rows[at + NODE]!]! & touching) === 0 &&
+      (rows[at + KIND]! & LOOK_MARKS) === 0 &&
+      classByName[rows[at + NAME]!] === 0;
+    if (isPlain || spliceMember(row, run, depth)) keptCount++;
+    // the comma before it goes too, or the one behind it where nothing before it stays
+    else if (keptCount > 0) addCut(previousTo, to, '');
+    else addCut(startOf(row), next < end ? startOf(next) : to, '');
+    previousTo = to;
+    row = next;
+  }
+  return keptCount;
+}
+
+/** HOT. Where a member or element begins. */
+function startOf(row: number): number {
+  const keyFrom = rows[row * ROW + KEY_FROM]!;
+  return keyFrom === 0 ? rows[row * ROW + FROM]! : keyFrom - 1;
+}
+
+/** HOT. As `restrictMember`: false where nothing is left of it. */
+function spliceMember(row: number, run: Run, depth: number): boolean {
+  const { mask } = run;
+  const node = rows[row * ROW + NODE]!;
+  const name = rows[row * ROW + NAME]!;
+  const field = nodes[node]!;
+  if (name !== 0 && run.cleaning && (node === NO_NODE || !field.named) && isNamedIdentifier(row, name, mask)) {
+    return removed(row, 'all', run);
+  }
+  const kind = rows[row * ROW + KIND]!;
+  if (node !== NO_NODE) {
+    if (field.operation === 'pass') {
+      addPass(rows[row * ROW + FROM]!, rows[row * ROW + TO]!);
+      return true;
+    }
+    if ((field.touchedBy & mask) !== 0 && isWrongKind(field, kind & KIND_MASK)) return removed(row, 'named', run);
+    if ((field.removedBy & mask) !== 0) return removed(row, field.collect, run);
+    if ((field.changedBy & mask) !== 0 && !isUnchanged(field, row, kind)) {
+      return spliceChanged(row, kind, field, run, depth);
+    }
+  }
+  if (run.sweeping && (kind & (KEY_HAS_AT | KEY_HAS_PERCENT)) !== 0) appendText(run, keyOf(row));
+  switch (kind & KIND_MASK) {
+    case OBJECT:
+    case ARRAY:
+      if (!run.sweeping && !run.cleaning && (node === NO_NODE || (field.touchedBy & mask) === 0)) return true;
+      return spliceContainer(row, node, run, depth);
+    case TEXT:
+      return (
+        isPlain(row, kind, node === NO_NODE ? null : field, run) ||
+        spliceValue(row, node === NO_NODE ? null : field, run, depth)
+      );
+    case NUMBER:
+      if (run.sweeping && (kind & IS_UNUSUAL_NUMBER) !== 0) appendNumber(run, parsedValue(row) as number);
+      return true;
+    default:
+      return true;
+  }
+}
+
+/** HOT. An object or array; false where nothing is left of it and the table says that it then goes. */
+function spliceContainer(row: number, node: number, run: Run, depth: number): boolean {
+  const before = cutCount();
+  if (spliceInside(row, run, depth + 1) > 0 || !isDroppedEmpty(node, run.mask)) return true;
+  dropCuts(before);
+  return false;
+}
+
+/** HOT. Nothing is left of the member; what it identifies is remembered. */
+function removed(row: number, how: Collect, run: Run): false {
+  if (run.sweeping) collectRow(row, row, how, run, 0);
+  return false;
+}
+
+/** HOT. Whether a member that the table does not know carries an identifier of a group being stripped. */
+function isNamedIdentifier(row: number, name: number, mask: number): boolean {
+  switch (classByName[name]) {
+    case ALWAYS:
+      return (mask & IDS) !== 0;
+    case EIDS_NAME:
+      return (mask & EIDS) !== 0;
+    case SHAPED:
+      return (mask & IDS) !== 0 && isIdentifierRow(row);
+    default:
+      return false;
+  }
+}
+
+/** HOT. As `isWrongType` in restrict.ts. */
+function isWrongKind(field: FieldNode, kind: number): boolean {
+  if (kind === NULL || field.keptAnyType || !isContainer(field)) return false;
+  if (kind !== OBJECT && kind !== ARRAY) return true;
+  return (kind === ARRAY) !== (field.elements !== null);
+}
+
+/** HOT. As `isDropped` in sweep.ts, of a container with nothing in it. */
+function isDroppedEmpty(node: number, mask: number): boolean {
+  const field = nodes[node]!;
+  return node !== NO_NODE && !field.keptWhenEmpty && (field.touchedBy & mask) !== 0 && isContainer(field);
+}
+
+/** HOT. Whether the operation of a field certainly leaves the value as it is. */
+function isUnchanged(field: FieldNode, row: number, kind: number): boolean {
+  const valueKind = kind & KIND_MASK;
+  if (valueKind === NULL) return true;
+  if (field.operation === 'url') return valueKind === TEXT && (kind & (NOT_PLAIN | HAS_DELIMITER)) === 0;
+  if (field.operation !== 'small') return false;
+  if (valueKind === TRUE || valueKind === FALSE) return true;
+  const length = rows[row * ROW + TO]! - rows[row * ROW + FROM]!;
+  return valueKind === NUMBER && length <= SMALL_LENGTH_MAX && (kind & IS_UNUSUAL_NUMBER) === 0;
+}
+
+/** HOT. Whether a text certainly stays as it is, and says nothing that its bytes do not say. */
+function isPlain(row: number, kind: number, field: FieldNode | null, run: Run): boolean {
+  if (!run.cleaning && !run.sweeping) return true;
+  if ((kind & NOT_PLAIN) !== 0) return false;
+  if ((run.mask & URLS) === 0 || (kind & HAS_DELIMITER) === 0) return true;
+  // `h` of `http`
+  if ((bytes[rows[row * ROW + FROM]! + 1]! | 0x20) !== 0x68) return true;
+  return field !== null && field.operation === 'url';
+}
+
+/** HOT. What an operation leaves: of a usual coordinate or address at once, of anything else as restrict.ts sees it. */
+function spliceChanged(row: number, kind: number, field: FieldNode, run: Run, depth: number): boolean {
+  const { operation } = field;
+  if (operation === 'coordinate' && (kind & (KIND_MASK | IS_UNUSUAL_NUMBER)) === NUMBER) {
+    return spliceCoordinate(row, run);
+  }
+  if (operation === 'ipv4' && (kind & (KIND_MASK | NOT_PLAIN)) === TEXT) {
+    const rest = coarsenIpv4(textOf(row), run.options.ipv4KeepBits);
+    if (rest !== undefined) return spliceAddress(row, rest, run);
+  }
+  return spliceValue(row, field, run, depth);
+}
+
+/** HOT. An IPv4 address, coarsened. */
+function spliceAddress(row: number, rest: string, run: Run): true {
+  const from = rows[row * ROW + FROM]! + 1;
+  const to = rows[row * ROW + TO]! - 1;
+  if (to - from === rest.length && isTextAt(from, rest)) return true;
+  addCut(from, to, rest);
+  if (!run.sweeping) return true;
+  // the loopback address is no person's (sweep.ts)
+  if (to - from >= SWEEP_LENGTH_MIN && !isTextAt(from, '127.')) addIdentifierAt(from, to);
+  addSearched(rest);
+  return true;
+}
+
+/** HOT. */
+function isTextAt(from: number, text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (bytes[from + index] !== text.charCodeAt(index)) return false;
+  return true;
+}
+
+/** HOT. A coordinate, rounded. */
+function spliceCoordinate(row: number, run: Run): boolean {
+  const from = rows[row * ROW + FROM]!;
+  const to = rows[row * ROW + TO]!;
+  const value = decimalAt(from, to);
+  const rest = applyOperation('coordinate', value, run.options) as number | undefined;
+  if (rest === undefined) return false;
+  if (rest === value) return true;
+  const text = String(rest);
+  addCut(from, to, text);
+  if (run.sweeping) addSearched(text);
+  return true;
+}
+
+/** A member as restrict.ts sees it. */
+function spliceValue(row: number, field: FieldNode | null, run: Run, depth: number): boolean {
+  const value = parsedValue(row);
+  const rest = restrictMember(keyOf(row), value, field, run, depth);
+  if (rest === undefined) return false;
+  if (rest !== value) addCut(rows[row * ROW + FROM]!, rows[row * ROW + TO]!, JSON.stringify(rest));
+  return true;
+}
