@@ -2,11 +2,10 @@
  * `optgate check`: one decision per bid request.
  * @module
  */
-
-import { jsonText } from '../rows/lines.js';
+import type { Decision } from '../core/policy/decision.js';
 import { type Command, EXIT } from './command.js';
-import { asBidRequest, GATE_OPTIONS_HELP, setUpGate } from './gate-options.js';
-import { answerLines } from './lines.js';
+import { GATE_OPTIONS_HELP, setUpGate, unlessRefused } from './gate-options.js';
+import { answerBytes } from './lines.js';
 
 export const check: Command = {
   help: `Usage: optgate check [options] < requests.ndjson
@@ -28,13 +27,16 @@ Exit codes: 0 every line was decided, 1 some lines were refused, 2 wrong usage, 
 
   async run(args, io) {
     const { gate, context, withRequest } = await setUpGate(args, io);
-    const { refusedCount } = await answerLines(io, (value) => {
-      const request = asBidRequest(value);
-      const decision = gate.check(request, context);
-      const { action, strip, reasons, seq, stale } = decision;
-      const line = { action, strip, reasons, seq, stale };
-      return jsonText(withRequest ? { ...line, request: gate.restrict(request, decision) } : line);
+    const { refusedCount } = await answerBytes(io, (bytes) => {
+      if (!withRequest) return decisionLine(unlessRefused(gate.checkBytes(bytes, context)));
+      const { decision, outgoing } = unlessRefused(gate.filterBytes(bytes, context));
+      const request = outgoing === null ? 'null' : Buffer.from(outgoing).toString();
+      return `${decisionLine(decision).slice(0, -1)},"request":${request}}`;
     });
     return refusedCount === 0 ? EXIT.ok : EXIT.someRefused;
   },
 };
+
+function decisionLine({ action, strip, reasons, seq, stale }: Decision): string {
+  return JSON.stringify({ action, strip, reasons, seq, stale });
+}

@@ -11,56 +11,92 @@ import { CommandError, type Io, isSystemError } from './command.js';
 import { createProgress } from './progress.js';
 
 /** Output is handed on in pieces of about this size. */
-const OUTPUT_CHARS = 64 * 1024;
+const OUTPUT_BYTES = 64 * 1024;
+
+/** How many lines were read and how many of them were refused. */
+export interface LineCounts {
+  readonly lineCount: number;
+  readonly refusedCount: number;
+}
+
+/** Where `{"error":{"code","line"}}` goes for a line that cannot be used. */
+type RefusalsTo = 'stdout' | 'stderr';
+
+/** As {@link answerBytes}, for the JSON value of each line. */
+export function answerLines(io: Io, answer: (value: unknown) => string | null): Promise<LineCounts> {
+  return answerBytes(io, (line) => answer(parseJson(lineText(line))));
+}
 
 /**
  * Answers each line of standard input with what `answer` returns; `null` writes nothing for that line. Whatever ends the
  * run early, the lines before it are answered.
- * @param answer Gets the value of the line, and its text as it came.
- * @param refusalsTo Where `{"error":{"code","line"}}` goes for a line that cannot be used.
+ * @param answer Gets the bytes of the line, which it may return as they are.
  * @throws {CommandError} where standard input fails, or `answer` for a reason that is not the line's.
- * @returns How many lines were read and how many of them were refused.
  */
-export async function answerLines(
+export async function answerBytes(
   io: Io,
-  answer: (value: unknown, text: string) => string | null,
-  refusalsTo: 'stdout' | 'stderr' = 'stdout',
-): Promise<{ readonly lineCount: number; readonly refusedCount: number }> {
+  answer: (line: Uint8Array) => string | Uint8Array | null,
+  refusalsTo: RefusalsTo = 'stdout',
+): Promise<LineCounts> {
   const progress = createProgress(io, 'lines');
+  const output = new Output(io.stdout);
   let lineCount = 0;
   let refusedCount = 0;
-  let output = '';
   try {
     for await (const line of readLines(io.stdin as AsyncIterable<Uint8Array>)) {
       lineCount++;
       try {
-        const text = lineText(line);
-        const answered = answer(parseJson(text), text);
-        if (answered !== null) output += `${answered}\n`;
+        if (line === null) throw new LineError('line.too_long', 'the line is too long');
+        const answered = answer(line);
+        if (answered !== null) output.add(answered);
       } catch (error) {
         if (!(error instanceof LineError)) throw error;
         refusedCount++;
-        const refusal = `${JSON.stringify({ error: { code: error.code, line: lineCount } })}\n`;
-        if (refusalsTo === 'stdout') output += refusal;
+        const refusal = JSON.stringify({ error: { code: error.code, line: lineCount } });
+        if (refusalsTo === 'stdout') output.add(refusal);
         else {
           progress.clear();
-          io.stderr.write(refusal);
+          io.stderr.write(`${refusal}\n`);
         }
       }
-      if (output.length >= OUTPUT_CHARS) {
-        const full = output;
-        output = '';
-        await write(io.stdout, full);
-      }
+      if (output.isFull) await output.flush();
       progress.at(lineCount);
     }
   } catch (error) {
     throw failureAt(lineCount, error);
   } finally {
-    await write(io.stdout, output);
+    await output.flush();
     progress.end();
   }
   return { lineCount, refusedCount };
+}
+
+/** Lines on their way out. */
+class Output {
+  #pieces: (string | Uint8Array)[] = [];
+  #pieceBytes = 0;
+  constructor(readonly stream: NodeJS.WritableStream) {}
+
+  get isFull(): boolean {
+    return this.#pieceBytes >= OUTPUT_BYTES;
+  }
+
+  add(line: string | Uint8Array): void {
+    this.#pieces.push(line, '\n');
+    this.#pieceBytes += line.length + 1;
+  }
+
+  /** Writes and waits until the reader has taken enough of it. */
+  async flush(): Promise<void> {
+    if (this.#pieces.length === 0) return;
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#pieceBytes = 0;
+    await write(
+      this.stream,
+      Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece))),
+    );
+  }
 }
 
 /** An error's message may quote what was being read, so only the system's own are shown. */
@@ -70,6 +106,6 @@ function failureAt(line: number, error: unknown): CommandError {
 }
 
 /** Writes and waits until the reader has taken enough of it. */
-export async function write(stream: NodeJS.WritableStream, text: string): Promise<void> {
-  if (text !== '' && !stream.write(text)) await once(stream, 'drain');
+export async function write(stream: NodeJS.WritableStream, output: string | Uint8Array): Promise<void> {
+  if (output.length > 0 && !stream.write(output)) await once(stream, 'drain');
 }

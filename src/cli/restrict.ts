@@ -3,12 +3,10 @@
  * @module
  */
 
-import { hasRepeatedKeys } from '../core/openrtb/repeated-keys.js';
 import type { Action } from '../core/vocabulary.js';
-import { jsonText } from '../rows/lines.js';
 import { type Command, EXIT, UsageError } from './command.js';
-import { asBidRequest, GATE_OPTIONS_HELP, setUpGate } from './gate-options.js';
-import { answerLines } from './lines.js';
+import { GATE_OPTIONS_HELP, setUpGate, unlessRefused } from './gate-options.js';
+import { answerBytes } from './lines.js';
 
 export const restrict: Command = {
   help: `Usage: optgate restrict [options] < requests.ndjson > outgoing.ndjson
@@ -29,18 +27,12 @@ Exit codes: 0 every line was decided, 1 some lines were refused, 2 wrong usage, 
     const { gate, context, withRequest } = await setUpGate(args, io);
     if (withRequest) throw new UsageError('--with-request belongs to "optgate check"');
     const counts: Record<Action, number> = { allow: 0, restrict: 0, block: 0 };
-    const { lineCount, refusedCount } = await answerLines(
+    const { lineCount, refusedCount } = await answerBytes(
       io,
-      (value, text) => {
-        const request = asBidRequest(value);
-        const decision = gate.check(request, context);
-        const outgoing = gate.restrict(request, decision);
-        // Parsing rounds large numbers, so what is allowed is written from the text, unless that holds a key twice:
-        // then it says more than was judged.
-        const asItCame = decision.action === 'allow' && !hasRepeatedKeys(text, value);
-        const written = asItCame ? text : outgoing === null ? null : jsonText(outgoing);
+      (bytes) => {
+        const { decision, outgoing } = unlessRefused(gate.filterBytes(bytes, context));
         counts[decision.action]++;
-        return written;
+        return outgoing;
       },
       'stderr',
     );

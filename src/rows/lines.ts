@@ -18,6 +18,7 @@ export type LineErrorCode =
   | 'json.invalid'
   | 'request.invalid'
   | 'request.too_deep'
+  | 'request.too_long'
   | 'input.invalid';
 
 export class LineError extends Error {
@@ -107,15 +108,5 @@ export function parseJson(text: string): unknown {
   } catch {
     // The parser's message quotes the text, which may hold an identifier.
     throw new LineError('json.invalid', 'the line is not JSON');
-  }
-}
-
-/** A value from a line as JSON: it can be nested deeper than can be written, though not deeper than can be read. @throws {LineError} */
-export function jsonText(value: unknown): string {
-  try {
-    return JSON.stringify(value);
-  } catch (error) {
-    if (error instanceof RangeError) throw new LineError('request.too_deep');
-    throw error;
   }
 }

@@ -73,7 +73,7 @@ export const FOREIGN_BODIES = {
     version: z.string().max(64),
     leaseMs: z.int().min(1),
     position: z.strictObject({ epoch: z.string(), seq: count }).nullable(),
-    appliedAtMs: z.number().nullable(),
+    appliedAgeMs: z.number().nullable(),
     state: z.string().max(32),
     isLeaving: z.boolean(),
   }),

@@ -109,7 +109,7 @@ const email = (name: string) => ({ kind: 'email', value: `${name}@example.com` }
 const optOut = (name: string) => ({ identifiers: [email(name)], channel: 'api' });
 const report = {
   ...{ id: 'pod-1', name: 'pod', role: 'sidecar', version: '1.0.0', leaseMs: 60_000, position: null },
-  ...{ appliedAtMs: null, state: 'live', isLeaving: false },
+  ...{ appliedAgeMs: null, state: 'live', isLeaving: false },
 };
 const list = { body: 'kind,value\nemail,list@example.com\n', headers: { 'content-type': 'text/csv' } };
 /** A good request for each operation; `{id}` in the path is filled in. */
