@@ -3,9 +3,13 @@
  * port, and on demand the processor time it has used.
  * @module
  */
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createGate, SuppressionTable } from '../dist/index.js';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createGate, SuppressionTable, writeSnapshotFile } from '../dist/index.js';
 import { createDataPlane, createDataServer, DATA_SERVER_OPTIONS } from '../dist/sidecar/data-plane/index.js';
+import { resolveConfig, startSidecar } from '../dist/sidecar/index.js';
 import { createRandom } from './report.mjs';
 
 const KEY_COUNT = 1_000_000;
@@ -97,7 +101,24 @@ const KINDS = {
   },
 };
 
-const server = await KINDS[process.argv[2]]();
-server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));
+/** The whole sidecar as `optgate serve` runs it, metrics and all; `serve-2` with two worker threads. */
+async function serveWhole(workers) {
+  const folder = mkdtempSync(join(tmpdir(), 'optgate-bench-'));
+  const set = join(folder, 'set.snap');
+  await writeSnapshotFile(set, gateOfMany().table, Date.now());
+  const ends = { 'data.listen': ['127.0.0.1:0'], 'control.listen': 'off' };
+  const settings = { from: `file:${set}`, folder: join(folder, 'state'), workers, ...ends };
+  const sidecar = await startSidecar(resolveConfig({ settings }).config);
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return Number(sidecar.addresses.data[0].split(':')[1]);
+}
+
+const kind = process.argv[2];
+const [, workers] = /^serve-(\d)$/.exec(kind) ?? [];
+if (workers !== undefined) process.send({ port: await serveWhole(Number(workers)) });
+else {
+  const server = await KINDS[kind]();
+  server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));
+}
 process.on('message', () => process.send({ cpuMicros: process.cpuUsage().user + process.cpuUsage().system }));
 process.on('disconnect', () => process.exit(0));

@@ -15,7 +15,7 @@ import autocannon from 'autocannon';
 import { runOpenLoop } from './open-loop.mjs';
 import { createRandom, isMain, printMachine, printTable } from './report.mjs';
 
-const ROUND_COUNT = 5;
+const ROUND_COUNT = Number(process.env.OPTGATE_BENCH_ROUNDS ?? 5);
 const ROUND_SECONDS = 3;
 const CONNECTION_COUNT = 32;
 const OPEN_LOOP_MS = 5_000;
@@ -27,6 +27,8 @@ const ROWS = [
   { name: 'bare node:http, a constant', kind: 'bare', path: '/v1/check' },
   { name: 'optgate /v1/check', kind: 'optgate', path: '/v1/check' },
   { name: 'optgate /v1/filter', kind: 'optgate', path: '/v1/filter' },
+  { name: 'optgate serve, metrics and all', kind: 'serve-1', path: '/v1/check' },
+  { name: 'optgate serve --workers 2', kind: 'serve-2', path: '/v1/check' },
   { name: 'bare node:http, JSON.parse + gate', kind: 'bare-parse', path: '/v1/check' },
   { name: 'Fastify, parse + gate', kind: 'fastify', path: '/v1/check' },
   { name: 'Express, parse + gate', kind: 'express', path: '/v1/check' },

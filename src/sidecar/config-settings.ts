@@ -29,7 +29,7 @@ import {
 import { CONTROL_LIMITS } from './control-plane/options.js';
 import { DATA_LIMITS } from './data-plane/limits.js';
 import { BATCH_RECORDS_MAX, type DecisionSampling } from './observe/decision-buffer.js';
-import { LOG_BYTES_MAX, LOG_ENTRIES_MAX } from './observe/decision-log.js';
+import { LOG_BYTES_MAX, LOG_BYTES_MIN, LOG_ENTRIES_MAX } from './observe/decision-log.js';
 import { SPOOL_BYTES_MAX } from './observe/decision-spool.js';
 import { SHED_DELAY_MS } from './observe/shedder.js';
 import { SOCKET_LIMITS } from './socket/limits.js';
@@ -167,7 +167,7 @@ export const SETTINGS = {
     'decisions that are logged: all, non_allow, or a share of them',
   ),
   'decisionLog.entriesMax': setting(count(BATCH_RECORDS_MAX, 10_000_000), LOG_ENTRIES_MAX, 'records kept in memory'),
-  'decisionLog.bytesMax': bytes(LOG_BYTES_MAX, 2 ** 16, 4 * 2 ** 30, 'memory for them'),
+  'decisionLog.bytesMax': bytes(LOG_BYTES_MAX, LOG_BYTES_MIN, 4 * 2 ** 30, 'memory for them'),
   'decisionLog.spoolFolder': path('decision-log', 'folder that all records are written to, as NDJSON'),
   'decisionLog.spoolBytesMax': bytes(SPOOL_BYTES_MAX, 2 ** 20, 2 ** 40, 'size of that folder; the oldest make room'),
 
