@@ -3,10 +3,11 @@
  *
  *     npm run bench:soak [minutes]      (default: 10)
  *
- * `optgate serve` runs in a process of its own, with an embedded ledger that gets a canary every second and an opt-out ten
- * times a second. It is asked at 70 % of the rate that it was measured to answer before, writes included, on a schedule;
- * latencies count from when a request was due. Memory is read from /metrics. Growth is that of the median of the last quarter over the median of
- * the quarter after the warm-up. It fails beyond 5 %.
+ * `optgate serve` runs in a process of its own, with an embedded ledger that gets a canary and an opt-out every second: each
+ * stays in the ring of recent changes for other enforcers (64 MiB), so that more of them would be growth by design. It is
+ * asked at 70 % of the rate that it was measured to answer before, writes included, on a schedule; latencies count from when
+ * a request was due. Memory is read from /metrics. Growth is that of the median of the last quarter over the median of the
+ * quarter after the warm-up. It fails beyond 5 %.
  * @module
  */
 import { spawn } from 'node:child_process';
@@ -21,7 +22,7 @@ const MINUTES = 10;
 const LOAD_SHARE = 0.7;
 const GROWTH_MAX = 0.05;
 const SAMPLE_EVERY_MS = 2_000;
-const OPT_OUT_EVERY_MS = 100;
+const OPT_OUT_EVERY_MS = 1_000;
 const WARM_UP_SHARE = 0.2;
 const SLICE_MS = 30_000;
 const MAXIMUM_MS = 1_000;
