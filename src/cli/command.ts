@@ -4,7 +4,6 @@
  */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { DEFAULT_POLICY, type Policy } from '../core/policy/policy.js';
-import { readPolicyFile } from '../policy-file.js';
 
 /** Documented in the README; scripts rely on them. */
 export const EXIT = {
@@ -76,9 +75,10 @@ function optionMessage({ message }: Error): string {
   return name === undefined ? 'unknown option' : `unknown option ${name}`;
 }
 
-/** Reads the policy file, or gives the default policy. */
-export function loadPolicy(path: string | undefined): Policy {
+/** Reads the policy file, or gives the default policy: only a file needs the schema, whose library is slow to load. */
+export async function loadPolicy(path: string | undefined): Promise<Policy> {
   if (path === undefined) return DEFAULT_POLICY;
+  const { readPolicyFile } = await import('../policy-file.js');
   try {
     return readPolicyFile(path);
   } catch (error) {

@@ -56,7 +56,7 @@ Exit codes: 0 explained, 1 some lines were refused, 2 wrong usage, 3 a file or t
       'us-privacy': { type: 'string' },
       gpc: { type: 'string' },
     });
-    const gate = createGate({ policy: loadPolicy(values.policy), table: 'none', now: io.now });
+    const gate = createGate({ policy: await loadPolicy(values.policy), table: 'none', now: io.now });
     if (values.batch === true) {
       if (positionals.length > 0) throw new UsageError('--batch reads standard input and takes no STRING');
       for (const name of ['gpp-sid', 'us-privacy', 'gpc'] as const) {

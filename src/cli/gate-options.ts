@@ -38,7 +38,7 @@ export async function setUpGate(args: readonly string[], io: Io): Promise<GateSe
   }
   if (values['sec-gpc'] !== undefined && !/^[01]$/.test(values['sec-gpc']))
     throw new UsageError('--sec-gpc: expected 1 or 0');
-  const policy = loadPolicy(values.policy);
+  const policy = await loadPolicy(values.policy);
   const { destination } = values;
   if (destination !== undefined && !policy.destinations.some(({ id }) => id === destination)) {
     io.stderr.write(`optgate: --destination ${destination} is not in the policy; treated as an unknown third party\n`);

@@ -1,6 +1,6 @@
 /**
- * The commands on an embedded ledger: real processes, one after the other, on one folder. What is the same for every
- * ledger is tested with PostgreSQL, where a process starts sooner.
+ * The commands on an embedded ledger, one after the other, on one folder. What is the same for every ledger is tested
+ * with PostgreSQL, which is opened sooner.
  * @module
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,19 +23,22 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('the first opt-out makes the ledger, and says so', () => {
-  const { status, stderr, lines, json } = run(['opt-out', '--kind', 'maid', '-', '--channel', 'web_form'], `${MAID}\n`);
+test('the first opt-out makes the ledger, and says so', async () => {
+  const { status, stderr, lines, json } = await run(
+    ['opt-out', '--kind', 'maid', '-', '--channel', 'web_form'],
+    `${MAID}\n`,
+  );
   expect([status, lines.length, stderr]).toEqual([0, 1, `optgate: making a new ledger in ${inFolder('ledger')}\n`]);
   const [receipt] = json();
   expect(Object.keys(receipt)).toEqual(['requestId', 'token', 'receivedAt', 'noAskUntil', 'repeat']);
   expect(receipt).toMatchObject({ token: expect.stringMatching(/^[\w-]+\.1$/), repeat: false });
 });
 
-test('import: bad rows are told with their line and never their value; the same file again is the same request', () => {
+test('import: bad rows are told with their line and never their value; the same file again is the same request', async () => {
   const people = Array.from({ length: 5_000 }, (_, index) => `account:shop,person-${index},\n`).join('');
   const faulty = `fax,${SECRET},\nemail_sha256,${SECRET},\nmaid,${MAID},sell\nmaid,"${SECRET}\naccount:optgate-canary,${SECRET},\n`;
   writeFileSync(inFolder('list.csv'), `kind,value,rights\nmaid,${OTHER_MAID},sale\n${faulty}${people}`);
-  const first = run(['import', inFolder('list.csv')]);
+  const first = await run(['import', inFolder('list.csv')]);
   expect(first.stderr.split('\n').map((line) => line.split(':').slice(0, 2).join(':'))).toEqual([
     'line 3: kind',
     'line 4: value',
@@ -49,16 +52,16 @@ test('import: bad rows are told with their line and never their value; the same 
   const counts = { rowCount: 5_006, identifierCount: 5_001, refusedCount: 5 };
   expect([first.status, summary]).toMatchObject([1, { ...counts, repeat: false }]);
 
-  const again = run(['import', inFolder('list.csv')]);
+  const again = await run(['import', inFolder('list.csv')]);
   expect([again.status, again.json()[0]]).toEqual([1, { ...summary, repeat: true }]);
   expect(again.stderr).toMatch(/imported before/);
-  expect(run(['status', '--kind', 'maid', OTHER_MAID]).json()[0]).toMatchObject({ rights: ['sale'] });
+  expect((await run(['status', '--kind', 'maid', OTHER_MAID])).json()[0]).toMatchObject({ rights: ['sale'] });
 });
 
 test('while a process has the folder others are told what to do; it ends on SIGINT with its last word', async () => {
   const follow = startOptgate(['follow', '--from', inFolder('ledger'), '--json'], { env });
   await follow.until('stdout', /"state":"live"/);
-  const locked = run(['opt-out', '--kind', 'maid', MAID]);
+  const locked = await run(['opt-out', '--kind', 'maid', MAID]);
   expect([locked.status, locked.stdout]).toEqual([3, '']);
   expect(locked.stderr).toMatch(/ledger\.locked: .*; .*write through the process that has it.*PostgreSQL\n$/);
   const linesBefore = follow.said.stdout.split('\n').length;
@@ -67,25 +70,25 @@ test('while a process has the folder others are told what to do; it ends on SIGI
   expect([follow.said.stdout.split('\n').length, follow.said.stderr]).toEqual([linesBefore + 1, '']);
 });
 
-test('a snapshot holds everything that was recorded; a follower of the file is live, and refuses what it does not trust', () => {
-  const [keys] = run(['ledger', 'keygen', '--out', inFolder('keys')]).json();
-  const [others] = run(['ledger', 'keygen', '--out', inFolder('other-keys')]).json();
+test('a snapshot holds everything that was recorded; a follower of the file is live, and refuses what it does not trust', async () => {
+  const [keys] = (await run(['ledger', 'keygen', '--out', inFolder('keys')])).json();
+  const [others] = (await run(['ledger', 'keygen', '--out', inFolder('other-keys')])).json();
   const out = inFolder('set.snap');
-  const [written] = run(['ledger', 'snapshot', '--out', out, '--sign-key', keys.privateKey]).json();
-  const verified = run(['ledger', 'verify']);
+  const [written] = (await run(['ledger', 'snapshot', '--out', out, '--sign-key', keys.privateKey])).json();
+  const verified = await run(['ledger', 'verify']);
   expect([verified.status, verified.json()]).toMatchObject([0, [{ sound: true, stateDigest: written.stateDigest }]]);
 
-  const [decision] = optgate(['check', '--set', out], bid({ device: { ifa: MAID } })).json();
+  const [decision] = (await optgate(['check', '--set', out], bid({ device: { ifa: MAID } }))).json();
   expect(decision).toMatchObject({ action: 'restrict', reasons: ['suppressed.maid'], seq: written.seq });
 
   const live = (...more: string[]) => optgate(['follow', '--from', `file:${out}`, '--until-live', '--json', ...more]);
-  expect(live('--trust-key', keys.publicKey).json()).toMatchObject([{ state: 'live', seq: written.seq }]);
-  const refused = live('--trust-key', others.publicKey, '--wait', '500ms');
+  expect((await live('--trust-key', keys.publicKey)).json()).toMatchObject([{ state: 'live', seq: written.seq }]);
+  const refused = await live('--trust-key', others.publicKey, '--wait', '500ms');
   expect([refused.status, refused.json().at(-1).state]).toEqual([3, 'empty']);
   expect(refused.stderr).toMatch(/not live after 0\.5 s: empty; signature\.unknown_key/);
 });
 
-test('no clear value is in any file of the ledger', () => {
+test('no clear value is in any file of the ledger', async () => {
   const files = readdirSync(inFolder('ledger'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => readFileSync(join(entry.parentPath, entry.name)));

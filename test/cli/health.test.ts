@@ -2,7 +2,6 @@
  * `optgate health` against real servers: well, not well, silent, somebody else's, not there.
  * @module
  */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
@@ -12,7 +11,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { Health } from '../../src/sidecar/observe/health.js';
 import { createOperatorHandler } from '../../src/sidecar/observe/operator-handler.js';
-import { MAIN, optgate } from './run.js';
+import { optgate } from './run.js';
 
 const servers: Server[] = [];
 const folders: string[] = [];
@@ -41,14 +40,9 @@ function sidecar(state: 'empty' | 'live', freshnessMs: number | null): RequestLi
   };
 }
 
-/** The command in a process of its own, while the server lives in this one. */
 async function run(...args: string[]) {
-  const child = spawn(process.execPath, [MAIN, 'health', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const said = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const)
-    child[name].setEncoding('utf8').on('data', (text) => (said[name] += text));
-  const [status] = await once(child, 'close');
-  return { status, ...said };
+  const { status, stdout, stderr } = await optgate(['health', ...args]);
+  return { status, stdout, stderr };
 }
 
 test('alive and ready, over TCP and over a socket', async () => {
@@ -112,16 +106,16 @@ test.each([
   [['--ready', '--max-staleness', '30']],
   [['--timeout', '0s']],
   [['--what']],
-])('wrong usage: %j', (args) => {
-  const { status, stdout, stderr } = optgate(['health', ...args]);
+])('wrong usage: %j', async (args) => {
+  const { status, stdout, stderr } = await optgate(['health', ...args]);
   expect([status, stdout]).toEqual([2, '']);
   expect(stderr).toMatch(/^optgate health: .+\nSee "optgate health --help"\.\n$/);
 });
 
-test('--help', () => {
-  expect(optgate(['health', '--help'])).toMatchObject({
+test('--help', async () => {
+  expect(await optgate(['health', '--help'])).toMatchObject({
     status: 0,
     stdout: expect.stringMatching(/Exit codes: 0 .*1 .*2 .*3 /),
   });
-  expect(optgate(['--help']).stdout).toMatch(/health +ask a running sidecar/);
+  expect((await optgate(['--help'])).stdout).toMatch(/health +ask a running sidecar/);
 });

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Io } from '../../src/cli/command.js';
 import { answerLines } from '../../src/cli/lines.js';
 import { createProgress } from '../../src/cli/progress.js';
-import { bid, optgate } from './run.js';
+import { bid, optgate, optgateProcess } from './run.js';
 
 const MAID = '6d92078a-8246-4ba4-ae5b-76104861e7dc';
 let folder = '';
@@ -43,40 +43,40 @@ function fakeIo(input: string, isTTY = false) {
 }
 
 describe('a request nested too deep', () => {
-  test('check --with-request says so and goes on; check alone answers it', () => {
+  test('check --with-request says so and goes on; check alone answers it', async () => {
     const input = `${DEEP}\n${bid({})}\n`;
-    const { status, json, stderr } = optgate(['check', '--with-request'], input);
+    const { status, json, stderr } = await optgate(['check', '--with-request'], input);
     expect([status, stderr]).toEqual([1, '']);
     expect(json()).toEqual([TOO_DEEP, expect.objectContaining({ action: 'allow' })]);
-    expect(optgate(['check'], input).json()).toMatchObject([{ action: 'restrict' }, { action: 'allow' }]);
+    expect((await optgate(['check'], input)).json()).toMatchObject([{ action: 'restrict' }, { action: 'allow' }]);
   });
-  test('restrict passes it on as it came where it is allowed', () => {
+  test('restrict passes it on as it came where it is allowed', async () => {
     const allowed = `{"id":"r","imp":[],"ext":${NESTED}}`;
-    expect(optgate(['restrict'], allowed)).toMatchObject({ status: 0, stdout: `${allowed}\n` });
+    expect(await optgate(['restrict'], allowed)).toMatchObject({ status: 0, stdout: `${allowed}\n` });
   });
-  test('restrict drops it, says so and goes on', () => {
-    const { status, lines, stderr } = optgate(['restrict'], `${DEEP}\n${bid({})}\n`);
+  test('restrict drops it, says so and goes on', async () => {
+    const { status, lines, stderr } = await optgate(['restrict'], `${DEEP}\n${bid({})}\n`);
     expect([status, lines]).toEqual([1, [bid({})]]);
     expect(stderr).toBe(`${JSON.stringify(TOO_DEEP)}\n2 lines: 1 allowed, 0 restricted, 0 blocked, 1 refused\n`);
   });
 });
 
-test('restrict writes an allowed request byte for byte as it came', () => {
+test('restrict writes an allowed request byte for byte as it came', async () => {
   const allowed = [
     ' {"imp":[ ], "id":12345678901234567890, "at":1.0, "x":1e2,\t"tmax":2} ',
     '{"imp":[],"id":"\\u00e9é\\/","badv":[]}',
   ];
-  expect(optgate(['restrict'], `${allowed.join('\r\n')}\r\n`)).toMatchObject({
+  expect(await optgate(['restrict'], `${allowed.join('\r\n')}\r\n`)).toMatchObject({
     status: 0,
     stdout: `${allowed.join('\n')}\n`,
   });
 });
 
-test('restrict never writes a restricted request from its text, which can hold what parsing dropped', () => {
+test('restrict never writes a restricted request from its text, which can hold what parsing dropped', async () => {
   const input = `{"id":"r","imp":[],"regs":{"us_privacy":"1YYN"},"device":{"ifa":"${MAID}"},"device":{"ua":"x"}}`;
-  const { stdout } = optgate(['restrict'], input);
+  const { stdout } = await optgate(['restrict'], input);
   expect(stdout).not.toContain(MAID);
-  expect(optgate(['restrict'], input.replace('{"ua":"x"}', '{}')).stdout).not.toContain(MAID);
+  expect((await optgate(['restrict'], input.replace('{"ua":"x"}', '{}'))).stdout).not.toContain(MAID);
 });
 
 describe('an error nobody expected', () => {
@@ -106,9 +106,9 @@ describe('an error nobody expected', () => {
     });
     expect(written.stdout).toBe('1\n2\n');
   });
-  test.runIf(process.platform === 'linux')('standard output that takes nothing: one line, exit 3', () => {
+  test.runIf(process.platform === 'linux')('standard output that takes nothing: one line, exit 3', async () => {
     const output = openSync('/dev/full', 'w');
-    const { status, stderr } = optgate(['check'], `${bid({})}\n`, { stdio: ['pipe', output, 'pipe'] });
+    const { status, stderr } = optgateProcess(['check'], `${bid({})}\n`, { stdio: ['pipe', output, 'pipe'] });
     closeSync(output);
     expect(status).toBe(3);
     expect(stderr).toMatch(/^optgate: standard output: ENOSPC[^\n]*\n$/);
@@ -123,10 +123,10 @@ describe('standard error never shows the input', () => {
     ['{"honor": jane@example.com, "in JSON at position 5": 1}', 'policy: is not JSON'],
     ['', 'policy: is not JSON (line 1, column 1)'],
     ['{"jane@example.com": 1}', 'policy: <key of 16 characters>: unknown key'],
-  ])('a policy file: %j', (policy, message) => {
+  ])('a policy file: %j', async (policy, message) => {
     const path = join(folder, 'policy.json');
     writeFileSync(path, policy);
-    expect(optgate(['check', '--policy', path])).toMatchObject({
+    expect(await optgate(['check', '--policy', path])).toMatchObject({
       status: 3,
       stderr: `optgate check: --policy ${path}: ${message}\n`,
     });
@@ -137,21 +137,23 @@ describe('standard error never shows the input', () => {
     [['check', '--polcy=jane@example.com'], 'unknown option --polcy'],
     [['check', '--with-request=jane@example.com'], "Option '--with-request' does not take an argument"],
     [['check', '--set', '--jane@example.com'], "Option '--set' argument is ambiguous."],
-  ])('%j', (args, message) => {
-    expect(optgate(args)).toMatchObject({
+  ])('%j', async (args, message) => {
+    expect(await optgate(args)).toMatchObject({
       status: 2,
       stderr: `optgate check: ${message}\nSee "optgate check --help".\n`,
     });
   });
-  test('a command that is none', () => {
-    expect(optgate(['jane@example.com']).stderr).toBe('optgate: there is no such command; see "optgate --help"\n');
+  test('a command that is none', async () => {
+    expect((await optgate(['jane@example.com'])).stderr).toBe(
+      'optgate: there is no such command; see "optgate --help"\n',
+    );
   });
 });
 
 test.each([
   [true, /256 lines/],
   [false, /^$/],
-])('progress where standard error is a terminal: %j', (isTTY, shown) => {
+])('progress where standard error is a terminal: %j', async (isTTY, shown) => {
   const { io, written } = fakeIo('', isTTY);
   const progress = createProgress(io, 'lines');
   progress.at(256);

@@ -16,17 +16,17 @@ const TEXTS: readonly (readonly [string, boolean])[] = [
   ['[]', false],
   ['{"__proto__":1,"__proto__":2}', true],
 ];
-test.each(TEXTS)('%s: %s', (text, expected) => expect(hasRepeatedKeys(text, JSON.parse(text))).toBe(expected));
+test.each(TEXTS)('%s: %s', async (text, expected) => expect(hasRepeatedKeys(text, JSON.parse(text))).toBe(expected));
 
-test('nothing that JSON.stringify writes has a key twice', () => {
+test('nothing that JSON.stringify writes has a key twice', async () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => !hasRepeatedKeys(JSON.stringify(value), JSON.parse(JSON.stringify(value)))),
   );
 });
 
-test('an allowed request goes out as it came, but for a key given twice', () => {
+test('an allowed request goes out as it came, but for a key given twice', async () => {
   const plain = '{"id":"1", "imp":[{"id":"1","ext":{"placementId":12345678901234567890}}],"bidfloor":1.0}';
   const twice = '{"id":"1","imp":[],"device":{"ifa":"6d92078a-8246-4ba4-ae5b-76104861e7dc"},"device":{}}';
-  const { stdout } = optgate(['restrict'], `${plain}\n${twice}\n`);
+  const { stdout } = await optgate(['restrict'], `${plain}\n${twice}\n`);
   expect(stdout).toBe(`${plain}\n{"id":"1","imp":[],"device":{}}\n`);
 });

@@ -1,22 +1,56 @@
 /**
- * Runs the command line as a user does, for tests: the built files, in a process of their own.
+ * Runs the command line for tests: in this process where only its answer matters, or as a user does, the built files in
+ * a process of their own.
  * @module
  */
 import { type SpawnSyncOptions, spawn, spawnSync } from 'node:child_process';
+import { Readable, Writable } from 'node:stream';
+import { runCli } from '../../src/cli/run.js';
 
 export const MAIN = 'dist/cli/main.js';
 
-type RunOptions = Pick<SpawnSyncOptions, 'stdio' | 'cwd' | 'env'>;
+type RunOptions = Pick<SpawnSyncOptions, 'stdio' | 'env'>;
 
-export function optgate(args: readonly string[], input: string | Uint8Array = '', options: RunOptions = {}) {
+/** A command's answer, from a run in this process. */
+export async function optgate(
+  args: readonly string[],
+  input: string | Uint8Array = '',
+  { env = process.env }: Pick<RunOptions, 'env'> = {},
+) {
+  const [stdout, stderr] = [new Heard(), new Heard()];
+  const stdin = Readable.from([Buffer.from(input)]);
+  const status = await runCli(args, { stdin, stdout, stderr, env, now: Date.now });
+  return answerOf(status, stdout.text, stderr.text);
+}
+
+/** The same from a process of its own. */
+export function optgateProcess(args: readonly string[], input: string | Uint8Array = '', options: RunOptions = {}) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     input,
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
     ...options,
   });
-  const lines = (stdout ?? '').split('\n').filter((line) => line !== '');
+  return answerOf(status, stdout ?? '', stderr);
+}
+
+function answerOf(status: number | null, stdout: string, stderr: string) {
+  const lines = stdout.split('\n').filter((line) => line !== '');
   return { status, stdout, stderr, lines, json: () => lines.map((line) => JSON.parse(line)) };
+}
+
+/** What is written to it. */
+class Heard extends Writable {
+  readonly #chunks: Buffer[] = [];
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
+    this.#chunks.push(chunk);
+    done();
+  }
+
+  get text(): string {
+    return Buffer.concat(this.#chunks).toString();
+  }
 }
 
 /** A command that goes on until it is stopped. */

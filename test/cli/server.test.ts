@@ -1,5 +1,5 @@
 /**
- * The commands on a ledger in PostgreSQL, and on NATS: real processes, several at a time.
+ * The commands on a ledger in PostgreSQL, and on NATS: real processes where one is stopped or goes on, several at a time.
  * @module
  */
 import { randomBytes } from 'node:crypto';
@@ -21,7 +21,7 @@ let folder = '';
 let database: TestDatabase;
 let env: NodeJS.ProcessEnv = {};
 const run = (args: readonly string[], input: string | Uint8Array = '') => optgate(args, input, { env });
-const statusOf = (kind: string, value: string) => run(['status', '--kind', kind, '-'], value).json()[0];
+const statusOf = async (kind: string, value: string) => (await run(['status', '--kind', kind, '-'], value)).json()[0];
 
 async function until(what: () => Promise<boolean>, waitMs = 20_000): Promise<void> {
   for (const endMs = Date.now() + waitMs; !(await what()); ) {
@@ -45,92 +45,92 @@ describePostgres('a ledger in PostgreSQL', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test('is made on purpose only, and then up to date', () => {
-    const before = run(['opt-out', '--kind', 'maid', MAID]);
+  test('is made on purpose only, and then up to date', async () => {
+    const before = await run(['opt-out', '--kind', 'maid', MAID]);
     expect([before.status, before.stdout]).toEqual([3, '']);
     expect(before.stderr).toMatch(/ledger\.not_migrated: .*"optgate ledger migrate"\n$/);
-    const [made] = run(['ledger', 'migrate']).json();
+    const [made] = (await run(['ledger', 'migrate'])).json();
     expect(made.steps.length).toBe(made.schemaVersion);
-    expect(run(['ledger', 'migrate']).json()[0]).toEqual({ ...made, steps: [] });
+    expect((await run(['ledger', 'migrate'])).json()[0]).toEqual({ ...made, steps: [] });
   });
 
-  test('a URL is never shown with what is secret in it', () => {
+  test('a URL is never shown with what is secret in it', async () => {
     const { hostname, port } = new URL(database.url);
     for (const ledger of [
       `postgres://someone:hunter2@${hostname}:1/x?application_name=hunter2`,
       `postgres://nobody-hunter2:hunter2@${hostname}:${port}/hunter-none`,
     ]) {
-      const { status, stdout, stderr } = run(['status', '--kind', 'maid', MAID, '--ledger', ledger]);
+      const { status, stdout, stderr } = await run(['status', '--kind', 'maid', MAID, '--ledger', ledger]);
       expect([status, stdout]).toEqual([3, '']);
       expect(stderr).toMatch(/^optgate status: postgres:\/\/[^@?]*: ledger\.unavailable: /);
       expect(stderr).not.toMatch(/hunter2|someone/);
     }
   });
 
-  test('an opt-out under an idempotency key is one request; another one under it is refused', () => {
+  test('an opt-out under an idempotency key is one request; another one under it is refused', async () => {
     const options = ['--idempotency-key', 'k', '--received', '2026-11-20T10:00:00+02:00', '--state', 'ca'];
     const optOut = (value: string) => run(['opt-out', '--kind', 'email', '-', ...options], value);
-    const [first] = optOut(`${EMAIL}\n`).json();
-    const [second] = optOut(EMAIL).json();
+    const [first] = (await optOut(`${EMAIL}\n`)).json();
+    const [second] = (await optOut(EMAIL)).json();
     expect(first).toMatchObject({ receivedAt: '2026-11-20T08:00:00.000Z', noAskUntil: '2027-11-20', repeat: false });
     expect(second).toEqual({ ...first, repeat: true });
-    const conflict = optOut('joan@example.com');
+    const conflict = await optOut('joan@example.com');
     expect([conflict.status, conflict.stdout]).toEqual([3, '']);
     expect(conflict.stderr).toMatch(/ledger\.idempotency_conflict: .*another --idempotency-key/);
     expect(conflict.stderr).not.toContain('joan');
   });
 
-  test('one person with two identifiers is one request', () => {
+  test('one person with two identifiers is one request', async () => {
     const both = ['--kind', 'maid', '--kind', 'phone', MAID, '+1 415 555 0100'];
-    const [receipt] = run(['opt-out', ...both, '--rights', 'sale|share']).json();
+    const [receipt] = (await run(['opt-out', ...both, '--rights', 'sale|share'])).json();
     for (const [kind, value] of [
       ['maid', MAID],
       ['phone', '(415) 555-0100'],
     ] as const) {
-      expect(statusOf(kind, value)).toMatchObject({
+      expect(await statusOf(kind, value)).toMatchObject({
         rights: ['sale', 'share'],
         requests: [{ requestId: receipt.requestId }],
       });
     }
   });
 
-  test('status finds the person under another dialect; of nobody nothing is known', () => {
-    expect(statusOf('email_sha256', EMAIL_SHA256)).toMatchObject({
+  test('status finds the person under another dialect; of nobody nothing is known', async () => {
+    expect(await statusOf('email_sha256', EMAIL_SHA256)).toMatchObject({
       rights: ALL_RIGHTS,
       since: '2026-11-20T08:00:00.000Z',
       noAskUntil: '2027-11-20',
       requests: [{ nature: 'opt_out', channel: 'api', status: 'complied', inForce: true, enforcerCount: 0 }],
     });
     const nothing = { rights: [], since: null, noAskUntil: null, token: null, requests: [] };
-    const unknown = run(['status', '--kind', 'email', 'nobody@example.com']);
+    const unknown = await run(['status', '--kind', 'email', 'nobody@example.com']);
     expect([unknown.status, unknown.json()]).toEqual([0, [nothing]]);
-    expect(run(['status', '--request', `r_${'x'.repeat(22)}`])).toMatchObject({
+    expect(await run(['status', '--request', `r_${'x'.repeat(22)}`])).toMatchObject({
       status: 3,
       stdout: '',
       stderr: expect.stringMatching(/ledger\.unknown_request/),
     });
   });
 
-  test('opt-in: nothing changes before the second step, and another code changes nothing', () => {
-    const [asked] = run(['opt-in', '--kind', 'email', EMAIL, '--channel', 'web_form']).json();
+  test('opt-in: nothing changes before the second step, and another code changes nothing', async () => {
+    const [asked] = (await run(['opt-in', '--kind', 'email', EMAIL, '--channel', 'web_form'])).json();
     expect(asked).toMatchObject({ status: 'pending', confirmBy: expect.stringMatching(/Z$/) });
-    const wrong = run(['opt-in', '--confirm', asked.requestId, '-not-the-code']);
+    const wrong = await run(['opt-in', '--confirm', asked.requestId, '-not-the-code']);
     expect([wrong.status, wrong.stdout]).toEqual([2, '']);
     expect(wrong.stderr).toMatch(/: CODE: expected the confirmation/);
-    expect(statusOf('email', EMAIL).rights).toEqual(ALL_RIGHTS);
+    expect((await statusOf('email', EMAIL)).rights).toEqual(ALL_RIGHTS);
 
-    const confirmed = run(['opt-in', '--confirm', asked.requestId, '-'], `${asked.confirmation}\n`);
+    const confirmed = await run(['opt-in', '--confirm', asked.requestId, '-'], `${asked.confirmation}\n`);
     expect(confirmed.json()).toEqual([{ requestId: asked.requestId, token: expect.any(String), remaining: [] }]);
-    expect(statusOf('email', EMAIL)).toMatchObject({ rights: [], noAskUntil: null });
+    expect(await statusOf('email', EMAIL)).toMatchObject({ rights: [], noAskUntil: null });
     // whose answer was lost asks again
-    expect(run(['opt-in', '--confirm', asked.requestId, asked.confirmation]).json()).toEqual(confirmed.json());
+    expect((await run(['opt-in', '--confirm', asked.requestId, asked.confirmation])).json()).toEqual(confirmed.json());
   });
 
-  test('new-epoch: another history of the same state', () => {
-    const [before] = run(['ledger', 'verify']).json();
-    const [{ epoch }] = run(['ledger', 'new-epoch']).json();
-    expect(statusOf('maid', MAID).token).toContain(`${epoch}.`);
-    expect(run(['ledger', 'verify']).json()).toEqual([before]);
+  test('new-epoch: another history of the same state', async () => {
+    const [before] = (await run(['ledger', 'verify'])).json();
+    const [{ epoch }] = (await run(['ledger', 'new-epoch'])).json();
+    expect((await statusOf('maid', MAID)).token).toContain(`${epoch}.`);
+    expect((await run(['ledger', 'verify'])).json()).toEqual([before]);
   });
 
   describe('an import that is stopped', () => {
@@ -160,12 +160,12 @@ describePostgres('a ledger in PostgreSQL', () => {
       const recorded = Number(said.replaceAll(',', ''));
       expect(recorded).toBeGreaterThan(0);
       expect(recorded).toBeLessThan(PEOPLE); // or it was too quick for this test to say anything
-      const again = run(['import', list]);
+      const again = await run(['import', list]);
       const counts = { rowCount: PEOPLE + 1, identifierCount: PEOPLE, refusedCount: 1, repeat: true };
       expect([again.status, again.json()[0]]).toMatchObject([1, counts]);
       expect(again.stderr).toMatch(/^line 2: kind: [^\n]*\n$/);
-      expect(statusOf('account:stopped', `person-${PEOPLE - 1}`)).toMatchObject({ rights: ['sale'] });
-      expect(run(['ledger', 'verify'])).toMatchObject({ status: 0 });
+      expect(await statusOf('account:stopped', `person-${PEOPLE - 1}`)).toMatchObject({ rights: ['sale'] });
+      expect(await run(['ledger', 'verify'])).toMatchObject({ status: 0 });
     });
 
     test('SIGTERM while standard input says nothing more', async () => {
@@ -215,7 +215,7 @@ describeNats('publish and follow', () => {
   });
 
   test('an opt-out is seen by every follower, whatever it follows, and counted as in force where it is', async () => {
-    const [keys] = run(['ledger', 'keygen', '--out', join(folder, 'keys')]).json();
+    const [keys] = (await run(['ledger', 'keygen', '--out', join(folder, 'keys')])).json();
     const publish = startOptgate(['publish', '--to', to, '--sign-key', keys.privateKey, '--canary-every', '1s'], {
       env,
     });
@@ -233,7 +233,7 @@ describeNats('publish and follow', () => {
     await byPostgres.until('stdout', /"state":"live"/);
     expect(await ready.ended).toBe(0);
 
-    const [receipt] = run(['opt-out', '--kind', 'maid', MAID, '--rights', 'sale']).json();
+    const [receipt] = (await run(['opt-out', '--kind', 'maid', MAID, '--rights', 'sale'])).json();
     const seq = Number(receipt.token.split('.').at(-1));
     await byNats.until('stdout', new RegExp(`\nseq ${seq} maid \\+sale\n`));
     await byPostgres.until(
@@ -243,7 +243,7 @@ describeNats('publish and follow', () => {
     await byNats.until('stdout', /\nseq \d+ account [^\n]*\(canary\)\n/);
 
     // only what enforces is an enforcer: those who watch are not counted
-    expect(run(['ledger', 'enforcers']).stdout).toBe('');
+    expect((await run(['ledger', 'enforcers'])).stdout).toBe('');
     await ledger.ack({
       id: 'e1',
       name: 'bidder',
@@ -255,8 +255,8 @@ describeNats('publish and follow', () => {
       state: 'live',
       isLeaving: false,
     });
-    expect(run(['ledger', 'enforcers']).json()).toMatchObject([{ id: 'e1', name: 'bidder', silent: false }]);
-    expect(run(['status', '--request', receipt.requestId]).json()).toMatchObject([
+    expect((await run(['ledger', 'enforcers'])).json()).toMatchObject([{ id: 'e1', name: 'bidder', silent: false }]);
+    expect((await run(['status', '--request', receipt.requestId])).json()).toMatchObject([
       {
         token: receipt.token,
         inForceOn: 1,
@@ -278,9 +278,9 @@ describeNats('publish and follow', () => {
     }
   });
 
-  test('the last good state of --folder is there while nothing else is', () => {
+  test('the last good state of --folder is there while nothing else is', async () => {
     const from = ['--from', 'nats://127.0.0.1:1/nothing', '--folder', join(folder, 'last-good')];
-    const { status, json, stderr } = run(['follow', ...from, '--json', '--until-live', '--wait', '1s']);
+    const { status, json, stderr } = await run(['follow', ...from, '--json', '--until-live', '--wait', '1s']);
     expect([status, json().at(-1)]).toMatchObject([3, { state: 'last_good', entryCount: expect.any(Number) }]);
     expect(json().at(-1).entryCount).toBeGreaterThan(10);
     expect(stderr).toMatch(/not live after 1 s: last_good; sync\.unavailable/);

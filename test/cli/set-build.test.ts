@@ -52,20 +52,20 @@ test.each([
   ['line ends of a lone CR', `kind,value\rmaid,${MAID}\rmaid,${MAID}\r`, /line 1: .*carriage return/],
   ['a CR inside a later line', `${HEADER}maid,${MAID},\nmaid,${MAID},\rmaid,${MAID},\n`, /line 3: a carriage return/],
   ['no usable row', `${HEADER}fax,jane,\n`, /all 1 rows were refused; nothing was written/],
-])('%s: exit 3, nothing written', (_, list, message) => {
-  const { status, stderr, stdout } = build(list);
+])('%s: exit 3, nothing written', async (_, list, message) => {
+  const { status, stderr, stdout } = await build(list);
   expect([status, stdout]).toEqual([3, '']);
   expect(stderr).toMatch(message);
   expect(stderr).not.toMatch(/6d92078a|jane/);
   expect(readdirSync(folder)).toEqual(['list.csv']);
 });
 
-test('a list without rows is written only when asked for', () => {
-  const refused = build(HEADER);
+test('a list without rows is written only when asked for', async () => {
+  const refused = await build(HEADER);
   expect([refused.status, existsSync(out())]).toEqual([3, false]);
   expect(refused.stderr).toMatch(/the list has no rows; nothing was written/);
-  expect(build(HEADER, '--allow-empty')).toMatchObject({ status: 0 });
-  expect(optgate(['set', 'info', out()]).json()[0]).toMatchObject({ entryCount: 0 });
+  expect(await build(HEADER, '--allow-empty')).toMatchObject({ status: 0 });
+  expect((await optgate(['set', 'info', out()])).json()[0]).toMatchObject({ entryCount: 0 });
 });
 
 describe('a header that is not ours is refused whole, without showing it', () => {
@@ -127,27 +127,27 @@ describe('rows', () => {
 
 describe('--out', () => {
   const list = `${HEADER}maid,${MAID},\n`;
-  test('the list itself, under whatever name, is refused', () => {
+  test('the list itself, under whatever name, is refused', async () => {
     const path = join(folder, 'list.csv');
     writeFileSync(path, list);
     symlinkSync(path, join(folder, 'soft.csv'));
     linkSync(path, join(folder, 'hard.csv'));
     for (const name of ['list.csv', 'soft.csv', 'hard.csv']) {
-      const { status, stderr } = optgate(['set', 'build', '--out', join(folder, name), path]);
+      const { status, stderr } = await optgate(['set', 'build', '--out', join(folder, name), path]);
       expect([status, readFileSync(path, 'utf8')]).toEqual([2, list]);
       expect(stderr).toMatch(/--out: expected another file than LIST/);
     }
   });
-  test('a folder or a device is refused', () => {
+  test('a folder or a device is refused', async () => {
     const path = join(folder, 'list.csv');
     writeFileSync(path, list);
-    expect(optgate(['set', 'build', '--out', folder, path])).toMatchObject({ status: 2 });
+    expect(await optgate(['set', 'build', '--out', folder, path])).toMatchObject({ status: 2 });
   });
-  test('a path that leads nowhere: one line, exit 3', () => {
+  test('a path that leads nowhere: one line, exit 3', async () => {
     const path = join(folder, 'list.csv');
     writeFileSync(path, list);
     symlinkSync(out(), out());
-    const { status, stderr } = optgate(['set', 'build', '--out', out(), path]);
+    const { status, stderr } = await optgate(['set', 'build', '--out', out(), path]);
     expect(status).toBe(3);
     expect(stderr).toMatch(/^optgate set: ELOOP[^\n]*\n$/);
   });

@@ -17,9 +17,9 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A run whose ledger would be made if it got that far. */
-function run(args: readonly string[], input: string | Uint8Array = '') {
+async function run(args: readonly string[], input: string | Uint8Array = '') {
   const ledger = join(folder, 'ledger');
-  const result = optgate(args, input, { env: { ...process.env, OPTGATE_LEDGER: ledger } });
+  const result = await optgate(args, input, { env: { ...process.env, OPTGATE_LEDGER: ledger } });
   expect(existsSync(ledger)).toBe(false);
   expect(result.stderr).not.toContain(SECRET);
   expect(result.stderr).not.toContain(MAID);
@@ -27,15 +27,17 @@ function run(args: readonly string[], input: string | Uint8Array = '') {
 }
 
 describe('help', () => {
-  test.each(['opt-out', 'opt-in', 'import', 'status', 'publish', 'follow', 'ledger'])('%s --help', (name) => {
-    const { status, stdout, stderr } = run([name, '--help']);
+  test.each(['opt-out', 'opt-in', 'import', 'status', 'publish', 'follow', 'ledger'])('%s --help', async (name) => {
+    const { status, stdout, stderr } = await run([name, '--help']);
     expect([status, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^Usage: optgate/);
     for (const part of [/Options:/, /Examples:/, /Exit codes:/]) expect(stdout).toMatch(part);
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(125);
   });
-  test('the list of commands is grouped', () => {
-    expect(run(['--help']).stdout).toMatch(/Decide:[\s\S]*check[\s\S]*Record:[\s\S]*opt-out[\s\S]*Sync:[\s\S]*Ledger:/);
+  test('the list of commands is grouped', async () => {
+    expect((await run(['--help'])).stdout).toMatch(
+      /Decide:[\s\S]*check[\s\S]*Record:[\s\S]*opt-out[\s\S]*Sync:[\s\S]*Ledger:/,
+    );
   });
 });
 
@@ -111,17 +113,17 @@ describe('an opt-out that is none', () => {
     ['keys nowhere', ['ledger', 'keygen'], /expected --out DIR/],
     ['a list of unknown format', ['import', 'optouts.txt'], /--format csv\|ndjson/],
     ['a pipe read twice', ['import', '--strict', '--format', 'csv', '-'], /--strict reads LIST twice/],
-  ] as const)('%s: exit 2', (_, args, message) => {
-    const { status, stdout, stderr } = run(args);
+  ] as const)('%s: exit 2', async (_, args, message) => {
+    const { status, stdout, stderr } = await run(args);
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(message);
   });
-  test('10 MB through standard input', () => {
-    const { status, stderr } = run(['opt-out', '--kind', 'email', '-'], LONG);
+  test('10 MB through standard input', async () => {
+    const { status, stderr } = await run(['opt-out', '--kind', 'email', '-'], LONG);
     expect([status, stderr.split('\n')[0]]).toEqual([2, 'optgate opt-out: value: expected at most 2048 characters']);
   });
-  test('a value from standard input that is no text', () => {
-    const { status, stderr } = run(['opt-out', '--kind', 'email', '-'], Buffer.from([0x6a, 0xff, 0x40]));
+  test('a value from standard input that is no text', async () => {
+    const { status, stderr } = await run(['opt-out', '--kind', 'email', '-'], Buffer.from([0x6a, 0xff, 0x40]));
     expect([status, stderr.split('\n')[0]]).toEqual([2, 'optgate opt-out: value: expected UTF-8']);
   });
 });
@@ -135,8 +137,8 @@ describe('exit 3, and no ledger made', () => {
     ['snapshot', ['ledger', 'snapshot', '--out', 'x.snap']],
     ['enforcers', ['ledger', 'enforcers']],
     ['new-epoch', ['ledger', 'new-epoch']],
-  ] as const)('%s where there is no ledger', (_, args) => {
-    const { status, stderr } = run(args);
+  ] as const)('%s where there is no ledger', async (_, args) => {
+    const { status, stderr } = await run(args);
     expect([status, stderr]).toEqual([
       3,
       expect.stringMatching(/: there is no ledger in .*"optgate ledger migrate"\n$/),
@@ -146,22 +148,22 @@ describe('exit 3, and no ledger made', () => {
     ['a header that is none', `maid,${MAID},\n`, /header/],
     ['no rows', 'kind,value,rights\n', /the list has no rows; nothing was recorded/],
     ['line ends of a lone CR', `kind,value\rmaid,${MAID}\r`, /carriage return/],
-  ])('an import of %s', (_, list, message) => {
+  ])('an import of %s', async (_, list, message) => {
     const path = join(folder, 'list.csv');
     writeFileSync(path, list);
-    const { status, stderr } = run(['import', path]);
+    const { status, stderr } = await run(['import', path]);
     expect([status, stderr]).toEqual([3, expect.stringMatching(message)]);
   });
-  test('a list that is not there', () => {
-    expect(run(['import', 'nowhere.csv'])).toMatchObject({
+  test('a list that is not there', async () => {
+    expect(await run(['import', 'nowhere.csv'])).toMatchObject({
       status: 3,
       stderr: expect.stringMatching(/ENOENT.*nowhere/),
     });
   });
-  test('--strict: every fault is told, nothing is recorded', () => {
+  test('--strict: every fault is told, nothing is recorded', async () => {
     const path = join(folder, 'strict.ndjson');
     writeFileSync(path, `{"kind":"maid","value":"${MAID}"}\n{"kind":"fax","value":"1"}\nno\n`);
-    const { status, stderr } = run(['import', '--strict', path]);
+    const { status, stderr } = await run(['import', '--strict', path]);
     expect([status, stderr.split('\n')]).toEqual([
       3,
       [
@@ -172,44 +174,56 @@ describe('exit 3, and no ledger made', () => {
       ],
     ]);
   });
-  test('a key file that is no key', () => {
+  test('a key file that is no key', async () => {
     const path = join(folder, 'key.pem');
     writeFileSync(path, SECRET);
     for (const args of [
       ['publish', '--to', 'nats://127.0.0.1:1/x', '--sign-key', path],
       ['follow', '--from', 'nats://127.0.0.1:1/x', '--trust-key', path],
     ]) {
-      expect(run(args)).toMatchObject({ status: 3, stderr: expect.stringMatching(/key\.pem: signature\.key: /) });
+      expect(await run(args)).toMatchObject({ status: 3, stderr: expect.stringMatching(/key\.pem: signature\.key: /) });
     }
   });
 });
 
-test('keygen: a pair, the private key for its owner alone, never overwritten', () => {
+test('keygen: a pair, the private key for its owner alone, never overwritten', async () => {
   const keys = join(folder, 'keys');
-  const { status, json } = run(['ledger', 'keygen', '--out', keys]);
+  const { status, json } = await run(['ledger', 'keygen', '--out', keys]);
   const [{ keyId, privateKey, publicKey }] = json();
   expect([status, keyId]).toEqual([0, expect.stringMatching(/^[0-9a-f]{16}$/)]);
   expect(statSync(privateKey).mode & 0o777).toBe(0o600);
   expect(readFileSync(publicKey, 'utf8')).toMatch(/BEGIN PUBLIC KEY/);
   const before = readFileSync(privateKey, 'utf8');
-  expect(run(['ledger', 'keygen', '--out', keys])).toMatchObject({ status: 3, stdout: '' });
+  expect(await run(['ledger', 'keygen', '--out', keys])).toMatchObject({ status: 3, stdout: '' });
   rmSync(privateKey);
-  expect(run(['ledger', 'keygen', '--out', keys])).toMatchObject({ status: 3, stdout: '' });
+  expect(await run(['ledger', 'keygen', '--out', keys])).toMatchObject({ status: 3, stdout: '' });
   expect(readdirSync(keys)).toEqual(['optgate-signing.pub.pem']);
   expect(before).toMatch(/BEGIN PRIVATE KEY/);
 });
 
-test('deciding loads neither the ledger nor the sync', () => {
-  const reached = new Set<string>();
+/** The files of ours that some commands load at their start, and the packages. */
+function loadedBy(...names: readonly string[]): { readonly files: Set<string>; readonly packages: Set<string> } {
+  const files = new Set<string>();
+  const packages = new Set<string>();
   const visit = (file: string) => {
-    if (reached.has(file)) return;
-    reached.add(file);
+    if (files.has(file)) return;
+    files.add(file);
     const text = readFileSync(file, 'utf8');
-    for (const [, specifier = ''] of text.matchAll(/^(?:import|export)\b(?! type)[^;]*?from '(\.[^']+)';/gms)) {
-      visit(normalize(join(dirname(file), specifier)).replace(/\.js$/, '.ts'));
+    for (const [, specifier = ''] of text.matchAll(/^(?:import|export)\b(?! type)[^;]*?from '([^']+)';/gms)) {
+      if (specifier.startsWith('.')) visit(normalize(join(dirname(file), specifier)).replace(/\.js$/, '.ts'));
+      else if (!specifier.startsWith('node:')) packages.add(specifier);
     }
   };
-  for (const name of ['main', 'check', 'restrict', 'explain', 'set']) visit(`src/cli/${name}.ts`);
-  expect(reached.size).toBeGreaterThan(30);
-  expect([...reached].filter((file) => /^src\/(?:ledger|sync)\//.test(file))).toEqual([]);
+  for (const name of names) visit(`src/cli/${name}.ts`);
+  return { files, packages };
+}
+
+test('deciding loads neither the ledger nor the sync, and no schema library', () => {
+  const { files, packages } = loadedBy('main', 'check', 'restrict', 'explain', 'set');
+  expect(files.size).toBeGreaterThan(30);
+  expect([...files].filter((file) => /^src\/(?:ledger|sync)\//.test(file))).toEqual([]);
+  expect([...packages].sort()).toEqual(['libphonenumber-js/min', 'lru-cache']);
+});
+test('help, and a question to a sidecar, load no package at all', () => {
+  expect([...loadedBy('main', 'health').packages]).toEqual([]);
 });

@@ -221,8 +221,8 @@ describe('optgate config', () => {
   const run = (args: readonly string[], env = {}) =>
     optgate(['config', ...args], '', { env: { PATH: process.env.PATH, ...env } });
 
-  test('prints every setting with its origin, and no secret', () => {
-    const { status, json } = run(['--workers', '2', '--set', 'log.level=error', '--token-file', 't'], {
+  test('prints every setting with its origin, and no secret', async () => {
+    const { status, json } = await run(['--workers', '2', '--set', 'log.level=error', '--token-file', 't'], {
       OPTGATE_FROM: 'https://user:hunter2@host/x?token=hunter2',
       OPTGATE_CONTROL_TOKENS: 'operator hunter2',
     });
@@ -238,9 +238,9 @@ describe('optgate config', () => {
     });
     expect(JSON.stringify(settings)).not.toContain('hunter2');
   });
-  test('exits with 2 and says everything that is wrong', () => {
+  test('exits with 2 and says everything that is wrong', async () => {
     const path = file('wokers: 2\nname: ${MISSING}\n');
-    const { status, stderr, stdout } = run(['--config', path, '--workers', '0']);
+    const { status, stderr, stdout } = await run(['--config', path, '--workers', '0']);
     expect([status, stdout]).toEqual([2, '']);
     for (const part of [/wokers: unknown key/, /MISSING is not set/, /--workers: expected a whole number/]) {
       expect(stderr).toMatch(part);
@@ -251,7 +251,7 @@ describe('optgate config', () => {
     [['--set', 'workers'], /--set: expected NAME=VALUE/],
     [['--wokers', '1'], /unknown option --wokers/],
     [['extra'], /expected options only/],
-  ])('%j', (args, message) => {
-    expect(run(args)).toMatchObject({ status: 2, stderr: expect.stringMatching(message) });
+  ])('%j', async (args, message) => {
+    expect(await run(args)).toMatchObject({ status: 2, stderr: expect.stringMatching(message) });
   });
 });

@@ -8,7 +8,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { optgate } from '../cli/run.js';
+import { optgateProcess } from '../cli/run.js';
 import { freePort, maidOf, PATIENCE_MS, type Running, requestOf, startSidecarProcess, writeSet } from './running.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'optgate-process-'));
@@ -266,7 +266,7 @@ test('an address that is taken: which one, and what to do', async () => {
     for (const flag of ['--data', '--control']) {
       const free = ['--data', '--control'].filter((name) => name !== flag).flatMap((name) => [name, '127.0.0.1:0']);
       const args = ['serve', '--from', `file:${set}`, flag, `127.0.0.1:${port}`, ...free, '--workers', workers];
-      const { status, stderr } = optgate(args, '', { env: { PATH: process.env.PATH } });
+      const { status, stderr } = optgateProcess(args, '', { env: { PATH: process.env.PATH } });
       expect(status).toBe(3);
       expect(stderr).toContain(
         `optgate serve: cannot listen on 127.0.0.1:${port}: another process listens there (EADDRINUSE)`,
@@ -285,7 +285,7 @@ test.each([
   [['--data', '/nowhere/x.sock'], 3, /unix:\/nowhere\/x.sock: there is no such folder/],
 ])('a start that cannot be: %j', (args, code, message) => {
   const given = ['serve', '--from', `file:${set}`, '--control', '127.0.0.1:0', '--data', '127.0.0.1:0', ...args];
-  const { status, stderr } = optgate(given, '', { env: { PATH: process.env.PATH } });
+  const { status, stderr } = optgateProcess(given, '', { env: { PATH: process.env.PATH } });
   expect([status, stderr]).toEqual([code, expect.stringMatching(message)]);
 });
 

@@ -1,0 +1,179 @@
+/**
+ * Finds the sub-command, runs it, turns failures into a sentence and an exit code.
+ *
+ * A command's module is loaded when it is asked for: `check` does not pay for database drivers.
+ * @module
+ */
+import { InputError } from '../core/errors.js';
+import { ListError } from '../rows/list-error.js';
+import { packageVersion } from '../version.js';
+import { type Command, CommandError, EXIT, type Io, UsageError } from './command.js';
+import { failureText, inputErrorText } from './failures.js';
+
+interface CommandEntry {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+interface CommandGroup {
+  readonly title: string;
+  readonly commands: readonly CommandEntry[];
+}
+
+const GROUPS: readonly CommandGroup[] = [
+  {
+    title: 'Decide',
+    commands: [
+      {
+        name: 'check',
+        summary: 'decide for each bid request on standard input: allow, restrict or block',
+        load: async () => (await import('./check.js')).check,
+      },
+      {
+        name: 'restrict',
+        summary: 'pass bid requests on as they may go out; drop those that may not',
+        load: async () => (await import('./restrict.js')).restrict,
+      },
+      {
+        name: 'explain',
+        summary: 'decode privacy strings and show what they lead to, with citations',
+        load: async () => (await import('./explain.js')).explain,
+      },
+      {
+        name: 'set',
+        summary: 'build, inspect and query suppression sets',
+        load: async () => (await import('./set.js')).set,
+      },
+    ],
+  },
+  {
+    title: 'Record',
+    commands: [
+      {
+        name: 'opt-out',
+        summary: "record a person's opt-out in the ledger",
+        load: async () => (await import('./opt-out.js')).optOut,
+      },
+      {
+        name: 'opt-in',
+        summary: 'take an opt-out back, in two steps',
+        load: async () => (await import('./opt-in.js')).optIn,
+      },
+      {
+        name: 'import',
+        summary: 'record a list of opt-outs: CSV or NDJSON',
+        load: async () => (await import('./import.js')).importList,
+      },
+      {
+        name: 'status',
+        summary: 'show what is recorded for an identifier, and how far a request has come',
+        load: async () => (await import('./status.js')).status,
+      },
+    ],
+  },
+  {
+    title: 'Sync',
+    commands: [
+      {
+        name: 'publish',
+        summary: "publish the ledger's snapshots and changes to NATS",
+        load: async () => (await import('./publish.js')).publish,
+      },
+      {
+        name: 'follow',
+        summary: 'follow a source as an enforcer does, and show how fresh it is',
+        load: async () => (await import('./follow.js')).follow,
+      },
+    ],
+  },
+  {
+    title: 'Serve',
+    commands: [
+      {
+        name: 'serve',
+        summary: 'run the sidecar: decisions over HTTP and sockets, opt-outs, probes, metrics',
+        load: async () => (await import('./serve.js')).serve,
+      },
+      {
+        name: 'config',
+        summary: "show the sidecar's settings, and where each came from",
+        load: async () => (await import('./config.js')).config,
+      },
+      {
+        name: 'health',
+        summary: 'ask a running sidecar whether it lives, or is ready',
+        load: async () => (await import('./health.js')).health,
+      },
+    ],
+  },
+  {
+    title: 'Ledger',
+    commands: [
+      {
+        name: 'ledger',
+        summary: 'migrate, snapshot, verify; new-epoch, enforcers, keygen',
+        load: async () => (await import('./ledger.js')).ledger,
+      },
+    ],
+  },
+];
+const COMMANDS = GROUPS.flatMap(({ commands }) => commands);
+
+const HELP = `optgate keeps opted-out people's data from leaving.
+
+Usage: optgate COMMAND [options]
+
+${GROUPS.map(groupText).join('\n\n')}
+
+  optgate COMMAND --help shows a command's options and examples.
+  optgate --version      shows the version.
+
+Exit codes: 0 done; 1 done, but some lines or rows were refused, or something is wrong with what was verified;
+2 wrong usage; 3 a file, a service or the system failed.`;
+
+function groupText({ title, commands }: CommandGroup): string {
+  return `${title}:\n${commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}`;
+}
+
+/** Runs one command line, without the name of the program. @returns The exit code. */
+export async function runCli(args: readonly string[], io: Io): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === '--version' || name === '-v') {
+    io.stdout.write(`${packageVersion()}\n`);
+    return EXIT.ok;
+  }
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    (name === undefined ? io.stderr : io.stdout).write(`${HELP}\n`);
+    return name === undefined ? EXIT.usage : EXIT.ok;
+  }
+  const entry = COMMANDS.find((candidate) => candidate.name === name);
+  if (entry === undefined) {
+    const shown = /^[A-Za-z-]{1,20}$/.test(name) ? `there is no command "${name}"` : 'there is no such command';
+    io.stderr.write(`optgate: ${shown}; see "optgate --help"\n`);
+    return EXIT.usage;
+  }
+  const command = await entry.load();
+  if (rest.includes('--help') || rest.includes('-h')) {
+    io.stdout.write(`${command.help}\n`);
+    return EXIT.ok;
+  }
+  try {
+    return await command.run(rest, io);
+  } catch (error) {
+    return failure(name, error, io);
+  }
+}
+
+function failure(name: string, error: unknown, io: Io): number {
+  if (error instanceof UsageError || error instanceof InputError) {
+    const said = error instanceof InputError ? inputErrorText(error) : error.message;
+    io.stderr.write(`optgate ${name}: ${said}\nSee "optgate ${name} --help".\n`);
+    return EXIT.usage;
+  }
+  // the message of an error nobody expected may quote what was being read
+  const said = error instanceof CommandError || error instanceof ListError ? error.message : failureText(error);
+  io.stderr.write(`optgate ${name}: ${said}\n`);
+  return EXIT.failed;
+}
