@@ -100,7 +100,7 @@ class Client:
         return results
 
     def lookup(self, identifiers):
-        """{"seq", "results"}: {"rights": [...]} or {"error": {...}} each, in the order of the identifiers."""
+        """{"seq", "stale", "results"}: {"rights": [...]} or {"error": {...}} each, in the order of the identifiers."""
         return self._ask("lookup", list(identifiers), {})
 
     def status(self):

@@ -56,6 +56,8 @@ export interface Refusal {
 
 export interface LookupResult {
   readonly seq: number;
+  /** The table is older than the policy allows: an empty list of rights proves nothing. */
+  readonly stale: boolean;
   /** In the order of the identifiers. */
   readonly results: readonly ({ readonly rights: readonly Right[] } | Refusal)[];
 }
@@ -71,6 +73,11 @@ export interface ClientStats {
 
 /** Items of one frame, whatever more a server takes: an answer should not hold up the others. */
 const BATCH_ITEMS_PER_FRAME = 256;
+/** Until a server has said what it takes. */
+const FRAME_BYTES_MAX = 4 * 1024 * 1024;
+/** Bytes of a frame for its id, operation and shared context; and of an item for its own context. */
+const FRAME_SPARE_BYTES = 64 * 1024;
+const ITEM_SPARE_BYTES = 1024;
 
 /**
  * A client; it connects at once and for as long as it is not closed.
@@ -129,10 +136,12 @@ export class Client {
     context?: ClientContext,
     options?: CallOptions,
   ): Promise<(ClientDecision | Refusal)[]> {
+    // all before the first is asked: what cannot be written must not leave answers behind that nobody waits for
+    const written = items.map((item) => ({ ...item, body: bodyOf(item.request) }));
     const parts: Promise<readonly (ClientDecision | Refusal)[]>[] = [];
     const perFrame = Math.min(BATCH_ITEMS_PER_FRAME, this.dispatcher.limits?.batchItemsMax ?? BATCH_ITEMS_PER_FRAME);
-    for (let from = 0; from < items.length; from += perFrame) {
-      const part = items.slice(from, from + perFrame).map((item) => ({ ...item, body: bodyOf(item.request) }));
+    const bytesMax = (this.dispatcher.limits?.frameBytesMax ?? FRAME_BYTES_MAX) - FRAME_SPARE_BYTES;
+    for (const part of inFrames(written, perFrame, bytesMax)) {
       const standIn = part.map(() => this.standIn);
       const read = (value: unknown) => asResults(value, part.length, asDecision);
       parts.push(this.ask('check_batch', standIn, read, context, options, (out) => writeItems(out, part)));
@@ -223,6 +232,27 @@ export class Client {
 }
 
 /** Text is faster to write into a frame than to turn into bytes first. */
+/** Cuts a batch where a frame would hold too many items or too many bytes. What is too long alone goes alone. */
+function inFrames<T extends { readonly body: string | Uint8Array }>(
+  items: readonly T[],
+  countMax: number,
+  bytesMax: number,
+): T[][] {
+  const frames: T[][] = [];
+  let byteCount = 0;
+  for (const item of items) {
+    const bytes = Buffer.byteLength(item.body) + ITEM_SPARE_BYTES;
+    const frame = frames.at(-1);
+    byteCount += bytes;
+    if (frame !== undefined && frame.length < countMax && byteCount <= bytesMax) frame.push(item);
+    else {
+      frames.push([item]);
+      byteCount = bytes;
+    }
+  }
+  return frames;
+}
+
 function bodyOf(request: ClientRequest): string | Uint8Array {
   if (request instanceof Uint8Array) return request;
   const text = JSON.stringify(request) as string | undefined;
@@ -278,8 +308,9 @@ function asRefusal(value: unknown): Refusal | null {
 }
 
 function asLookup(value: unknown, count: number): LookupResult | null {
-  const { seq, results } = (value ?? {}) as { seq?: unknown; results?: unknown };
+  const { seq, stale, results } = (value ?? {}) as { seq?: unknown; stale?: unknown; results?: unknown };
   const read = (item: unknown) => (Array.isArray((item as { rights?: unknown } | null)?.rights) ? item : null);
   const found = asResults(results, count, read);
-  return typeof seq === 'number' && found !== null ? { seq, results: found as LookupResult['results'] } : null;
+  if (typeof seq !== 'number' || typeof stale !== 'boolean' || found === null) return null;
+  return { seq, stale, results: found as LookupResult['results'] };
 }

@@ -18,7 +18,7 @@ import {
   type TokenSet,
 } from './control-plane/index.js';
 import { HttpDrain } from './http-drain.js';
-import { type Listening, listenOn, removeSocket } from './listen.js';
+import { type Listening, listenOn } from './listen.js';
 
 export interface ControlOptions {
   readonly config: SidecarConfig;
@@ -65,11 +65,11 @@ export class Control {
 
   /** Ends waits and imports, answers what is under way; who is not done by the deadline is cut off. Never throws. */
   async close(deadlineMs: number): Promise<void> {
+    const endMs = performance.now() + deadlineMs;
     for (const { drain } of this.#servers) drain.stopListening();
     const late = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
     await Promise.race([this.#plane.close().catch(() => {}), late]);
-    await Promise.all(this.#servers.map(({ drain }) => drain.drain(deadlineMs)));
-    for (const { address } of this.#listening) removeSocket(address);
+    await Promise.all(this.#servers.map(({ drain }) => drain.drain(Math.max(0, endMs - performance.now()))));
   }
 
   #make(): ControlPlane {

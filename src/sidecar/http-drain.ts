@@ -61,6 +61,8 @@ export class HttpDrain {
 
   /** Connections that were opened ahead of need count as idle here; to Node they are requests that have not begun. */
   private closeIdle(): void {
+    // To Node a connection is idle once `end` was called, though the client may still be reading.
+    for (const socket of this.#sockets) if (socket.writableLength > 0) return;
     this.server.closeIdleConnections();
     for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
   }

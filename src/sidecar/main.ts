@@ -318,9 +318,10 @@ class RunningSidecar implements Sidecar {
       await new Promise((resolve) => setTimeout(resolve, config['shutdown.drainDelay']));
       await serving.drain(leftMs());
     }
-    await this.control?.close(leftMs());
+    // before the control plane, whose slowest client must not cost what was decided
     const isFlushed = (await this.decisions?.flush(config['shutdown.flushDeadline'])) ?? true;
     if (!isFlushed) log.event('decision_log.unflushed', { count: this.decisions?.state().unflushedCount ?? 0 });
+    await this.control?.close(leftMs());
     this.canaries?.close();
     await this.upstream?.opened.catch(() => {});
     if (this.live === null) await this.upstream?.source.close();

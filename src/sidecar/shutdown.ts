@@ -37,7 +37,11 @@ export async function runSidecar(config: SidecarConfig, hooks: ProcessHooks = {}
     endBy(config['shutdown.deadline'], log);
     end(0);
   };
-  const onReload = () => void sidecar?.reload();
+  let isReloadDue = false; // told so while it starts, with files that may have changed since they were read
+  const onReload = () => {
+    if (sidecar === null) isReloadDue = true;
+    else void sidecar.reload();
+  };
   for (const signal of END_SIGNALS) process.on(signal, onEnd);
   process.on('SIGHUP', onReload);
   try {
@@ -46,6 +50,7 @@ export async function runSidecar(config: SidecarConfig, hooks: ProcessHooks = {}
       endBy(config['shutdown.deadline'], log);
       end(EXIT_FAILED);
     });
+    if (isReloadDue) void sidecar.reload();
     if (!isEnding) hooks.onListening?.(sidecar);
     const code = await ended;
     await sidecar.close();

@@ -3,10 +3,18 @@
  * @module
  */
 import type { IncomingMessage } from 'node:http';
+import type { Server, Socket } from 'node:net';
 import { hostOf, isLoopback } from './listening.js';
 import { ProblemError } from './problems.js';
 import type { RateLimiter } from './rate-limit.js';
 import type { Principal, TokenRole, TokenSet } from './tokens.js';
+
+/** Judged by the listener: a connection that was reset has no address either. */
+function isFromHere({ socket, headers }: IncomingMessage): boolean {
+  if (typeof (socket as Socket & { server?: Server }).server?.address() === 'string') return true; // a Unix socket
+  const { remoteAddress } = socket;
+  return remoteAddress !== undefined && isLoopback(remoteAddress) && isLoopback(hostOf(headers.host));
+}
 
 /** Who asks where nobody needs a token. */
 const ANYBODY: Principal = { role: 'operator', name: null };
@@ -18,10 +26,7 @@ const REALM = 'Bearer realm="optgate"';
  */
 export function admit(request: IncomingMessage, tokens: TokenSet, roles: readonly TokenRole[]): Principal {
   if (tokens.isEmpty) {
-    const { remoteAddress } = request.socket; // none on a Unix socket
-    const isHere =
-      remoteAddress === undefined || (isLoopback(remoteAddress) && isLoopback(hostOf(request.headers.host)));
-    if (!isHere) throw new ProblemError('http.misdirected');
+    if (!isFromHere(request)) throw new ProblemError('http.misdirected');
     return ANYBODY;
   }
   const principal = tokens.principalOf(request.headers.authorization);

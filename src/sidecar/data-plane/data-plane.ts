@@ -150,8 +150,9 @@ function runBatch(exchange: Exchange, format: Format, context: RequestContext): 
   const answering = (answered: Promise<void>): void => {
     answered.catch((error: unknown) => {
       // A body that was cut off ends the iteration over it with an error.
-      if (exchange.request.complete) exchange.fail(error);
-      else exchange.abandon();
+      const { request } = exchange;
+      if (request.destroyed && !request.complete) exchange.abandon();
+      else exchange.fail(error);
     });
   };
   if (format === 'json') {

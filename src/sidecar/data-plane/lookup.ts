@@ -3,8 +3,9 @@
  * @module
  */
 import { isUtf8 } from 'node:buffer';
-import { hasReached } from '../../core/causes.js';
 import { checkIdentifier, rightsOfIdentifier, rightsOfMask, type SuppressionTable } from '../../core/index.js';
+import { hasDuplicateKey } from '../control-plane/duplicate-keys.js';
+import { isFresh } from '../lookup-freshness.js';
 import { answerFormatOf, type Format, TYPE_OF } from './content.js';
 import type { RequestContext } from './context.js';
 import { pack, readPacked } from './decide.js';
@@ -52,18 +53,6 @@ function resultFor(table: SuppressionTable, identifier: unknown): LookupResult {
   return code === 'names_nobody' ? { rights: [] } : { error: { code: 'identifier.invalid', field } };
 }
 
-/** As the gate sees it: shown fresh within the policy's time, not left behind by its writer, and as far as asked for. */
-function isFresh(
-  table: SuppressionTable,
-  staleAfterMs: number,
-  nowMs: number,
-  minSeq: string | null | undefined,
-): boolean {
-  const { freshAtMs, standing } = table;
-  if (standing === 'abandoned' || (freshAtMs !== null && nowMs - freshAtMs > staleAfterMs)) return false;
-  return minSeq === undefined || minSeq === null || hasReached(table, minSeq);
-}
-
 function identifiersIn(bytes: Buffer, format: Format): readonly unknown[] | DataProblemCode {
   const read = format === 'json' ? readJson(bytes) : readPacked(bytes);
   if (read.kind === 'refused') return read.code;
@@ -75,8 +64,10 @@ function identifiersIn(bytes: Buffer, format: Format): readonly unknown[] | Data
 
 function readJson(bytes: Buffer): ReturnType<typeof readPacked> {
   if (!isUtf8(bytes)) return { kind: 'refused', code: 'json.not_utf8' };
+  const text = bytes.toString('utf8');
   try {
-    return { kind: 'value', value: JSON.parse(bytes.toString('utf8')) };
+    const value: unknown = JSON.parse(text);
+    return hasDuplicateKey(text) ? { kind: 'refused', code: 'lookup.invalid' } : { kind: 'value', value };
   } catch {
     // The parser's message quotes the text, which may hold an identifier.
     return { kind: 'refused', code: 'json.invalid' };

@@ -106,6 +106,7 @@ class Door implements SocketDoor, ConnectionHost {
       batchItemsMax: this.limits.batchItemsMax,
       hello: () => this.hello,
       status: () => this.fullStatus(),
+      wallMs: () => this.clock.wallMs(),
     };
     this.connections.add(new SocketConnection(socket, this, terms));
     this.sweepLater();

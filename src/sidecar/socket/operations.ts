@@ -9,6 +9,7 @@ import { MsgpackFault, type MsgpackReader } from '../../wire/msgpack-reader.js';
 import type { MsgpackWriter } from '../../wire/msgpack-writer.js';
 import { OPS, type Op } from '../../wire/protocol.js';
 import type { Desk } from '../door.js';
+import { isFresh } from '../lookup-freshness.js';
 import { writeDecision, writeItemError } from './answers.js';
 import { type ContextReader, NO_CONTEXT, type RequestContext } from './context.js';
 import { checkBody, filterBody, type RequestBody } from './judge.js';
@@ -32,6 +33,8 @@ export interface OperationTerms {
   /** The answer to `hello`, and to `status` besides what the desk knows. */
   readonly hello: (body: unknown) => unknown;
   readonly status: () => object;
+  /** Milliseconds since 1970. */
+  readonly wallMs: () => number;
 }
 
 /** Each as msgpack has it: a byte that says how long it is, and the text. */
@@ -142,15 +145,17 @@ function answerBatch(message: Message, out: MsgpackWriter, terms: OperationTerms
   return null;
 }
 
-function answerLookup(message: Message, out: MsgpackWriter, { desk, batchItemsMax }: OperationTerms): void {
+function answerLookup(message: Message, out: MsgpackWriter, { desk, batchItemsMax, wallMs }: OperationTerms): void {
   const identifiers = bodyValue(message);
   if (!Array.isArray(identifiers)) throw new RequestFault('lookup.invalid');
   if (identifiers.length > batchItemsMax) throw new RequestFault('batch.too_many');
-  const { table } = desk;
+  const { table, gate } = desk;
   if (table === null) throw new RequestFault('table.not_loaded');
-  out.mapHeader(2);
+  out.mapHeader(3);
   out.text('seq');
   out.wholeNumber(table.seq);
+  out.text('stale');
+  out.value(!isFresh(table, gate.policy.table.staleAfterMs, wallMs(), null));
   out.text('results');
   out.arrayHeader(identifiers.length);
   for (const identifier of identifiers) {
