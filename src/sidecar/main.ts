@@ -34,6 +34,8 @@ import { serveOnWorkers } from './workers.js';
 
 /** How long a scrape waits for the ledger. */
 const LEDGER_STATUS_MS = 500;
+/** How often the ledger is asked for destinations that another process has changed. */
+const INVENTORY_EVERY_MS = 10_000;
 
 export interface SidecarIo {
   /** Default: JSON lines on standard error. */
@@ -103,6 +105,7 @@ class RunningSidecar implements Sidecar {
   private control: Control | null = null;
   private reloading: Promise<unknown> = Promise.resolve();
   private closing: Promise<void> | null = null;
+  private inventoryTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly config: SidecarConfig,
@@ -130,12 +133,15 @@ class RunningSidecar implements Sidecar {
       onLedger: (ledger) => {
         journalLedger(ledger, log);
         this.control?.ledgerOpened();
+        void this.takeInventory();
       },
     });
     const live = this.follow(this.upstream);
     this.control = this.createControl(this.upstream);
     await this.control.listen();
     this.serving = await this.serve(live);
+    void this.takeInventory();
+    this.inventoryTimer = setInterval(() => void this.takeInventory(), INVENTORY_EVERY_MS).unref();
     for (const address of Object.values(this.addresses).flat()) {
       log.event('sidecar.listening', { address: new Setting(address) });
     }
@@ -246,6 +252,7 @@ class RunningSidecar implements Sidecar {
   }
 
   private noteControl(event: ControlEvent): void {
+    if (event.kind === 'destinations_changed') void this.takeInventory();
     if (event.kind === 'failed')
       this.log.event('control.failed', { detail: new Setting(`${event.error} ${event.frames}`) });
     if (event.kind !== 'answered' || (event.status !== 401 && event.status !== 403)) return;
@@ -306,7 +313,25 @@ class RunningSidecar implements Sidecar {
     return result;
   }
 
+  /** Puts the ledger's destinations into the policy. Never throws: what cannot be read now is read the next time. */
+  private takeInventory(): Promise<unknown> {
+    const { log, policies } = this;
+    this.reloading = this.reloading.then(async () => {
+      const { serving } = this;
+      const ledger = this.upstream?.ledger() ?? null;
+      if (serving === null || ledger === null || this.closing !== null) return;
+      try {
+        const isOther = await policies.useInventory(await ledger.destinations(), (policy) => serving.usePolicy(policy));
+        if (isOther) log.event('policy.loaded', { policyVersion: new Setting(policies.policy.version) });
+      } catch (error) {
+        if (this.closing === null) this.failures.note('ledger', error as Error);
+      }
+    });
+    return this.reloading;
+  }
+
   private async closeAll(): Promise<void> {
+    clearInterval(this.inventoryTimer);
     const { config, log, serving } = this;
     const startMs = performance.now();
     const leftMs = () =>

@@ -2,9 +2,14 @@
  * The policy in force, and how another takes its place: read, checked, and only then put into use, in all threads.
  * @module
  */
+import { createHash } from 'node:crypto';
+import type { Destination } from '../core/index.js';
 import { DEFAULT_POLICY, type Policy } from '../core/policy/policy.js';
 import { PolicyError, readPolicyFile } from '../policy-file.js';
 import type { PolicyState } from './observe/index.js';
+
+/** Characters that a ledger's inventory adds to a policy's version. */
+const VERSION_MARK_LENGTH = 8;
 
 /** A policy file cannot be used; the message names the file and everything that is wrong, and quotes nothing of it. */
 export class PolicyFileError extends Error {
@@ -20,13 +25,18 @@ export class PolicyFileError extends Error {
 }
 
 export class PolicyDesk {
+  /** As the file has it. */
+  #written: Policy;
+  /** The ledger's data inventory; its destinations stand before those of the file. */
+  #inventory: readonly Destination[] = [];
   #policy: Policy;
   #reloadFailureCount = 0;
   #lastFailure: string | null = null;
 
   /** @param path `null`: the default policy. @throws {PolicyFileError} */
   constructor(private readonly path: string | null) {
-    this.#policy = path === null ? DEFAULT_POLICY : readPolicy(path);
+    this.#written = path === null ? DEFAULT_POLICY : readPolicy(path);
+    this.#policy = this.#written;
   }
 
   get policy(): Policy {
@@ -47,8 +57,10 @@ export class PolicyDesk {
   async reload(use: (policy: Policy) => Promise<void>): Promise<void> {
     if (this.path === null) return;
     try {
-      const policy = readPolicy(this.path);
+      const written = readPolicy(this.path);
+      const policy = withInventory(written, this.#inventory);
       await use(policy);
+      this.#written = written;
       this.#policy = policy;
       this.#lastFailure = null;
     } catch (error) {
@@ -57,6 +69,26 @@ export class PolicyDesk {
       throw error;
     }
   }
+
+  /** Puts the ledger's inventory into use, if it is another than before; tells whether it was. */
+  async useInventory(inventory: readonly Destination[], use: (policy: Policy) => Promise<void>): Promise<boolean> {
+    const policy = withInventory(this.#written, inventory);
+    if (policy.version === this.#policy.version) return false;
+    await use(policy);
+    this.#inventory = inventory;
+    this.#policy = policy;
+    return true;
+  }
+}
+
+/** The policy with a ledger's destinations. Its version tells one inventory from another, for whoever audits decisions. */
+function withInventory(written: Policy, inventory: readonly Destination[]): Policy {
+  if (inventory.length === 0) return written;
+  const text = JSON.stringify(inventory.toSorted((a, b) => (a.id < b.id ? -1 : 1)));
+  const mark = createHash('sha256').update(text).digest('hex').slice(0, VERSION_MARK_LENGTH);
+  const ids = new Set(inventory.map(({ id }) => id));
+  const destinations = [...written.destinations.filter(({ id }) => !ids.has(id)), ...inventory];
+  return { ...written, destinations, version: `${written.version}+${mark}` };
 }
 
 function readPolicy(path: string): Policy {

@@ -316,3 +316,28 @@ test('options that are none are refused', () => {
   ];
   for (const options of bad) expect(() => connect(options as ClientOptions), JSON.stringify(options)).toThrow();
 });
+
+test('a batch of any size: cut by bytes where a frame would be too long', async () => {
+  const { path } = await openStand();
+  const client = open({ path });
+  const long = { ...CLEAN, site: { page: 'x'.repeat(20_000) } };
+  const decided = await client.checkBatch(Array.from({ length: 300 }, () => ({ request: long })));
+  expect(decided).toHaveLength(300);
+  for (const decision of decided) expect(decision).toMatchObject({ action: 'allow' });
+});
+
+test('a batch with an item that is no request: nothing is asked, and nothing rejects unheard', async () => {
+  const { path, desk } = await openStand();
+  const client = open({ path });
+  await client.ready(DEADLINE_MS);
+  const unheard: unknown[] = [];
+  const note = (error: unknown) => void unheard.push(error);
+  process.on('unhandledRejection', note);
+  onTestFinished(() => void process.off('unhandledRejection', note));
+  const items = [...Array.from({ length: 256 }, () => ({ request: CLEAN })), { request: 7 as unknown as object }];
+  const wrong = { destination: 7 } as unknown as { destination: string };
+  await expect(client.checkBatch(items, wrong)).rejects.toThrow(TypeError);
+  await client.check(CLEAN); // whatever was asked before has been answered
+  expect(unheard).toEqual([]);
+  expect(desk.decisions).toHaveLength(1);
+});

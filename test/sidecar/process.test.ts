@@ -304,3 +304,23 @@ test('nothing that it writes names anyone', async () => {
   for (const said of [text, status.text, sidecar.said.stderr, sidecar.said.stdout])
     expect(said).not.toContain(maidOf(1).slice(-12));
 });
+
+test('a destination put into the ledger is judged by at once, in every thread; taken out it is unknown again', async () => {
+  const sidecar = await start('--ledger', join(folder, 'ledger'), '--workers', '2');
+  await ready(sidecar);
+  const json = { 'content-type': 'application/json' };
+  const check = async () => {
+    const headers = { ...json, 'sec-gpc': '1', 'optgate-destination': 'dsp-7' };
+    const { text } = await sidecar.onData('/v1/check', { method: 'POST', headers, body: JSON.stringify(requestOf(2)) });
+    return JSON.parse(text) as { action: string; reasons: string[]; policyVersion: string };
+  };
+  expect(await check()).toMatchObject({ action: 'restrict', policyVersion: 'default-1' });
+  const body = JSON.stringify({ role: 'third_party', whenOptedOut: 'block' });
+  expect((await sidecar.onControl('/v1/destinations/dsp-7', { method: 'PUT', headers: json, body })).status).toBe(201);
+  await until(async () => {
+    for (let index = 0; index < 8; index++) expect((await check()).action).toBe('block');
+  });
+  expect((await check()).policyVersion).toMatch(/^default-1\+[0-9a-f]{8}$/);
+  expect((await sidecar.onControl('/v1/destinations/dsp-7', { method: 'DELETE' })).status).toBe(204);
+  await until(async () => expect((await check()).policyVersion).toBe('default-1'));
+});

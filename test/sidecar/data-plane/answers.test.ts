@@ -197,3 +197,28 @@ test('the gate of the moment answers: a new policy counts from the next request 
   expect(await check()).toMatchObject({ action: 'allow' });
   await other.close();
 });
+
+test('a lookup whose list stands twice is refused: one of the two would go unanswered', async () => {
+  const one = JSON.stringify([optedOut[0]]);
+  for (const text of [`{"identifiers":${one},"identifiers":[]}`, `{"identifiers":${one},"identif\\u0069ers":[]}`]) {
+    const answered = await stand.post('/v1/lookup', text);
+    expect([answered.status, await answered.json()]).toMatchObject([422, { code: 'lookup.invalid' }]);
+  }
+});
+
+test('a large packed batch: whole, in order, and others are answered meanwhile', async () => {
+  const items = Array.from({ length: 20_000 }, (_, index) => (index % 2 === 0 ? PLAIN : 7));
+  let isDone = false;
+  const batch = stand.post('/v1/check-batch?explain=true', encode(items), MSGPACK).then(async (response) => {
+    const answers = decode(await response.arrayBuffer()) as { action?: string; error?: object }[];
+    isDone = true;
+    return answers;
+  });
+  while (stand.desk.decisions.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect((await stand.post('/v1/check', JSON.stringify(PLAIN))).status).toBe(200);
+  expect(isDone).toBe(false);
+  const answers = await batch;
+  expect(answers).toHaveLength(items.length);
+  expect(answers[2]).toMatchObject({ action: 'allow' });
+  expect(answers[19_999]).toEqual({ error: { code: 'request.invalid', item: 19_999 } });
+});

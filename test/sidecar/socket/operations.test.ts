@@ -143,8 +143,12 @@ test('lookup gives rights, item by item', async () => {
   ];
   const [kind, , value] = await raw.ask(1, 'lookup', identifiers);
   expect(kind).toBe(0);
-  const { seq, results } = value as { seq: number; results: { rights?: string[]; error?: object }[] };
-  expect(seq).toBe(42);
+  const { seq, stale, results } = value as {
+    seq: number;
+    stale: boolean;
+    results: { rights?: string[]; error?: object }[];
+  };
+  expect([seq, stale]).toEqual([42, false]);
   expect(results.map(({ rights, error }) => rights?.length ?? error)).toEqual([
     7,
     { code: 'identifier.invalid', message: 'this is not an identifier', field: 'value' },
