@@ -14,9 +14,11 @@ import { type Ledger, openLedger } from '../src/ledger/index.js';
 import { type LiveGate, openGate } from '../src/open-gate.js';
 import { parsePolicy } from '../src/policy-file.js';
 import { createRelay, LedgerRelayFeed } from '../src/sync/index.js';
+import { prepareEmbedded } from './ledger/embedded-folder.js';
 import { createDatabase, POSTGRES_URL, type TestDatabase, withService } from './services.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'optgate-open-'));
+beforeAll(() => prepareEmbedded(join(folder, 'ledger')));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const gates: LiveGate[] = [];

@@ -7,6 +7,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { prepareEmbedded } from './ledger/embedded-folder.js';
 
 const readme = readFileSync('README.md', 'utf8');
 const blocks = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language, text]) => ({
@@ -16,9 +17,11 @@ const blocks = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language
 const main = resolve('dist/cli/main.js');
 let folder: string;
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'optgate-readme-'));
   cpSync('demo', join(folder, 'demo'), { recursive: true });
+  // the first command would make one (test/cli/embedded.test.ts), which takes long
+  await prepareEmbedded(join(folder, '.optgate'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

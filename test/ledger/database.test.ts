@@ -26,6 +26,7 @@ import {
 import { hidePackages } from '../absent-packages.js';
 import { TcpProxy } from '../sync/tcp-proxy.js';
 import { BACKENDS, type TestLocation } from './both-databases.js';
+import { prepareEmbedded } from './embedded-folder.js';
 
 const run = promisify(execFile);
 const codeOf = (error: unknown) => (error as { code?: unknown }).code;
@@ -304,6 +305,7 @@ describe('a folder', () => {
   let folder: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'optgate-folder-'));
+    await prepareEmbedded(folder);
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 

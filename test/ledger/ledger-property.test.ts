@@ -9,12 +9,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SuppressionTable } from '../../src/core/suppression/index.js';
 import { type Identifier, RIGHTS, rightsMask, rightsOfMask } from '../../src/core/vocabulary.js';
 import { type Ledger, openLedger } from '../../src/ledger/index.js';
+import { cases } from '../cases.js';
 import { ReferenceLedger } from '../reference/ledger.js';
 import { BACKENDS, type TestPlace } from './backends.js';
 import { collidingIds } from './collision.js';
 import { until } from './until.js';
 
-const RUNS = 12 * Number(process.env.OPTGATE_STRESS ?? 1);
+const RUNS = cases(12 * Number(process.env.OPTGATE_STRESS ?? 1));
 
 /** People and their identifiers, all tangled up; `salt` makes others for each run. */
 function universe(salt: string): readonly Identifier[] {

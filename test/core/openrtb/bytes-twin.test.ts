@@ -13,12 +13,12 @@ import { enterIdentifier } from '../../../src/core/opt-out.js';
 import { SuppressionTable, TableHolder } from '../../../src/core/suppression/index.js';
 import { type IdentifierKind, RIGHTS_ALL, STRIP_ALL } from '../../../src/core/vocabulary.js';
 import { parsePolicy } from '../../../src/policy-file.js';
+import { cases, casesTimeoutMs, HAS_MORE_CASES } from '../../cases.js';
 import { expectSameAnswer, expectSameFacts, expectSameRest } from '../../reference/bytes-twin.js';
 import { createDice, type Dice, damaged, type Oddities, PLAIN, writeOddly } from '../../reference/odd-json.js';
 import { anyRequest, IDENTIFIERS, type Json, REAL_REQUESTS } from './requests.js';
 
-const FACTOR = Number(process.env.OPTGATE_CASES ?? 1);
-vi.setConfig({ testTimeout: 120_000 * FACTOR });
+vi.setConfig({ testTimeout: casesTimeoutMs(120_000) });
 const REAL_BYTES = REAL_REQUESTS.map(({ request }) => Buffer.from(JSON.stringify(request)));
 const OPTIONS: readonly RestrictOptions[] = [
   RESTRICT_DEFAULTS,
@@ -100,7 +100,7 @@ describe('by way of bytes and by way of objects', () => {
         const dice = createDice(seed);
         expectTwins(damaged(REAL_BYTES[pickReal(dice)] as Buffer, dice), dice);
       }),
-      { numRuns: 45_000 * FACTOR },
+      { numRuns: cases(45_000) },
     );
   });
 
@@ -112,7 +112,7 @@ describe('by way of bytes and by way of objects', () => {
         const text = writeOddly(request, dice, ODDITIES[dice(ODDITIES.length)] ?? PLAIN);
         expectTwins(Buffer.from(dice(20) === 0 ? `\ufeff${text}` : text), dice);
       }),
-      { numRuns: 45_000 * FACTOR },
+      { numRuns: cases(45_000) },
     );
   });
 
@@ -123,7 +123,7 @@ describe('by way of bytes and by way of objects', () => {
         expectTwins(Buffer.from(JSON.stringify(request)), dice);
         expectTwins(Buffer.from(writeOddly(request, dice, ODDITIES[dice(ODDITIES.length)] ?? PLAIN)), dice);
       }),
-      { numRuns: 4_000 * FACTOR },
+      { numRuns: cases(4_000) },
     );
   });
 
@@ -134,12 +134,12 @@ describe('by way of bytes and by way of objects', () => {
         expectTwins(Buffer.from(text), dice);
         expectTwins(damaged(Buffer.from(`{"imp":[],"device":${text},"user":{"ext":${text}}}`), dice), dice);
       }),
-      { numRuns: 4_000 * FACTOR },
+      { numRuns: cases(4_000) },
     );
   });
 
   test('every real request, every set of groups', () => {
-    const step = FACTOR > 1 ? 1 : 8;
+    const step = HAS_MORE_CASES ? 1 : 8;
     for (const [index, bytes] of REAL_BYTES.entries()) {
       for (let mask = 1 + (index % step); mask <= STRIP_ALL; mask += step) {
         expectSameRest(bytes, mask, OPTIONS[mask % OPTIONS.length] ?? RESTRICT_DEFAULTS);
@@ -158,7 +158,7 @@ describe('by way of bytes and by way of objects', () => {
   });
 
   afterAll(() => {
-    expect(caseCount).toBeGreaterThanOrEqual(100_000 * FACTOR);
+    expect(caseCount).toBeGreaterThanOrEqual(cases(100_000));
     // a twin that is never asked proves nothing
     expect(scannedCount / caseCount).toBeGreaterThan(0.3);
     expect(splicedCount / caseCount).toBeGreaterThan(0.25);

@@ -5,6 +5,7 @@ import { createFacts, IDENTIFIER_COUNT_MAX, type RequestFacts, resetFacts } from
 import { READ_DEFAULTS, type ReadOptions, readRequest } from '../../../src/core/openrtb/read.js';
 import { SIDS_LISTED } from '../../../src/core/signals/gpp/sids.js';
 import { type BASE_KINDS, KIND_TAG } from '../../../src/core/vocabulary.js';
+import { cases } from '../../cases.js';
 import { plainFactsOf, plainRead } from '../../reference/openrtb-read.js';
 import { anyRequest, deepFreeze, REAL_REQUESTS } from './requests.js';
 
@@ -319,12 +320,12 @@ describe('the fast and the plain version agree', () => {
   test('on generated requests', () => {
     fc.assert(
       fc.property(anyRequest, anyOptions, (request, options) => expectAgreement(deepFreeze(request), options)),
-      { numRuns: 5000 },
+      { numRuns: cases(5000) },
     );
   });
 
   test('on any JSON', () => {
-    fc.assert(fc.property(fc.jsonValue({ maxDepth: 5 }), anyOptions, expectAgreement), { numRuns: 2000 });
+    fc.assert(fc.property(fc.jsonValue({ maxDepth: 5 }), anyOptions, expectAgreement), { numRuns: cases(2000) });
   });
 
   test('on every real request, whole and mutated', () => {
@@ -333,7 +334,7 @@ describe('the fast and the plain version agree', () => {
       fc.property(fc.constantFrom(...REAL_REQUESTS), anyRequest, anyOptions, ({ request }, other, options) =>
         expectAgreement({ ...request, ...other }, options),
       ),
-      { numRuns: 2000 },
+      { numRuns: cases(2000) },
     );
   });
 });

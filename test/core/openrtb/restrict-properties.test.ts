@@ -4,6 +4,7 @@ import { percentDecoded } from '../../../src/core/openrtb/id-shape.js';
 import { RESTRICT_DEFAULTS, type RestrictOptions, restrictRequest } from '../../../src/core/openrtb/restrict.js';
 import { SWEEP_LENGTH_MIN } from '../../../src/core/openrtb/search.js';
 import { STRIP_GROUPS } from '../../../src/core/vocabulary.js';
+import { cases } from '../../cases.js';
 import { plainRestrict } from '../../reference/openrtb-restrict.js';
 import { anyRequest, anyStrip, deepFreeze, IDENTIFIERS, type Json, REAL_REQUESTS, textsOf } from './requests.js';
 
@@ -12,7 +13,7 @@ const anyOptions: fc.Arbitrary<RestrictOptions> = fc.record({
   ipv6KeepBits: fc.constantFrom(48, 56, 64, 0, 128),
   coordinates: fc.constantFrom('round', 'remove'),
 });
-const RUNS = { numRuns: 2000 };
+const RUNS = { numRuns: cases(2000) };
 
 describe('generated requests', () => {
   test('the fast and the plain version agree', () => {
@@ -80,7 +81,7 @@ test('no value of JavaScript makes it throw', () => {
         restrictRequest({ user: value, device: value, imp: [value], ...value }, strip, RESTRICT_DEFAULTS);
       },
     ),
-    { numRuns: 500 },
+    { numRuns: cases(500) },
   );
 });
 
@@ -97,7 +98,7 @@ test('the fast and the plain version agree on every real request, whole and muta
         plainRestrict(mutated, strip, RESTRICT_DEFAULTS),
       );
     }),
-    { numRuns: 800 },
+    { numRuns: cases(800) },
   );
 });
 

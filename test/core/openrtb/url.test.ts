@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { cleanUrl } from '../../../src/core/openrtb/url.js';
+import { cases } from '../../cases.js';
 import { IDENTIFIERS } from './requests.js';
 
 const UUID = '6d92078a-8246-4ba4-ae5b-76104861e7dc';
@@ -96,7 +97,7 @@ test('any text: cleaning twice is cleaning once, and adds nothing', () => {
       expect(cleanUrl(cleaned)).toBe(cleaned);
       expect(cleaned.length).toBeLessThanOrEqual(url.length);
     }),
-    { numRuns: 20_000 },
+    { numRuns: cases(20_000) },
   );
 });
 

@@ -13,6 +13,7 @@ import { GPP_FINDINGS } from '../../../src/core/signals/gpp/findings.js';
 import { prefixOf } from '../../../src/core/signals/gpp/sections.js';
 import { KIND_TAG, RIGHTS, rightsMask, STRIP_GROUPS } from '../../../src/core/vocabulary.js';
 import { parsePolicy } from '../../../src/policy-file.js';
+import { cases } from '../../cases.js';
 import { decidePlainly, type PlainEvidence } from '../../reference/decide.js';
 
 const NOW_MS = Date.parse('2026-11-23T12:00:00Z');
@@ -92,7 +93,7 @@ test('the decision is that of the plain twin', () => {
       expect(action).toBe(expected.action);
       expect(strip).toEqual(STRIP_GROUPS.filter((group) => expected.strip.has(group)));
     }),
-    { numRuns: 20_000 },
+    { numRuns: cases(20_000) },
   );
 });
 
@@ -118,7 +119,7 @@ test('one more opt-out never makes a decision looser, whatever the policy and th
       expect(STRICTNESS[after.action]).toBeGreaterThanOrEqual(STRICTNESS[before.action]);
       expect(after.strip).toEqual(expect.arrayContaining([...before.strip]));
     }),
-    { numRuns: 20_000 },
+    { numRuns: cases(20_000) },
   );
 });
 

@@ -17,6 +17,7 @@ import {
   windowBucketsMax,
 } from '../../../src/core/suppression/layout.js';
 import { mintHigh } from '../../../src/core/suppression/probe.js';
+import { cases } from '../../cases.js';
 
 const bytesFor = (capacity: number): number => HEADER_BYTES + bucketCountFor(capacity) * BUCKET_BYTES;
 
@@ -64,7 +65,7 @@ describe('reach', () => {
         const bucket = (home + windowBuckets(displacement)) % bucketCount;
         expect(highOf((high << 7) | 5, lastHighAt(bucket, bucketCount))).toBe(high);
       }),
-      { numRuns: 20_000 },
+      { numRuns: cases(20_000) },
     );
   });
 
@@ -76,7 +77,7 @@ describe('reach', () => {
         const bucket = (home + windowBucketsMax(bucketCount) - less) % bucketCount;
         expect(highOf(high << 7, lastHighAt(bucket, bucketCount))).toBe(high);
       }),
-      { numRuns: 20_000 },
+      { numRuns: cases(20_000) },
     );
   });
 

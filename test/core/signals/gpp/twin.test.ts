@@ -10,6 +10,7 @@ import { findingsOfMask, GPP_FINDINGS } from '../../../../src/core/signals/gpp/f
 import { GPP_MALFORMED_CODES } from '../../../../src/core/signals/gpp/malformed.js';
 import { prefixOf, US_SECTION_IDS } from '../../../../src/core/signals/gpp/sections.js';
 import { judgeGpp } from '../../../../src/core/signals/gpp/verdict.js';
+import { cases } from '../../../cases.js';
 import { referenceDecode } from '../../../reference/gpp.js';
 import { referenceFindings } from '../../../reference/gpp-findings.js';
 import { damaged, pickFrom, randomGpp } from '../../../reference/gpp-writer.js';
@@ -54,7 +55,7 @@ describe('decodeGpp and judgeGpp agree with the reference', () => {
           expect(actual(gpp), gpp).toEqual(expected(gpp));
         }
       }),
-      { numRuns: 150 },
+      { numRuns: cases(150) },
     );
   });
 
@@ -67,7 +68,7 @@ describe('decodeGpp and judgeGpp agree with the reference', () => {
           expect(actual(gpp), gpp).toEqual(expected(gpp));
         }
       }),
-      { numRuns: 250 },
+      { numRuns: cases(250) },
     );
   });
 
@@ -83,7 +84,7 @@ describe('decodeGpp and judgeGpp agree with the reference', () => {
       fc.property(texts, (gpp) => {
         expect(actual(gpp), gpp).toEqual(expected(gpp));
       }),
-      { numRuns: 10_000 },
+      { numRuns: cases(10_000) },
     );
   });
 });
