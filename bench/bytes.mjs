@@ -1,156 +1,216 @@
 /**
- * What does a decision cost on the bytes of a request, beside parsing it?
+ * What does a request cost that comes as bytes and leaves as bytes, and what can a hostile one make it cost?
  *
- *     node --expose-gc bench/bytes.mjs
+ *     node bench/bytes.mjs
  *
- * The requests are the real ones of test/vectors, as UTF-8 JSON, over a table of a million people who are none of them.
- * "objects" is what a server without the byte path does: JSON.parse, check, restrict, JSON.stringify. Hostile inputs grow by
- * doubling: where time is linear, the time of a byte stays.
+ * Requests are the real ones of test/vectors by the length of their JSON, and "typical" ones: real requests that were given
+ * five identifiers of their own. The rival parses the bytes and asks the same gate about the object; what it gives out is
+ * left a string. `JSON.parse` alone starts from a string that is there already, and what it makes is thrown away.
  * @module
  */
 import { readFileSync } from 'node:fs';
-import { KIND_TAG, RIGHTS_ALL } from '../dist/core/vocabulary.js';
-import { createGate, SuppressionTable } from '../dist/index.js';
-import { createRandom, isMain, nanoseconds, ns, printMachine, printTable, times } from './report.mjs';
+import { RIGHTS_ALL } from '../dist/core/vocabulary.js';
+import { createGate, enterIdentifier, SuppressionTable, TableHolder } from '../dist/index.js';
+import { HOSTILE } from './bytes-hostile.mjs';
+import { createRandom, isMain, ns, printMachine, printTable, times } from './report.mjs';
 
-const KEY_COUNT = 1_000_000;
-const SIZE_CLASSES = [
-  ['up to 1 KB', 0, 1_024],
-  ['1 to 4 KB', 1_024, 4_096],
-  ['over 4 KB', 4_096, Number.POSITIVE_INFINITY],
-];
-const HOSTILE_BYTES = [2 ** 14, 2 ** 15, 2 ** 16, 2 ** 17, 2 ** 18, 2 ** 19, 2 ** 20];
-const DECODER = new TextDecoder();
-const ENCODER = new TextEncoder();
+const KEY_COUNT = 100_000;
+const TYPICAL_COUNT = 500;
+/** Lengths of requests, in bytes, below which a class ends. */
+const CLASS_ENDS = [256, 512, 1_024, 2_048, 4_096, Number.POSITIVE_INFINITY];
+const HOSTILE_BYTES = [64, 128, 256, 512, 1_024, 2_048].map((kibibytes) => kibibytes * 1_024);
+/** Of what hostile inputs took, by the clock: the quickest of a few, since whatever else runs only adds. */
+const HOSTILE_ROUNDS = 5;
+/** Bodies in one turn of one kind of work. */
+const PASS_BODIES = 4_000;
+const WARM_ROUNDS = 5;
+const ROUNDS = 15;
+const OPTED_OUT = { secGpc: '1' };
 
-function createTable() {
-  const random = createRandom(20261126);
-  const table = SuppressionTable.create({ capacity: KEY_COUNT, seed: 7n, epoch: 'bench' });
-  for (let index = 0; index < KEY_COUNT; index++) {
-    table.set(KIND_TAG.maid, random() | 0, random() | 0, random() | 0, random() | 0, RIGHTS_ALL);
-  }
-  table.publish(1, null);
-  return table;
-}
+const random = createRandom(20261126);
+const hex = (length) => Array.from({ length }, () => (random() & 15).toString(16)).join('');
+const uuid = () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(12)}`;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-const gate = createGate({ table: createTable() });
 const real = readFileSync('test/vectors/bid-requests.ndjson', 'utf8')
   .trim()
   .split('\n')
-  .map((line) => ENCODER.encode(JSON.stringify(JSON.parse(line).request)));
+  .map((line) => JSON.parse(line).request);
 
-const RESTRICTED = { secGpc: '1' };
-const CASES = [
-  ['allowed', {}, 'allow'],
-  ['restricted', RESTRICTED, 'restrict'],
-];
-
-/** What passes without the byte path. */
-function throughObjects(bytes, context) {
-  const request = JSON.parse(DECODER.decode(bytes));
-  const outgoing = gate.restrict(request, gate.check(request, context));
-  return outgoing === null ? null : ENCODER.encode(JSON.stringify(outgoing));
-}
-
-const WORK = {
-  filterBytes: (bytes, context) => gate.filterBytes(bytes, context),
-  objects: throughObjects,
-  parse: (bytes) => JSON.parse(DECODER.decode(bytes)),
-  checkBytes: (bytes, context) => gate.checkBytes(bytes, context),
-  checkObjects: (bytes, context) => gate.check(JSON.parse(DECODER.decode(bytes)), context),
-};
-
-/** Nanoseconds a request of each kind of work, over all requests of the list in turn. */
-async function cost(requests, context) {
-  const costs = {};
-  for (const [name, work] of Object.entries(WORK)) {
-    const all = () => {
-      for (const bytes of requests) work(bytes, context);
-    };
-    costs[name] = (await nanoseconds(all, requests.length)).average;
+/** A gate whose set has every kind of identifier, so that all of a request are looked up; nobody in it is in a request. */
+function createGateWithSet() {
+  const holder = new TableHolder({ table: SuppressionTable.create({ capacity: 200_000, seed: 7n, epoch: 'bench' }) });
+  for (let index = 0; index < KEY_COUNT; index++)
+    holder.table.set(1, random(), random(), random(), random(), RIGHTS_ALL);
+  for (const kind of ['maid', 'account:user.id', 'account:user.buyeruid', 'eid:pubcid.org', 'email_sha256']) {
+    enterIdentifier(holder, { kind, value: kind === 'maid' ? uuid() : hex(64) }, RIGHTS_ALL);
   }
-  return costs;
+  return createGate({ table: holder, now: () => 0 });
 }
 
-async function realRequests() {
-  const [whole, checks] = [[], []];
-  for (const [title, context, action] of CASES) {
-    const judged = real.filter((bytes) => gate.filterBytes(bytes, context).decision?.action === action);
-    for (const [size, from, to] of [['all', 0, Number.POSITIVE_INFINITY], ...SIZE_CLASSES]) {
-      const requests = judged.filter(({ length }) => length > from && length <= to);
-      if (requests.length === 0) continue;
-      const bytes = requests.reduce((sum, { length }) => sum + length, 0) / requests.length;
-      const took = await cost(requests, context);
-      const name = `${title}, ${size} (${requests.length}, ${bytes.toFixed(0)} B)`;
-      const ratio = (other) => times(took[other] / took.filterBytes);
-      const rate = `${(bytes / took.filterBytes).toFixed(2)} GB/s`;
-      whole.push([
-        name,
-        ns(took.filterBytes),
-        rate,
-        ns(took.objects),
-        ratio('objects'),
-        ns(took.parse),
-        ratio('parse'),
+function typicalRequests() {
+  const ordinary = real.filter((request) => {
+    const { length } = JSON.stringify(request);
+    return length > 400 && length < 900;
+  });
+  return Array.from({ length: TYPICAL_COUNT }, (_, index) => {
+    const request = ordinary[(index * 7) % ordinary.length];
+    const eids = ['pubcid.org', 'uidapi.com'].map((source) => ({ source, uids: [{ id: uuid(), atype: 1 }] }));
+    const user = { id: uuid(), buyeruid: uuid(), ext: { eids } };
+    return { ...request, regs: {}, device: { ...request.device, ifa: uuid() }, user };
+  });
+}
+
+/** Names and bodies: by length, then all of them, then the typical ones. */
+function bodiesByClass() {
+  const bodies = real.map((request) => Buffer.from(JSON.stringify(request)));
+  const classes = CLASS_ENDS.map((end, index) => {
+    const start = CLASS_ENDS[index - 1] ?? 0;
+    const name = end === Number.POSITIVE_INFINITY ? `real, ${start} B and more` : `real, ${start} to ${end - 1} B`;
+    return [name, bodies.filter(({ length }) => length >= start && length < end)];
+  });
+  const typical = typicalRequests().map((request) => Buffer.from(JSON.stringify(request)));
+  return [...classes, ['all real', bodies], ['typical, 5 identifiers', typical]];
+}
+
+/** The path by way of objects, from bytes to a text. */
+function filterByObjects(gate, body, context) {
+  const request = JSON.parse(utf8.decode(body));
+  const rest = gate.restrict(request, gate.check(request, context));
+  return rest === null ? null : JSON.stringify(rest);
+}
+
+/**
+ * Nanoseconds a body of each kind of work, the median of rounds. They take turns within a round, since on a shared machine
+ * only what was measured side by side can be compared.
+ */
+function sideBySide(bodies, works) {
+  const figures = works.map(() => []);
+  const passes = Math.ceil(PASS_BODIES / bodies.length);
+  for (let round = -WARM_ROUNDS; round < ROUNDS; round++) {
+    for (const [index, work] of works.entries()) {
+      const start = process.hrtime.bigint();
+      for (let pass = 0; pass < passes; pass++) for (const body of bodies) work(body);
+      const took = Number(process.hrtime.bigint() - start) / (passes * bodies.length);
+      if (round >= 0) figures[index].push(took);
+    }
+  }
+  return figures.map((all) => all.toSorted((a, b) => a - b)[all.length >> 1]);
+}
+
+const texts = new Map();
+const parse = (body) => JSON.parse(texts.get(body));
+
+function printFilter(gate, classes) {
+  for (const [title, context, isWanted] of [
+    ['filterBytes, restricted', OPTED_OUT, () => true],
+    ['filterBytes, allowed', {}, (body) => gate.checkBytes(body).action === 'allow'],
+  ]) {
+    const rows = [];
+    for (const [name, all] of classes) {
+      const bodies = all.filter(isWanted);
+      if (bodies.length === 0) continue;
+      const [byBytes, byObjects, parsing] = sideBySide(bodies, [
+        (body) => gate.filterBytes(body, context),
+        (body) => filterByObjects(gate, body, context),
+        parse,
       ]);
-      const checked = [ns(took.checkBytes), ns(took.checkObjects), times(took.checkObjects / took.checkBytes)];
-      checks.push([name, ...checked]);
+      const bytes = Math.round(bodies.reduce((sum, { length }) => sum + length, 0) / bodies.length);
+      const ratios = [times(byObjects / byBytes), ns(parsing), times(parsing / byBytes)];
+      rows.push([name, bodies.length, bytes, ns(byBytes), ns(byObjects), ...ratios]);
     }
+    const rival = 'parse, check, restrict, stringify';
+    const header = ['requests', 'count', 'mean bytes', 'filterBytes', rival, 'ratio', 'JSON.parse alone', 'ratio'];
+    printTable(title, header, rows);
   }
-  printTable(
-    'Check and restrict',
-    ['real requests', 'filterBytes', '', 'objects', 'ratio', 'JSON.parse alone', 'ratio'],
-    whole,
-  );
-  printTable('Check alone', ['real requests', 'checkBytes', 'JSON.parse + check', 'ratio'], checks);
 }
 
-/** How many of the real requests, and why not the others. */
-function fastPath() {
-  const fresh = createGate({ table: 'none' });
-  for (const bytes of real) fresh.checkBytes(bytes, {});
-  const { scanned, fallbacks, refusals } = fresh.stats().bytes;
-  const share = `${((100 * scanned) / real.length).toFixed(1)} % of ${real.length}`;
-  console.log(
-    `\nwithout building objects: ${share}; fallbacks ${JSON.stringify(fallbacks)}, refusals ${JSON.stringify(refusals)}`,
-  );
-}
-
-const HOSTILE = [
-  ['[ without end', (size) => '['.repeat(size)],
-  ['\\ in a text', (size) => `{"imp":[],"x":"${'\\\\'.repeat(size / 2)}"}`],
-  ['" without end', (size) => '"'.repeat(size)],
-  ['escaped quotes', (size) => `{"imp":[],"x":"${'\\"'.repeat(size / 2)}"}`],
-  ['one text', (size) => `{"imp":[],"user":{"id":"${'a'.repeat(size)}"}}`],
-  ['digits', (size) => `{"imp":[],"x":${'1'.repeat(size)}}`],
-  ['keys', (size) => `{"imp":[],${Array.from({ length: size / 10 }, (_, i) => `"k${String(i).padStart(5, '0')}":1`)}}`],
-  ['the same key', (size) => `{"imp":[],"user":{${Array.from({ length: size / 8 }, () => '"id":"a"')}}}`],
-  ['[ and ]', (size) => `{"imp":[],"x":${'['.repeat(size / 2)}${']'.repeat(size / 2)}}`],
-  ['spaces', (size) => `{"imp":[]${' '.repeat(size)}}`],
-];
-
-async function hostile() {
+function printCheck(gate, classes) {
   const rows = [];
-  for (const [name, make] of HOSTILE) {
-    const cells = [];
-    for (const size of HOSTILE_BYTES) {
-      const bytes = ENCODER.encode(make(size));
-      const { average } = await nanoseconds(() => gate.filterBytes(bytes, RESTRICTED));
-      cells.push((average / bytes.length).toFixed(2));
-    }
-    const bytes = ENCODER.encode(make(HOSTILE_BYTES[0]));
-    const answer = gate.filterBytes(bytes, RESTRICTED);
-    rows.push([name, answer.kind === 'refused' ? answer.code : answer.decision.action, ...cells]);
+  for (const [name, bodies] of classes) {
+    if (bodies.length === 0) continue;
+    const [byBytes, byObjects, parsing] = sideBySide(bodies, [
+      (body) => gate.checkBytes(body),
+      (body) => gate.check(JSON.parse(utf8.decode(body))),
+      parse,
+    ]);
+    rows.push([name, ns(byBytes), ns(byObjects), times(byObjects / byBytes), ns(parsing), times(parsing / byBytes)]);
   }
-  const header = HOSTILE_BYTES.map((size) => `${size / 1024} KB`);
-  printTable('Hostile inputs: ns a byte, by size', ['input', 'answer', ...header], rows);
+  printTable('checkBytes', ['requests', 'checkBytes', 'parse, check', 'ratio', 'JSON.parse alone', 'ratio'], rows);
+}
+
+/** How many real requests never become objects, and what makes the others. */
+function printShare() {
+  const rows = [];
+  for (const [name, context] of Object.entries({ 'as they are': {}, 'all restricted': OPTED_OUT })) {
+    const gate = createGate({ table: 'none' });
+    for (const request of real) gate.filterBytes(Buffer.from(JSON.stringify(request)), context);
+    const { fallbacks, refusals } = gate.stats().bytes;
+    const parsed = Object.values(fallbacks).reduce((sum, count) => sum + count, 0);
+    const reasons = Object.entries({ ...fallbacks, ...refusals }).map(([reason, count]) => `${reason} ${count}`);
+    rows.push([
+      name,
+      real.length,
+      `${(100 - (100 * parsed) / real.length).toFixed(1)} %`,
+      reasons.join(', ') || 'none',
+    ]);
+  }
+  printTable('real requests that never become objects', ['requests', 'count', 'share', 'the others, by reason'], rows);
+}
+
+/** Nanoseconds of one call, the quickest of a few. */
+function quickest(work) {
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < HOSTILE_ROUNDS; round++) {
+    const start = process.hrtime.bigint();
+    work();
+    least = Math.min(least, Number(process.hrtime.bigint() - start));
+  }
+  return least;
+}
+
+function tryParsing(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Linear time is the same figure in all columns. Requests over 256 KiB are parsed, which is a step, and no slope. */
+function printHostile(gate) {
+  const rows = [];
+  for (const [name, make] of Object.entries(HOSTILE)) {
+    const figures = [];
+    let parse = 0;
+    let answer = '';
+    for (const byteCount of HOSTILE_BYTES) {
+      const body = Buffer.from(make(byteCount));
+      figures.push(quickest(() => gate.filterBytes(body, OPTED_OUT)) / body.length);
+      const text = body.toString();
+      parse = quickest(() => tryParsing(text)) / body.length;
+      const filtered = gate.filterBytes(body, OPTED_OUT);
+      answer = filtered.kind === 'refused' ? filtered.code : filtered.decision.action;
+    }
+    const slope = figures.at(-1) / figures.at(-2);
+    rows.push([name, ...figures.map((figure) => figure.toFixed(2)), times(slope), parse.toFixed(2), answer]);
+  }
+  const sizes = HOSTILE_BYTES.map((byteCount) => `${byteCount / 1_024} KiB`);
+  const header = ['input', ...sizes, 'last doubling', 'JSON.parse', 'answer'];
+  printTable('hostile inputs, ns a byte of filterBytes', header, rows);
 }
 
 export async function run() {
-  fastPath();
-  await realRequests();
-  await hostile();
-  printMachine();
+  const gate = createGateWithSet();
+  const classes = bodiesByClass();
+  for (const [, bodies] of classes) for (const body of bodies) texts.set(body, body.toString());
+  printFilter(gate, classes);
+  printCheck(gate, classes);
+  printShare();
+  printHostile(gate);
 }
 
-if (isMain(import.meta.url)) await run();
+if (isMain(import.meta.url)) {
+  await run();
+  printMachine();
+}

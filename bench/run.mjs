@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 const BENCHES = [
   ['bench/gpp.mjs', ['--expose-gc']],
   ['bench/gate.mjs', ['--expose-gc', '--max-semi-space-size=256']],
+  ['bench/bytes.mjs', []],
   ['bench/table.mjs', ['--expose-gc', '--max-old-space-size=18000']],
   ['bench/ledger.mjs', []],
   ['bench/sync.mjs', []],
