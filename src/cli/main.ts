@@ -78,6 +78,11 @@ const GROUPS: readonly CommandGroup[] = [
     title: 'Export',
     commands: [
       {
+        name: 'export',
+        summary: 'write a file without the rows of people who have opted out, and its manifest',
+        load: async () => (await import('./export.js')).exportCommand,
+      },
+      {
         name: 'lineage',
         summary: "show which destinations were sent a person's data, and when",
         load: async () => (await import('./lineage.js')).lineage,

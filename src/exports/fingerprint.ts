@@ -1,8 +1,9 @@
 /**
  * Fingerprints: 64 bits that stand for one identifier that left, so that it can be told later who received it.
  *
- * A fixed function of a key, the same in every run and on every machine: HalfSipHash-1-3 of the key (suppression/mix.ts)
- * under the seed below, high word first. Of a row's identifiers these keys are kept:
+ * The key as the suppression set holds it: mixed with the seed of the table (suppression/mix.ts), high word first. A ledger has
+ * one seed for life, so it finds what it holds of an opt-out in the index of any run, eids and accounts among it; and an index
+ * tells nobody anything who has not the seed. Of a row's identifiers these keys are kept:
  *
  * | identifier       | keys                                                                |
  * | ---------------- | ------------------------------------------------------------------- |
@@ -23,12 +24,8 @@ import {
   type KeyList,
 } from '../core/identity/index.js';
 import { appendDigestBytes } from '../core/identity/key.js';
-import { mixedLow, mixKey } from '../core/suppression/index.js';
+import { mintHigh, mintLow, mixedLow, mixKey } from '../core/suppression/index.js';
 import { type Identifier, KIND_TAG } from '../core/vocabulary.js';
-
-/** The seed of every fingerprint; part of the format. */
-const SEED_LOW = 0x6f707467; // "optg"
-const SEED_HIGH = 0x6c696e65; // "line"
 
 const SHA256_TAGS = (1 << KIND_TAG.email_sha256) | (1 << KIND_TAG.phone_sha256) | (1 << KIND_TAG.ctv_sha256);
 const CLEAR_TAGS = [KIND_TAG.email, KIND_TAG.phone, KIND_TAG.maid, KIND_TAG.ctv];
@@ -37,6 +34,14 @@ const CLEAR_TAGS = [KIND_TAG.email, KIND_TAG.phone, KIND_TAG.maid, KIND_TAG.ctv]
 export class FingerprintList {
   #words = new Uint32Array(2048);
   #count = 0;
+  #seedLow = 0;
+  #seedHigh = 0;
+
+  /** What fingerprints are made with from now on: the seed of the table. */
+  useSeed(seed: bigint): void {
+    this.#seedLow = Number(BigInt.asIntN(32, seed));
+    this.#seedHigh = Number(BigInt.asIntN(32, seed >> 32n));
+  }
 
   get count(): number {
     return this.#count;
@@ -51,11 +56,11 @@ export class FingerprintList {
       words[at + 2]!,
       words[at + 3]!,
       words[at + 4]!,
-      SEED_LOW,
-      SEED_HIGH,
+      this.#seedLow,
+      this.#seedHigh,
     );
-    this.#words[2 * this.#count] = mixedLow[0]!; // little-endian, as the snapshot files and every machine this runs on
-    this.#words[2 * this.#count + 1] = high;
+    this.#words[2 * this.#count] = mintLow(mixedLow[0]!); // little-endian, as the snapshot files and every machine this runs on
+    this.#words[2 * this.#count + 1] = mintHigh(high);
     this.#count++;
   }
 
@@ -102,8 +107,9 @@ function appendMaidDigest(list: KeyList): void {
 }
 
 /** Every fingerprint that an identifier may have been sent under. Empty for one that names nobody or is none. */
-export function fingerprintsOf(identifier: Identifier): BigUint64Array {
+export function fingerprintsOf(identifier: Identifier, seed: bigint): BigUint64Array {
   const list = new FingerprintList();
+  list.useSeed(seed);
   scratch.count = 0;
   if (appendIdentifier(scratch, identifier) === 'ok') {
     for (let index = 0; index < scratch.count; index++) list.addKey(scratch.words, index * KEY_WORDS);

@@ -65,6 +65,7 @@ export class RowJudge {
   /** Judges by this table from now on. Call it anew for every block, since tables are replaced and get new kinds. */
   use(table: SuppressionTable): void {
     this.#table = table;
+    this.fingerprints.useSeed(table.seed);
     this.#wantedTags = wantedTagsOf(table);
   }
 

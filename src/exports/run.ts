@@ -134,6 +134,7 @@ class Run {
   /** What is to be removed if the run fails. */
   readonly #made = new Set<{ discard(): Promise<void> }>();
   #passCount = 0;
+  #inputBytes = 0;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -206,6 +207,7 @@ class Run {
       const bytes = chunk as Uint8Array;
       hash?.update(bytes);
       bytesRead += bytes.length;
+      if (passNumber === 1) this.#inputBytes = bytesRead;
       yield bytes;
       onProgress?.({ passNumber, bytesRead, bytesTotal });
     }
@@ -222,7 +224,6 @@ class Run {
     const { input, output, set, terms, record, isDryRun = false, recheck: _, ...options } = this.#options;
     const { written } = end;
     const fingerprintCount = (await written.lineage?.finish(set.seed)) ?? 0;
-    const inputBytes = (await stat(input)).size;
     const manifest: Manifest = {
       format: 'optgate-export',
       version: MANIFEST_VERSION,
@@ -236,7 +237,7 @@ class Run {
       set: { epoch: set.epoch, seqStart: end.seqStart, seqEnd: end.seqEnd, passes: this.#passCount },
       startedAt: new Date(end.startedAtMs).toISOString(),
       finishedAt: new Date(Math.max(end.startedAtMs, this.#now())).toISOString(),
-      input: fileOf(input, inputBytes, end.inputSha256),
+      input: fileOf(input, this.#inputBytes, end.inputSha256),
       output: fileOf(output, written.bytes, written.sha256),
       filter: options.filter,
       rows: end.rows,
