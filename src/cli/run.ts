@@ -74,6 +74,26 @@ const GROUPS: readonly CommandGroup[] = [
     ],
   },
   {
+    title: 'Export',
+    commands: [
+      {
+        name: 'export',
+        summary: 'write a file without the rows of people who have opted out, and its manifest',
+        load: async () => (await import('./export.js')).exportCommand,
+      },
+      {
+        name: 'lineage',
+        summary: "show which destinations were sent a person's data, and when",
+        load: async () => (await import('./lineage.js')).lineage,
+      },
+      {
+        name: 'gap-notices',
+        summary: 'write, for each destination, the opt-outs it is to be told of',
+        load: async () => (await import('./gap-notices.js')).gapNoticesCommand,
+      },
+    ],
+  },
+  {
     title: 'Sync',
     commands: [
       {
@@ -134,7 +154,7 @@ Exit codes: 0 done; 1 done, but some lines or rows were refused, or something is
 2 wrong usage; 3 a file, a service or the system failed.`;
 
 function groupText({ title, commands }: CommandGroup): string {
-  return `${title}:\n${commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}`;
+  return `${title}:\n${commands.map(({ name, summary }) => `  ${name.padEnd(11)} ${summary}`).join('\n')}`;
 }
 
 /** Runs one command line, without the name of the program. @returns The exit code. */

@@ -58,6 +58,11 @@ export const GATE_ERRORS = {
   'sync.pinned': 'the snapshot is newer than the pinned seq',
   'sync.store': 'the local folder of the enforcer could not be read or written',
   'sync.closed': 'the follower is closed',
+  'export.io': 'a file of the export could not be read or written',
+  'export.same_file': 'the export would overwrite what it reads',
+  'export.set_replaced': 'the set was replaced by one of another ledger while the export ran',
+  'lineage.damaged': 'the lineage file is damaged, or none',
+  'lineage.seed': 'the lineage file belongs to another ledger or set',
 } as const;
 
 export type GateErrorCode = keyof typeof GATE_ERRORS;

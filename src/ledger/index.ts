@@ -5,7 +5,9 @@
 export type { ClearIdentifier } from './clear-values.js';
 export { type DestinationChange, type DestinationInput, destinationSchema } from './destinations.js';
 export type { EnforcerStatus } from './enforcers.js';
+export { type ExportIndex, type ExportRecord, type ExportRun, exportRunIdOf } from './export-runs.js';
 export { createFeed, openFeed } from './feed.js';
+export type { GapNotice, GapOptions, NoticeDigest } from './gap-notices.js';
 export type { HorizonAlarm, HorizonHolder } from './horizon.js';
 export type { ImportOptions, ImportProgress, ImportReceipt, ImportRow, RefusedRow } from './import-input.js';
 export type { RequestInput } from './input.js';

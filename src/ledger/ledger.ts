@@ -25,7 +25,10 @@ import {
 } from './destinations.js';
 import { type EnforcerStatus, listEnforcers, retireEnforcer } from './enforcers.js';
 import { rotateEpoch } from './epoch.js';
+import { exportsOf } from './export-lineage.js';
+import { type ExportIndex, type ExportRecord, type ExportRun, exportRun, recordExport } from './export-runs.js';
 import { createFeed } from './feed.js';
+import { type GapNotice, type GapOptions, gapNotices } from './gap-notices.js';
 import type { HorizonAlarm } from './horizon.js';
 import { IdentifierReader } from './identity.js';
 import { importOptOuts } from './import.js';
@@ -272,6 +275,37 @@ export class Ledger {
   /** False: there was none. */
   removeDestination(id: string): Promise<boolean> {
     return removeDestination(this.#context.database, id);
+  }
+
+  /**
+   * Records that a file was written for a destination, with the index of who is in it. The same run recorded again is one
+   * run; one whose index broke off does not count, and goes on when it is recorded again.
+   * @throws {InputError} for a record, {RangeError} for an index that cannot be used; what reading the index throws.
+   * @throws {GateError} `ledger.idempotency_conflict` where the id was used for another run; `ledger.unavailable`.
+   */
+  recordExport(record: ExportRecord, index: ExportIndex): Promise<{ readonly isRepeat: boolean }> {
+    return recordExport(this.#context, record, index);
+  }
+
+  /** A recorded run; `null`: there is none with this id. @throws {InputError}. */
+  exportRun(runId: string): Promise<ExportRun | null> {
+    return exportRun(this.#context.database, runId);
+  }
+
+  /**
+   * Which exports hold a person, oldest first. A clear value is looked for in every dialect; a digest finds what was sent
+   * as that digest, or as a clear value that is indexed under it. @throws {InputError}.
+   */
+  exportsOf(identifier: Identifier): Promise<readonly ExportRun[]> {
+    return exportsOf(this.#context, identifier);
+  }
+
+  /**
+   * For each destination the opt-outs it is to be told of: those received since, and in force, of people whose data it was
+   * sent (11 CCR 7026(f)(2)). Reads in pages; opt-outs that come in meanwhile may be among them. @throws {InputError}.
+   */
+  gapNotices(options: GapOptions): AsyncGenerator<GapNotice> {
+    return gapNotices(this.#context, options);
   }
 
   /** Checks the ledger against itself; reads all of it. */

@@ -44,3 +44,16 @@ export const CHANGES_PER_READ_MAX = 10_000;
 
 /** Bytes of the key that clear values are encrypted with. */
 export const CLEAR_KEY_BYTES = 32;
+
+/** Fingerprints in one piece of the index of an export: what is read to look one person up in it. */
+export const EXPORT_PIECE_FINGERPRINTS = 2048;
+/** Pieces that are written in one transaction: an open one holds the whole change log up. */
+export const EXPORT_PIECES_PER_WRITE = 64;
+/** Exports that are looked through at once for one person. */
+export const EXPORTS_PER_PAGE = 100;
+/** Identifiers of opt-outs that are looked up in the exports at a time. */
+export const NOTICE_IDENTIFIERS_PER_PAGE = 4096;
+/** Age at which an export whose index never became complete is taken to have broken off. */
+export const EXPORT_LEFTOVER_MS = 86_400_000;
+/** Longest manifest, in characters of JSON. */
+export const EXPORT_MANIFEST_LENGTH_MAX = 65_536;

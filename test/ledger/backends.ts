@@ -56,6 +56,8 @@ export const TABLES = [
   'enforcer',
   'enforcer_ack',
   'destination',
+  'export_run',
+  'export_index',
 ] as const;
 
 /** Rows of each table, but not those that change by themselves. */

@@ -1,0 +1,324 @@
+/**
+ * `optgate export`: files of people, without those who have opted out, and the proof of what left.
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { PURPOSES, type Purpose } from '../core/policy/destinations.js';
+import type { Policy } from '../core/policy/policy.js';
+import { rightsOfMask } from '../core/vocabulary.js';
+import {
+  type ColumnMapping,
+  type ExportTerms,
+  exportTerms,
+  filterRows,
+  parseMapping,
+  RowError,
+  type RowFormat,
+} from '../exports/index.js';
+import type { Manifest } from '../exports/manifest.js';
+import { type Pass, type RunOptions, runExport } from '../exports/run.js';
+import { exportRunIdOf } from '../ledger/export-runs.js';
+import type { Ledger } from '../ledger/index.js';
+import { parsePolicy } from '../policy-file.js';
+import { packageVersion } from '../version.js';
+import {
+  type Command,
+  CommandError,
+  EXIT,
+  type Io,
+  loadPolicy,
+  messageOf,
+  parseOptions,
+  UsageError,
+  wholeNumber,
+} from './command.js';
+import { ExportProgress } from './export-progress.js';
+import { type OpenedSet, openLedgerSet, openSnapshotSet } from './export-set.js';
+import { EXIT_INTERRUPTED, untilInterrupted } from './interrupt.js';
+import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, withLedger } from './ledger-location.js';
+
+const FORMATS = ['csv', 'tsv', 'ndjson'] as const;
+const FORMAT_OF_ENDING: Readonly<Record<string, RowFormat>> = {
+  csv: 'csv',
+  tsv: 'tsv',
+  ndjson: 'ndjson',
+  jsonl: 'ndjson',
+};
+const MODES = ['drop', 'blank'] as const;
+const UNIDENTIFIABLE = ['keep', 'drop', 'fail'] as const;
+
+export const exportCommand: Command = {
+  help: `Usage: optgate export --destination ID --purpose PURPOSE --map KIND=COLUMN,… --in FILE --out FILE [options]
+
+Writes FILE without the rows of people who have opted out of what the destination does with them, and beside it
+FILE.manifest.json: to whom, for what, against which state of the set, how many rows left, hashes of both files. The run
+is recorded in the ledger with an index of who was in it ("optgate lineage", "optgate gap-notices"). With --set there is
+no ledger to record it in, and the index stays beside FILE as FILE.lineage. FILE appears whole or not at all.
+
+A ledger is followed while the run goes on: nobody is in FILE whose opt-out the ledger had at "seqEnd" of the manifest.
+A service provider or contractor whose contract is live may be sent everybody for some purposes (docs/policy.md); the
+manifest then names the exemption.
+
+Options:
+  --in FILE           .csv, .tsv (with a header), .ndjson; may be given again, and its name may hold * and ?
+  --out FILE|DIR      a folder, which has to be there, if there are several inputs
+  --map K=C,K=C|C,…   which columns, or paths of JSON such as user.ids[].value, hold which kind: email=email,maid=idfa|gaid
+  --destination ID    in the data inventory of the policy or the ledger; one that is in neither is a third party
+  --purpose PURPOSE   ${PURPOSES.join(', ')}
+  --set FILE          go by a snapshot instead of a ledger
+  --policy FILE       policy, JSON; every default is in docs/policy.md
+  --mode drop|blank   blank: rows of suppressed people leave without the values mapped (default: drop)
+  --on-unidentifiable keep|drop|fail
+                      rows without an identifier that can be looked up (default: drop)
+  --format F          csv, tsv or ndjson, where the name does not tell
+  --delimiter C       between cells
+  --threads N         threads that judge rows (default: 1)
+  --no-recheck        do not look again for opt-outs that came in while the run went on
+  --operator NAME     who runs it, for the record
+  --dry-run           count, write and record nothing
+${LEDGER_HELP}
+
+Prints the manifest of each run, one a line.
+
+Examples:
+  optgate export --destination acme --purpose audience --map email=email,maid=idfa --in users.csv --out acme.csv
+  optgate export --set optouts.snap --destination acme --purpose audience --map email=user.email --in 'day-*.ndjson' --out out/
+  optgate export --dry-run --destination acme --purpose audience --map email=email --in users.csv --out acme.csv
+
+Exit codes: 0 done, 2 wrong usage, 3 a file, the set or the ledger failed, 130 stopped. Runs before that are complete.`,
+
+  async run(args, io) {
+    const given = await readArguments(args, io);
+    return untilInterrupted(async (stopped) => {
+      try {
+        if (given.set !== undefined) {
+          const opened = await openSnapshotSet(given.set);
+          await runAll(given, { opened, policy: given.policy, ledger: null, stopped, io });
+        } else {
+          await withLedger(ledgerLocation(given.ledger, io), io, { mayMake: false }, async (ledger) => {
+            const policy = await withInventory(given.policy, given.destination, ledger);
+            const opened = await openLedgerSet(ledger, policy);
+            await runAll(given, { opened, policy, ledger, stopped, io }).finally(() => opened.close());
+          });
+        }
+        return EXIT.ok;
+      } catch (error) {
+        if (stopped.aborted) return EXIT_INTERRUPTED;
+        throw error;
+      }
+    });
+  },
+};
+
+interface Given {
+  readonly jobs: readonly { readonly input: string; readonly output: string; readonly format: RowFormat }[];
+  readonly destination: string;
+  readonly purpose: Purpose;
+  readonly mapping: ColumnMapping;
+  readonly policy: Policy;
+  readonly set: string | undefined;
+  readonly ledger: string | undefined;
+  readonly mode: (typeof MODES)[number];
+  readonly onUnidentifiable: (typeof UNIDENTIFIABLE)[number];
+  readonly delimiter: string | undefined;
+  readonly threads: number;
+  readonly recheck: boolean;
+  readonly operator: string | null;
+  readonly isDryRun: boolean;
+}
+
+const OPTIONS = {
+  ...LEDGER_OPTION,
+  in: { type: 'string', multiple: true },
+  out: { type: 'string' },
+  map: { type: 'string' },
+  destination: { type: 'string' },
+  purpose: { type: 'string' },
+  set: { type: 'string' },
+  policy: { type: 'string' },
+  mode: { type: 'string' },
+  'on-unidentifiable': { type: 'string' },
+  format: { type: 'string' },
+  delimiter: { type: 'string' },
+  threads: { type: 'string' },
+  'no-recheck': { type: 'boolean' },
+  operator: { type: 'string' },
+  'dry-run': { type: 'boolean' },
+} as const;
+
+async function readArguments(args: readonly string[], io: Io): Promise<Given> {
+  const { values, positionals } = parseOptions(args, OPTIONS);
+  const { out, map, destination, purpose, set, ledger } = values;
+  if (positionals.length > 0) throw new UsageError('expected no further argument; quote a name that holds *');
+  for (const name of ['in', 'out', 'map', 'destination', 'purpose'] as const) {
+    if (values[name] === undefined || values[name] === '') throw new UsageError(`expected --${name}`);
+  }
+  if (set !== undefined && ledger !== undefined) throw new UsageError('expected --set or --ledger, not both');
+  if (set === undefined) ledgerLocation(ledger, io); // what is wrong with it is said before anything is read
+  const format = values.format === undefined ? undefined : oneOf('format', values.format, FORMATS, 'csv');
+  return {
+    jobs: jobsOf((values.in ?? []).flatMap(filesOf), out ?? '', format),
+    destination: destination ?? '',
+    purpose: oneOf('purpose', purpose, PURPOSES, 'audience'),
+    mapping: parseMapping(map ?? ''),
+    policy: await loadPolicy(values.policy),
+    set,
+    ledger,
+    mode: oneOf('mode', values.mode, MODES, 'drop'),
+    onUnidentifiable: oneOf('on-unidentifiable', values['on-unidentifiable'], UNIDENTIFIABLE, 'drop'),
+    delimiter: values.delimiter,
+    threads: wholeNumber('threads', values.threads, 1),
+    recheck: values['no-recheck'] !== true,
+    operator: values.operator ?? null,
+    isDryRun: values['dry-run'] === true,
+  };
+}
+
+function oneOf<W extends string>(name: string, text: string | undefined, words: readonly W[], fallback: W): W {
+  if (text === undefined) return fallback;
+  const word = words.find((known) => known === text);
+  if (word === undefined) throw new UsageError(`--${name}: expected ${words.join(', ')}`);
+  return word;
+}
+
+/** The files that a name stands for. Only its last part may hold * and ?. @throws {UsageError} where there are none. */
+function filesOf(pattern: string): readonly string[] {
+  const name = basename(pattern);
+  if (!/[*?]/.test(name)) return [pattern];
+  const source = name
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  const expression = new RegExp(`^${source}$`, 's');
+  const folder = dirname(pattern);
+  const names = readdirSync(folder).filter(
+    (one) => expression.test(one) && (!one.startsWith('.') || name.startsWith('.')),
+  );
+  if (names.length === 0) throw new UsageError(`--in: there is no file ${pattern}`);
+  return names.sort().map((one) => join(folder, one));
+}
+
+function jobsOf(inputs: readonly string[], out: string, format: RowFormat | undefined): Given['jobs'] {
+  const isFolder = statSync(out, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (inputs.length > 1 && !isFolder) throw new UsageError('--out: expected a folder, since there are several inputs');
+  const names = inputs.map((input) => basename(input));
+  if (new Set(names).size !== names.length) throw new UsageError('--in: expected files with different names');
+  return inputs.map((input) => ({
+    input,
+    output: isFolder ? join(out, basename(input)) : out,
+    format: format ?? formatOfName(input),
+  }));
+}
+
+function formatOfName(path: string): RowFormat {
+  const ending = /\.([a-z]+)$/i.exec(path)?.[1]?.toLowerCase() ?? '';
+  const format = FORMAT_OF_ENDING[ending];
+  if (format === undefined) throw new UsageError(`--format: expected ${FORMATS.join(', ')}, as the name does not tell`);
+  return format;
+}
+
+/** The policy; a destination that only the ledger's inventory has is added to its own. */
+async function withInventory(policy: Policy, destination: string, ledger: Ledger): Promise<Policy> {
+  if (policy.destinations.some(({ id }) => id === destination)) return policy;
+  const known = await ledger.getDestination(destination);
+  return known === null ? policy : parsePolicy({ ...policy, destinations: [...policy.destinations, known] });
+}
+
+interface Running {
+  readonly opened: OpenedSet;
+  readonly policy: Policy;
+  readonly ledger: Ledger | null;
+  readonly stopped: AbortSignal;
+  readonly io: Io;
+}
+
+async function runAll(given: Given, running: Running): Promise<void> {
+  const { policy, io } = running;
+  const { destination, purpose } = given;
+  if (!policy.destinations.some(({ id }) => id === destination)) {
+    io.stderr.write(
+      `optgate: --destination ${destination} is not in the inventory; treated as an unknown third party\n`,
+    );
+  }
+  const terms = exportTerms({ policy, destination, purpose, now: io.now() });
+  for (const job of given.jobs) {
+    const manifest = await runOne(given, running, terms, job);
+    io.stdout.write(`${JSON.stringify(manifest)}\n`);
+  }
+}
+
+async function runOne(
+  given: Given,
+  running: Running,
+  terms: ExportTerms,
+  job: Given['jobs'][number],
+): Promise<Manifest> {
+  const { opened, policy, ledger, stopped, io } = running;
+  const { destination, purpose, mode, onUnidentifiable, mapping, recheck, operator, isDryRun } = given;
+  const progress = new ExportProgress(io);
+  const record: RunOptions['record'] = (manifest, index) =>
+    ledger === null ? Promise.resolve() : ledger.recordExport(recordOf(manifest, terms), index);
+  try {
+    return await runExport({
+      runId: exportRunIdOf(randomBytes(16)),
+      ...job,
+      pass: passOf(given, opened, terms, job.format, progress),
+      set: opened.set,
+      destination,
+      purpose,
+      terms,
+      policyVersion: policy.version,
+      operator,
+      optgate: packageVersion(),
+      filter: {
+        format: job.format,
+        mapping: mapping.map(({ kind, place }) => `${kind}=${place}`),
+        mode,
+        onUnidentifiable,
+        recheck,
+      },
+      recheck,
+      ...(ledger === null ? {} : { record }),
+      isDryRun,
+      now: io.now,
+      signal: stopped,
+      onProgress: (at) => progress.at(at),
+    });
+  } catch (error) {
+    if (error instanceof RowError) throw new CommandError(`${job.input}: ${messageOf(error)}`, { cause: error });
+    throw error;
+  } finally {
+    progress.end();
+  }
+}
+
+function passOf(
+  given: Given,
+  { holder }: OpenedSet,
+  terms: ExportTerms,
+  format: RowFormat,
+  progress: ExportProgress,
+): Pass {
+  const { mapping, mode, onUnidentifiable, threads, delimiter } = given;
+  return (input, { isRecheck, onFingerprints }) =>
+    filterRows(progress.counted(input), {
+      table: holder,
+      terms,
+      format,
+      mapping,
+      mode,
+      // what was kept although it names nobody, or was blanked, stays
+      onUnidentifiable: isRecheck ? 'keep' : onUnidentifiable,
+      threads,
+      delimiter,
+      onFingerprints,
+    });
+}
+
+function recordOf(manifest: Manifest, { rightsMask }: ExportTerms) {
+  const { runId, destination, purpose, startedAt, finishedAt } = manifest;
+  const times = { startedAtMs: Date.parse(startedAt), finishedAtMs: Date.parse(finishedAt) };
+  return { runId, destination, purpose, rights: rightsOfMask(rightsMask), ...times, manifest };
+}

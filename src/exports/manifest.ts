@@ -1,0 +1,85 @@
+/**
+ * The manifest of a run: what left, to whom, for what, under which terms and against which state of the set.
+ *
+ * Its JSON is documented in docs/export-manifest.md. Fields are added, never renamed; it never holds an identifier.
+ * @module
+ */
+import type { Purpose } from '../core/policy/destinations.js';
+import { type Right, rightsOfMask } from '../core/vocabulary.js';
+
+export const MANIFEST_VERSION = 1;
+/** What the name of the manifest adds to that of the output. */
+export const MANIFEST_SUFFIX = '.manifest.json';
+/** What the name of a lineage file adds to that of the output. */
+export const LINEAGE_SUFFIX = '.lineage';
+
+/** What became of the rows; `in` is the sum of `kept`, `blanked` and the three kinds of dropped. */
+export interface ManifestRows {
+  readonly in: number;
+  readonly kept: number;
+  readonly blanked: number;
+  readonly droppedSuppressed: number;
+  readonly droppedUnidentifiable: number;
+  /** Of those kept at first, dropped or blanked because of opt-outs that came in while the run went on; counted above, too. */
+  readonly suppressedOnRecheck: number;
+  /** Suppressed rows by the kind of identifier that was found. */
+  readonly byKind: Readonly<Record<string, number>>;
+}
+
+export interface ManifestFile {
+  /** Without its folder. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+export interface Manifest {
+  readonly format: 'optgate-export';
+  readonly version: typeof MANIFEST_VERSION;
+  readonly runId: string;
+  readonly destination: string;
+  readonly purpose: Purpose;
+  readonly terms: {
+    readonly kind: 'exempt' | 'filter';
+    /** Code of the exemption that applied, or of why there is none. */
+    readonly reason: string;
+    /** Whoever holds one of these was left out. */
+    readonly rights: readonly Right[];
+  };
+  readonly policyVersion: string;
+  readonly operator: string | null;
+  readonly optgate: string;
+  readonly set: {
+    readonly epoch: string;
+    readonly seqStart: number;
+    /** Nobody whose opt-out has this place or an earlier one is in the output. */
+    readonly seqEnd: number;
+    /** Passes over the rows: 1, and one more for each time the set had moved. */
+    readonly passes: number;
+  };
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly input: ManifestFile;
+  readonly output: ManifestFile;
+  /** How the rows were read, as the run was told. */
+  readonly filter: Readonly<Record<string, unknown>>;
+  readonly rows: ManifestRows;
+  /** Fingerprints in the lineage index. */
+  readonly fingerprintCount: number;
+}
+
+/** Under which terms rows leave. */
+export type RunTerms =
+  | { readonly kind: 'exempt'; readonly exemption: string; readonly rightsMask: number }
+  | { readonly kind: 'filter'; readonly reason: string; readonly rightsMask: number };
+
+export function manifestTerms(terms: RunTerms): Manifest['terms'] {
+  const reason = terms.kind === 'exempt' ? terms.exemption : terms.reason;
+  return { kind: terms.kind, reason, rights: rightsOfMask(terms.rightsMask) };
+}
+
+export function manifestJson(manifest: Manifest): Buffer {
+  return Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
+}
