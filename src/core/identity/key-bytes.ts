@@ -1,5 +1,6 @@
 /**
- * Suppression keys straight from bytes: what key.ts does for a text, for the ASCII text in `bytes[from..to)`.
+ * Suppression keys straight from bytes: what key.ts does for a text, for the text in `bytes[from..to)`. MAIDs, CTV ids and
+ * digests may be any bytes, which are taken for UTF-8; eids and account ids must be ASCII.
  *
  * What must stay true: the key, and the outcome, are those of the same text as a string. The usual spelling is read from
  * the bytes; any other one is made a string.
@@ -33,14 +34,14 @@ const ZERO_DIGIT = 0x30;
 /** HOT. As `appendMaid`. */
 export function appendMaidAt(list: KeyList, bytes: Uint8Array, from: number, to: number): KeyOutcome {
   const at = list.count * KEY_WORDS + 1;
-  if (!readUuidAt(bytes, from, to, list.words, at)) return appendMaid(list, asciiText(bytes, from, to));
+  if (!readUuidAt(bytes, from, to, list.words, at)) return appendMaid(list, textAt(bytes, from, to));
   return isZero(list.words, at) ? 'absent' : commit(list, KIND_TAG.maid);
 }
 
 /** HOT. As `appendCtv`. */
 export function appendCtvAt(list: KeyList, bytes: Uint8Array, from: number, to: number): KeyOutcome {
   const byteCount = packCtvAt(bytes, from, to);
-  if (byteCount === 0) return appendCtv(list, asciiText(bytes, from, to));
+  if (byteCount === 0) return appendCtv(list, textAt(bytes, from, to));
   const at = list.count * KEY_WORDS + 1;
   writeState(list.words, at, ZERO_STATE);
   hashUtf8(ctvBytes, 0, byteCount, list.words, at);
@@ -59,7 +60,7 @@ export function appendDigestAt(
   const { words } = list;
   const at = list.count * KEY_WORDS + 1;
   if (!readDigestAt(bytes, from, to, digestBytes, words, at)) {
-    return appendDigest(list, tag, digestBytes, asciiText(bytes, from, to));
+    return appendDigest(list, tag, digestBytes, textAt(bytes, from, to));
   }
   return isZero(words, at) || isJunkDigest(digestBytes, words, at) ? 'absent' : commit(list, tag);
 }
@@ -77,7 +78,7 @@ export function appendEidAt(
     const state = qualifierStateAt(bytes, sourceFrom, sourceTo);
     if (state !== null) return appendHashed(list, KIND_TAG.eid, state, bytes, from, to);
   }
-  return appendEid(list, asciiText(bytes, sourceFrom, sourceTo), asciiText(bytes, from, to));
+  return appendEid(list, textAt(bytes, sourceFrom, sourceTo), textAt(bytes, from, to));
 }
 
 /** HOT. As `appendAccount`. */
@@ -88,11 +89,24 @@ export function appendAccountAt(
   from: number,
   to: number,
 ): KeyOutcome {
+  return appendQualifiedAt(list, KIND_TAG.account, namespace, bytes, from, to);
+}
+
+/** HOT. As `appendEid` or `appendAccount`, whichever the tag says. */
+export function appendQualifiedAt(
+  list: KeyList,
+  tag: number,
+  qualifier: string,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+): KeyOutcome {
   if (isUsual(bytes, from, to)) {
-    const state = qualifierState(namespace);
-    if (state !== null) return appendHashed(list, KIND_TAG.account, state, bytes, from, to);
+    const state = qualifierState(qualifier);
+    if (state !== null) return appendHashed(list, tag, state, bytes, from, to);
   }
-  return appendAccount(list, namespace, asciiText(bytes, from, to));
+  const text = textAt(bytes, from, to);
+  return tag === KIND_TAG.eid ? appendEid(list, qualifier, text) : appendAccount(list, qualifier, text);
 }
 
 /** HOT. */
@@ -118,6 +132,6 @@ function isUsual(bytes: Uint8Array, from: number, to: number): boolean {
   return first > 0x20 && first < 0x7f && last > 0x20 && last < 0x7f && first !== ZERO_DIGIT;
 }
 
-function asciiText(bytes: Uint8Array, from: number, to: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1');
+function textAt(bytes: Uint8Array, from: number, to: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('utf8');
 }

@@ -96,7 +96,8 @@ function findingsOf(verdict: GppVerdict, sectionMask: number): number {
   return union;
 }
 
-function destinationCauses(terms: CompiledTerms, nowMs: number): number {
+/** The causes in what a destination is: unknown, or without the contract that its role needs. */
+export function destinationCauses(terms: CompiledTerms, nowMs: number): number {
   if (!terms.known) return CAUSE.destinationUnknown;
   if (!terms.needsContract || nowMs < terms.contractEndsMs) return 0;
   return terms.hasContract ? CAUSE.contractExpired : CAUSE.contractMissing;

@@ -1,0 +1,77 @@
+/**
+ * Filters one block of rows: what a thread does, over and over.
+ * @module
+ */
+import type { SuppressionTable } from '../core/suppression/index.js';
+import type { CsvColumn } from './csv/layout.js';
+import { CsvScanner } from './csv/scan.js';
+import type { ColumnMapping } from './mapping.js';
+import { pathTree } from './ndjson/path.js';
+import { NdjsonScanner } from './ndjson/scan.js';
+import { type RowFault, RowSink } from './row-sink.js';
+
+/** How rows are read. A thread is told so once. */
+export type RowLayout =
+  | { readonly kind: 'csv'; readonly delimiter: number; readonly columns: readonly CsvColumn[] }
+  | { readonly kind: 'ndjson' };
+
+export interface BlockTerms {
+  readonly layout: RowLayout;
+  readonly mapping: ColumnMapping;
+  readonly rightsMask: number;
+  readonly mode: 'drop' | 'blank';
+  readonly onUnidentifiable: 'keep' | 'drop' | 'fail';
+  readonly wantsFingerprints: boolean;
+  readonly rowBytesMax: number;
+}
+
+/** Rows in `bytes[0..length)`; at least `SPARE_BYTES` more can be written to. */
+export interface Block {
+  readonly bytes: Uint8Array;
+  readonly length: number;
+  /** Nothing follows. */
+  readonly isLast: boolean;
+}
+
+export interface BlockResult {
+  /** What leaves. May be a part of the block itself. */
+  readonly output: Uint8Array;
+  /** Where the first row begins that does not end in the block. */
+  readonly end: number;
+  /** Line ends before that. */
+  readonly lines: number;
+  readonly fault: RowFault | null;
+  readonly tally: Float64Array;
+  /** Of the rows that leave; `null` where nobody wants them. */
+  readonly fingerprints: BigUint64Array | null;
+}
+
+const NOTHING = new Uint8Array(0);
+const NULL = Buffer.from('null');
+
+export class BlockFilter {
+  readonly #sink: RowSink;
+  readonly #scanner: CsvScanner | NdjsonScanner;
+  readonly #wantsFingerprints: boolean;
+
+  constructor({ layout, rowBytesMax, ...terms }: BlockTerms) {
+    this.#sink = new RowSink({ ...terms, blank: layout.kind === 'csv' ? NOTHING : NULL });
+    this.#wantsFingerprints = terms.wantsFingerprints;
+    this.#scanner =
+      layout.kind === 'csv'
+        ? new CsvScanner(layout.delimiter, layout.columns, rowBytesMax)
+        : new NdjsonScanner(pathTree(terms.mapping), rowBytesMax);
+  }
+
+  /** The rows of a block, judged by the table as it is now. */
+  run({ bytes, length, isLast }: Block, table: SuppressionTable): BlockResult {
+    const sink = this.#sink;
+    sink.judge.use(table);
+    sink.begin(bytes);
+    const end = this.#scanner.scan(bytes, length, isLast, sink);
+    const output = sink.end();
+    const { fault, tally } = sink;
+    const fingerprints = this.#wantsFingerprints ? sink.takeFingerprints() : null;
+    return { output, end, lines: this.#scanner.lines, fault, tally, fingerprints };
+  }
+}

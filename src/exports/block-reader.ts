@@ -1,0 +1,135 @@
+/**
+ * Cuts a byte stream into blocks of whole lines, whatever the pieces it comes in.
+ *
+ * A block is cut behind its last line end, which may stand in a quoted cell: whoever reads the rows says so, and the rest
+ * is joined to the next block. Memory is bounded by the longest row allowed.
+ * @module
+ */
+import type { Block } from './block-filter.js';
+import { CARRIAGE_RETURN, LINE_FEED } from './csv/layout.js';
+import { SPARE_BYTES } from './limits.js';
+
+export interface BlockReaderOptions {
+  readonly blockBytes: number;
+  readonly rowBytesMax: number;
+  /** A carriage return alone ends a line, too. */
+  readonly endsWithReturn: boolean;
+}
+
+const NOTHING = new Uint8Array(0);
+
+export class BlockReader {
+  /** Bytes taken from the stream. */
+  bytesIn = 0;
+  readonly #iterator: AsyncIterator<Uint8Array>;
+  readonly #options: BlockReaderOptions;
+  #piece: Uint8Array = NOTHING;
+  #hasEnded = false;
+  /** What was read behind the last cut. */
+  #rest: Uint8Array = NOTHING;
+
+  constructor(input: AsyncIterable<Uint8Array>, options: BlockReaderOptions) {
+    this.#iterator = input[Symbol.asyncIterator]();
+    this.#options = options;
+  }
+
+  /**
+   * What stands before the first block: `endOf` says where it ends, -1 if it needs more. `null` if it is longer than a row
+   * may be. Call it before {@link next}.
+   */
+  async head(endOf: (bytes: Uint8Array, isLast: boolean) => number): Promise<Uint8Array | null> {
+    let begun: Uint8Array = NOTHING;
+    for (;;) {
+      const more = await this.#nextPiece();
+      if (more !== null) begun = begun.length === 0 ? more : Buffer.concat([begun, more]);
+      const end = endOf(begun, more === null);
+      if (end >= 0) {
+        this.#piece = begun.subarray(end);
+        return begun.subarray(0, end);
+      }
+      if (begun.length > this.#options.rowBytesMax) return null;
+    }
+  }
+
+  /** The next block; `null` at the end; `'too_long'` where a line is longer than a row may be. */
+  async next(): Promise<Block | 'too_long' | null> {
+    const { blockBytes, rowBytesMax } = this.#options;
+    let capacity = Math.max(blockBytes, 2 * this.#rest.length);
+    let bytes = newBlock(capacity);
+    bytes.set(this.#rest);
+    let length = this.#rest.length;
+    for (;;) {
+      length = await this.#fill(bytes, length, capacity);
+      if (length < capacity) {
+        this.#rest = NOTHING;
+        return length === 0 ? null : { bytes, length, isLast: true };
+      }
+      const cut = this.#cut(bytes, length);
+      if (cut > 0) {
+        this.#rest = Uint8Array.prototype.slice.call(bytes, cut, length); // a copy: the scanner writes behind the block
+        return { bytes, length: cut, isLast: false };
+      }
+      if (length > rowBytesMax) return 'too_long';
+      capacity = 2 * length;
+      const larger = newBlock(capacity);
+      larger.set(bytes.subarray(0, length));
+      bytes = larger;
+    }
+  }
+
+  /** Lets go of the stream before its end. */
+  async close(): Promise<void> {
+    if (!this.#hasEnded) await this.#iterator.return?.();
+    this.#hasEnded = true;
+  }
+
+  /** Copies pieces behind `length` until there are `capacity` bytes, or no more. */
+  async #fill(bytes: Uint8Array, length: number, capacity: number): Promise<number> {
+    let filled = length;
+    while (filled < capacity) {
+      if (this.#piece.length === 0) {
+        const piece = await this.#nextPiece();
+        if (piece === null) break;
+        this.#piece = piece;
+      }
+      const taken = Math.min(this.#piece.length, capacity - filled);
+      bytes.set(this.#piece.subarray(0, taken), filled);
+      this.#piece = this.#piece.subarray(taken);
+      filled += taken;
+    }
+    return filled;
+  }
+
+  async #nextPiece(): Promise<Uint8Array | null> {
+    if (this.#hasEnded) return null;
+    const { done, value } = await this.#iterator.next();
+    if (done === true) {
+      this.#hasEnded = true;
+      return null;
+    }
+    this.bytesIn += value.length;
+    return value;
+  }
+
+  /** Behind the last line end; 0 if there is none. A carriage return at the very end may lack its line feed. */
+  #cut(bytes: Uint8Array, length: number): number {
+    const cut = bytes.lastIndexOf(LINE_FEED, length - 1) + 1;
+    if (cut > 0 || !this.#options.endsWithReturn || length < 2) return cut;
+    return bytes.lastIndexOf(CARRIAGE_RETURN, length - 2) + 1;
+  }
+}
+
+/** A block of what did not end in one and what comes next. */
+export function joined(tail: Uint8Array, next: Block | null): Block {
+  if (next !== null && tail.length === 0) return next;
+  const length = tail.length + (next?.length ?? 0);
+  const bytes = newBlock(length);
+  bytes.set(tail);
+  if (next !== null) bytes.set(next.bytes.subarray(0, next.length), tail.length);
+  return { bytes, length, isLast: next === null || next.isLast };
+}
+
+/** Unpooled, so that it can be handed to another thread. */
+function newBlock(capacity: number): Uint8Array {
+  return Buffer.allocUnsafeSlow(capacity + SPARE_BYTES);
+}

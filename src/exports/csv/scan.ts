@@ -1,0 +1,170 @@
+/**
+ * Finds rows and cells of CSV in bytes (RFC 4180), without making a string of any.
+ *
+ * A quote opens a cell only at its beginning; inside, two stand for one. What follows the closing quote belongs to the
+ * cell as it is. Rows end with LF, CR LF or CR. A row may have fewer or more cells than the header; an empty line is no
+ * row. Bytes are bytes: NUL and what is no UTF-8 are part of a cell.
+ * @module
+ */
+import { GrowingBytes } from '../../growing-bytes.js';
+import type { RowSink } from '../row-sink.js';
+import { CARRIAGE_RETURN, type CsvColumn, LINE_FEED, QUOTE } from './layout.js';
+
+export class CsvScanner {
+  /** Line ends of the block before the row at which the last scan stopped. */
+  lines = 0;
+  readonly #delimiter: number;
+  readonly #columns: readonly CsvColumn[];
+  readonly #rowBytesMax: number;
+  readonly #cell = new GrowingBytes();
+  /** Of the quoted cell that was read last: where its closing quote stands, line ends in it, and whether quotes are. */
+  #closingAt = 0;
+  #linesInside = 0;
+  #hasQuotes = false;
+
+  /** @param columns Those with identifiers, in the order of the file. */
+  constructor(delimiter: number, columns: readonly CsvColumn[], rowBytesMax: number) {
+    this.#delimiter = delimiter;
+    this.#columns = columns;
+    this.#rowBytesMax = rowBytesMax;
+  }
+
+  /**
+   * HOT. Gives the rows in `bytes[0..to)` to the sink; answers where the first row begins that does not end there. With
+   * `isLast` the last row needs no line end. Writes a line end to `bytes[to]`.
+   */
+  scan(bytes: Uint8Array, to: number, isLast: boolean, sink: RowSink): number {
+    bytes[to] = LINE_FEED; // ends every loop
+    this.lines = 0;
+    let at = 0;
+    while (at < to && sink.fault === null) {
+      const rowFrom = at;
+      this.#linesInside = 0;
+      const first = bytes[at]!;
+      const isEmpty = first === LINE_FEED || first === CARRIAGE_RETURN;
+      if (!isEmpty) {
+        sink.startRow(rowFrom, this.lines);
+        at = this.#readRow(bytes, at, to, sink);
+        if (at < 0) {
+          if (isLast) sink.fail({ code: 'row.quote_open', linesBefore: this.lines });
+          return rowFrom;
+        }
+        if (at - rowFrom > this.#rowBytesMax) {
+          sink.fail({ code: 'row.too_long', linesBefore: this.lines, detail: `${this.#rowBytesMax} bytes` });
+          return rowFrom;
+        }
+      }
+      const end = endOfLine(bytes, at, to, isLast);
+      if (end < 0) return rowFrom;
+      if (isEmpty) sink.pass(rowFrom, end);
+      else sink.endRow(end);
+      this.lines += this.#linesInside + 1;
+      at = end;
+    }
+    return at;
+  }
+
+  /** HOT. Reads the cells of a row; answers where its line end stands, or -1 if a quoted cell goes on behind `to`. */
+  #readRow(bytes: Uint8Array, from: number, to: number, sink: RowSink): number {
+    const delimiter = this.#delimiter;
+    const columns = this.#columns;
+    let at = from;
+    let column = 0;
+    for (let next = 0; next < columns.length; ) {
+      const wanted = columns[next]!;
+      const isWanted = wanted.index === column;
+      const cellFrom = at;
+      const isQuoted = bytes[at] === QUOTE;
+      if (isQuoted) {
+        at = this.#endOfQuoted(bytes, at, to);
+        if (at < 0) return -1;
+      }
+      for (;;) {
+        const byte = bytes[at]!;
+        if (byte === delimiter || (byte <= CARRIAGE_RETURN && (byte === LINE_FEED || byte === CARRIAGE_RETURN))) break;
+        at++;
+      }
+      if (isWanted) {
+        if (isQuoted) this.#addQuoted(bytes, cellFrom, at, wanted, sink);
+        else addCell(bytes, cellFrom, at, wanted, sink);
+        if (sink.isBlanking) sink.addPlace(cellFrom, at);
+        next++;
+      }
+      if (bytes[at] !== delimiter) return at;
+      column++;
+      at++;
+    }
+    return this.#skipRow(bytes, at, to);
+  }
+
+  /** HOT. From the beginning of a cell to the line end of its row, as {@link #readRow}. */
+  #skipRow(bytes: Uint8Array, from: number, to: number): number {
+    const delimiter = this.#delimiter;
+    let at = from;
+    for (;;) {
+      const byte = bytes[at]!;
+      if (byte > QUOTE) {
+        at++;
+      } else if (byte === LINE_FEED || byte === CARRIAGE_RETURN) {
+        return at;
+      } else if (byte === QUOTE && bytes[at - 1] === delimiter) {
+        at = this.#endOfQuoted(bytes, at, to);
+        if (at < 0) return -1;
+      } else {
+        at++;
+      }
+    }
+  }
+
+  /** HOT. Behind the closing quote of the cell that opens at `from`; -1 if there is none before `to`. */
+  #endOfQuoted(bytes: Uint8Array, from: number, to: number): number {
+    this.#hasQuotes = false;
+    for (let at = from + 1; ; at++) {
+      const byte = bytes[at]!;
+      if (byte > QUOTE) continue;
+      if (byte === QUOTE) {
+        if (bytes[at + 1] !== QUOTE || at + 1 >= to) {
+          this.#closingAt = at;
+          return at + 1;
+        }
+        this.#hasQuotes = true;
+        at++;
+      } else if (byte === LINE_FEED) {
+        if (at >= to) return -1;
+        this.#linesInside++;
+      }
+    }
+  }
+
+  /** A quoted cell, with all that follows the closing quote. */
+  #addQuoted(bytes: Uint8Array, from: number, to: number, column: CsvColumn, sink: RowSink): void {
+    if (!this.#hasQuotes && this.#closingAt === to - 1) {
+      addCell(bytes, from + 1, to - 1, column, sink);
+      return;
+    }
+    const cell = this.#cell;
+    const closingAt = this.#closingAt;
+    cell.clear();
+    for (let at = from + 1; at < closingAt; ) {
+      const quoteAt = bytes.indexOf(QUOTE, at);
+      cell.append(bytes.subarray(at, Math.min(quoteAt + 1, closingAt)));
+      at = quoteAt + 2;
+    }
+    cell.append(bytes.subarray(closingAt + 1, to));
+    const text = cell.take();
+    addCell(text, 0, text.length, column, sink);
+  }
+}
+
+/** HOT. */
+function addCell(bytes: Uint8Array, from: number, to: number, { places }: CsvColumn, sink: RowSink): void {
+  for (let index = 0; index < places.length; index++) sink.judge.addBytes(places[index]!, bytes, from, to);
+}
+
+/** HOT. Behind the line end at `at`; -1 where that is not all there or lies behind `to`. */
+function endOfLine(bytes: Uint8Array, at: number, to: number, isLast: boolean): number {
+  if (at >= to) return isLast ? to : -1;
+  if (bytes[at] === LINE_FEED) return at + 1;
+  if (at + 1 === to) return isLast ? to : -1;
+  return bytes[at + 1] === LINE_FEED ? at + 2 : at + 1;
+}

@@ -1,0 +1,225 @@
+/**
+ * Filters the rows of a stream: what may leave comes out byte for byte, in order, as it is asked for.
+ *
+ * Input is read only as output is taken, and memory is bounded by the longest row, whatever the length of the stream. Rows
+ * are judged by the table as it is when they are read.
+ * @module
+ */
+import { GateError } from '../core/errors.js';
+import { SuppressionTable, TableHolder } from '../core/suppression/index.js';
+import { type Block, BlockFilter, type BlockResult, type BlockTerms, type RowLayout } from './block-filter.js';
+import { BlockReader, joined } from './block-reader.js';
+import { columnsOf, delimiterByte, endOfHeader } from './csv/layout.js';
+import { BLOCK_BYTES, ROW_BYTES_MAX, THREADS_MAX } from './limits.js';
+import type { ColumnMapping } from './mapping.js';
+import { pathTree } from './ndjson/path.js';
+import { type RowCounts, RowTotals } from './row-counts.js';
+import { RowError } from './row-error.js';
+import { errorOfFault } from './row-sink.js';
+import type { ExportTerms } from './terms.js';
+
+export type RowFormat = 'csv' | 'tsv' | 'ndjson';
+
+export interface FilterOptions {
+  /** The suppression set. A holder is asked anew for every block of rows. */
+  readonly table: TableHolder | SuppressionTable;
+  /** From {@link exportTerms}. */
+  readonly terms: ExportTerms;
+  readonly format: RowFormat;
+  /** Between cells: one character of ASCII. The default is a comma, and a tab for `tsv`. */
+  readonly delimiter?: string | undefined;
+  /** From {@link parseMapping}. */
+  readonly mapping: ColumnMapping;
+  /** What becomes of a suppressed person's row: it is dropped (default), or leaves without the values mapped. */
+  readonly mode?: 'drop' | 'blank' | undefined;
+  /** What becomes of a row without an identifier that can be looked up. By default what cannot be checked does not leave. */
+  readonly onUnidentifiable?: 'keep' | 'drop' | 'fail' | undefined;
+  /** Threads that judge besides this one; 0 or 1: this one judges. */
+  readonly threads?: number | undefined;
+  /** Longest row, in bytes. Default: `ROW_BYTES_MAX`. */
+  readonly rowBytesMax?: number | undefined;
+  /** Bytes read before rows are looked at. Default: `BLOCK_BYTES`. */
+  readonly blockBytes?: number | undefined;
+  /** Told of the fingerprints of rows that left as they came, in order, after those rows were taken. */
+  readonly onFingerprints?: ((fingerprints: BigUint64Array) => void) | undefined;
+}
+
+export interface Filtering {
+  /** To be read once. Ends with an error where the input cannot be read or filtered to its end. */
+  readonly output: AsyncIterable<Uint8Array>;
+  /** Resolves when the output was read to its end; rejects with the error that it ended with. */
+  readonly done: Promise<RowCounts>;
+}
+
+const BYTE_ORDER_MARK_BYTES = 3;
+
+/**
+ * Starts to filter. Nothing is read before the output is.
+ * @throws {TypeError} or {RangeError} for options that make no sense, {InputError} for a mapping that is no JSON path.
+ * The output and `done` end with a {RowError} for a file that is not laid out as expected, and a {GateError}
+ * `table.not_loaded`.
+ * @example
+ * const { output, done } = filterRows(createReadStream(path), { table, terms, format: 'csv', mapping });
+ * await pipeline(output, createWriteStream(target));
+ * console.log(await done);
+ */
+export function filterRows(input: AsyncIterable<Uint8Array>, options: FilterOptions): Filtering {
+  checkOptions(options);
+  const totals = new RowTotals(options.mapping);
+  let settle: { resolve(counts: RowCounts): void; reject(error: unknown): void } | undefined;
+  const done = new Promise<RowCounts>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  done.catch(() => {}); // whoever reads the output hears of it
+  async function* output(): AsyncGenerator<Uint8Array> {
+    let error: unknown = new RowError('output.abandoned', null);
+    try {
+      yield* filtered(input, options, totals);
+      error = null;
+    } catch (thrown) {
+      error = thrown;
+      throw thrown;
+    } finally {
+      if (error === null) settle?.resolve(totals.counts());
+      else settle?.reject(error);
+    }
+  }
+  return { output: output(), done };
+}
+
+async function* filtered(
+  input: AsyncIterable<Uint8Array>,
+  options: FilterOptions,
+  totals: RowTotals,
+): AsyncGenerator<Uint8Array> {
+  const { blockBytes = BLOCK_BYTES, rowBytesMax = ROW_BYTES_MAX, onFingerprints } = options;
+  const reader = new BlockReader(input, { blockBytes, rowBytesMax, endsWithReturn: options.format !== 'ndjson' });
+  try {
+    const { head, layout } = await readHead(reader, options, rowBytesMax);
+    const terms = termsOf(options, layout, rowBytesMax);
+    if (head.length > 0) yield head;
+    totals.bytesOut = head.length;
+    let linesBefore = layout.kind === 'csv' ? lineEndsIn(head) : 0;
+    for await (const result of results(reader, terms, () => tableOf(options.table))) {
+      totals.add(result.tally);
+      totals.bytesIn = reader.bytesIn;
+      totals.bytesOut += result.output.length;
+      if (result.output.length > 0) yield result.output;
+      if (result.fault !== null) throw errorOfFault(result.fault, linesBefore);
+      if (result.fingerprints !== null && result.fingerprints.length > 0) onFingerprints?.(result.fingerprints);
+      linesBefore += result.lines;
+    }
+    totals.bytesIn = reader.bytesIn;
+  } finally {
+    await reader.close();
+  }
+}
+
+/** What every block came to, in order. */
+async function* results(
+  reader: BlockReader,
+  terms: BlockTerms,
+  table: () => SuppressionTable,
+): AsyncGenerator<BlockResult> {
+  const filter = new BlockFilter(terms);
+  let tail: Uint8Array = new Uint8Array(0);
+  for (;;) {
+    const next = await reader.next();
+    if (next === null && tail.length === 0) return;
+    const block: Block | 'too_long' = next === 'too_long' ? next : joined(tail, next);
+    if (block === 'too_long') {
+      yield tooLong(terms);
+      return;
+    }
+    const result = filter.run(block, table());
+    yield result;
+    if (block.isLast) return;
+    tail = block.bytes.subarray(result.end, block.length);
+    if (tail.length > terms.rowBytesMax) yield tooLong(terms);
+  }
+}
+
+/** The row that comes next is too long to be read at all. */
+function tooLong({ rowBytesMax }: BlockTerms): BlockResult {
+  const fault = { code: 'row.too_long', linesBefore: 0, detail: `${rowBytesMax} bytes` } as const;
+  const output = new Uint8Array(0);
+  return { output, end: 0, lines: 0, fault, tally: new Float64Array(0), fingerprints: null };
+}
+
+/** What leaves before any row, and how the rows are laid out. */
+async function readHead(
+  reader: BlockReader,
+  { format, delimiter, mapping }: FilterOptions,
+  rowBytesMax: number,
+): Promise<{ head: Uint8Array; layout: RowLayout }> {
+  if (format === 'ndjson') {
+    const head = await reader.head(endOfMark);
+    return { head: head ?? new Uint8Array(0), layout: { kind: 'ndjson' } };
+  }
+  const byte = delimiterByte(delimiter ?? DELIMITERS[format]);
+  const head = await reader.head((bytes, isLast) => endOfHeader(bytes, byte, isLast));
+  if (head === null) throw new RowError('row.too_long', 1, `${rowBytesMax} bytes`);
+  return { head, layout: { kind: 'csv', delimiter: byte, columns: columnsOf(head, byte, mapping) } };
+}
+
+const DELIMITERS = { csv: ',', tsv: '\t' } as const;
+
+/** Behind a byte order mark. */
+function endOfMark(bytes: Uint8Array, isLast: boolean): number {
+  if (bytes.length < BYTE_ORDER_MARK_BYTES && !isLast) return -1;
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? BYTE_ORDER_MARK_BYTES : 0;
+}
+
+function termsOf(options: FilterOptions, layout: RowLayout, rowBytesMax: number): BlockTerms {
+  const { mapping, terms, mode = 'drop', onUnidentifiable = 'drop', onFingerprints } = options;
+  const wantsFingerprints = onFingerprints !== undefined;
+  return { layout, mapping, rightsMask: terms.rightsMask, mode, onUnidentifiable, wantsFingerprints, rowBytesMax };
+}
+
+/** The table of the moment. */
+function tableOf(table: TableHolder | SuppressionTable): SuppressionTable {
+  if (table instanceof SuppressionTable) return table;
+  if (table.current === null) throw new GateError('table.not_loaded');
+  return table.current;
+}
+
+function lineEndsIn(header: Uint8Array): number {
+  return (
+    Buffer.from(header)
+      .toString('latin1')
+      .match(/\r\n|\r|\n/g) ?? []
+  ).length;
+}
+
+function checkOptions(options: FilterOptions): void {
+  const {
+    table,
+    format,
+    delimiter,
+    mapping,
+    threads = 1,
+    rowBytesMax = ROW_BYTES_MAX,
+    blockBytes = BLOCK_BYTES,
+  } = options;
+  if (!(table instanceof TableHolder) && !(table instanceof SuppressionTable)) {
+    throw new TypeError('table: expected a TableHolder or a SuppressionTable');
+  }
+  if (!['csv', 'tsv', 'ndjson'].includes(format)) throw new TypeError('format: expected csv, tsv or ndjson');
+  if (delimiter !== undefined) {
+    if (format === 'ndjson') throw new TypeError('delimiter: expected none, since rows are JSON');
+    delimiterByte(delimiter);
+  }
+  if (format === 'ndjson') pathTree(mapping);
+  checkCount('threads', threads, 0, THREADS_MAX);
+  checkCount('rowBytesMax', rowBytesMax, 1, ROW_BYTES_LIMIT);
+  checkCount('blockBytes', blockBytes, 1, ROW_BYTES_LIMIT);
+}
+
+/** Positions in a block are 32-bit integers; a row and what is joined to it must fit. */
+const ROW_BYTES_LIMIT = 2 ** 28;
+
+function checkCount(name: string, value: number, min: number, max: number): void {
+  if (!Number.isSafeInteger(value) || value < min || value > max) {
+    throw new RangeError(`${name}: expected a whole number from ${min} to ${max}`);
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * The limits of exports, each with a name.
+ * @module
+ */
+
+/** Longest row that is read, in bytes without its line end. A longer one ends the run with an error. */
+export const ROW_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Bytes read before rows are looked at, and so about the size of what is handed on at once. */
+export const BLOCK_BYTES = 1024 * 1024;
+
+/** Bytes behind the end of a block that a scanner may write its marks to. */
+export const SPARE_BYTES = 4;
+
+/** Places that a mapping may name. */
+export const MAPPED_PLACES_MAX = 256;
+
+/** Different kinds in a mapping: a set of them is a bit mask. */
+export const MAPPED_KINDS_MAX = 32;
+
+/** Deepest nesting of a row of JSON that is read. A deeper row counts as one that names nobody. */
+export const ROW_DEPTH_MAX = 1000;
+
+/** Rows judged together, so that the waits for memory overlap. */
+export const BATCH_ROWS_MAX = 512;
+
+/** Keys looked up together, at most; a row with more is looked up in parts. */
+export const BATCH_KEYS_MAX = 4096;
+
+/** Threads that a filter may have. */
+export const THREADS_MAX = 64;

@@ -1,0 +1,220 @@
+/**
+ * Takes the rows of a block from a scanner, has them judged in batches, and collects what leaves.
+ *
+ * Rows that leave are copied in runs: of a block from which nothing is taken, the very bytes leave.
+ * @module
+ */
+import { CLEAR, type JudgeOptions, RowJudge, SUPPRESSED } from './judge.js';
+import { BATCH_ROWS_MAX } from './limits.js';
+import { OutputBytes } from './output-bytes.js';
+import { TALLY } from './row-counts.js';
+import { RowError, type RowErrorCode } from './row-error.js';
+
+export interface SinkOptions extends JudgeOptions {
+  readonly mode: 'drop' | 'blank';
+  readonly onUnidentifiable: 'keep' | 'drop' | 'fail';
+  /** What stands in the place of a value that is blanked. */
+  readonly blank: Uint8Array;
+}
+
+/** Why a block was not read to its end. `linesBefore`: line ends of the block before the row in question. */
+export interface RowFault {
+  readonly code: RowErrorCode;
+  readonly linesBefore: number;
+  readonly detail?: string;
+}
+
+export class RowSink {
+  readonly judge: RowJudge;
+  readonly isBlanking: boolean;
+  /** Of the block so far. */
+  tally: Float64Array;
+  fault: RowFault | null = null;
+  readonly #options: SinkOptions;
+  readonly #output = new OutputBytes();
+  readonly #rowFrom = new Int32Array(BATCH_ROWS_MAX + 1);
+  readonly #rowTo = new Int32Array(BATCH_ROWS_MAX + 1);
+  readonly #linesBefore = new Int32Array(BATCH_ROWS_MAX + 1);
+  /** 1 for what is no row, such as an empty line, and leaves in any case. */
+  readonly #isNoRow = new Uint8Array(BATCH_ROWS_MAX + 1);
+  readonly #leaves = new Uint8Array(BATCH_ROWS_MAX + 1);
+  /** Places to be blanked, as pairs of from and to, and where those of each row begin. */
+  #places: number[] = [];
+  readonly #placesFrom = new Int32Array(BATCH_ROWS_MAX + 1);
+  #bytes: Uint8Array = new Uint8Array(0);
+  #runFrom = 0;
+  #runTo = 0;
+  /** Fingerprints of rows that leave, before those of the batch at hand. */
+  #fingerprintCount = 0;
+
+  constructor(options: SinkOptions) {
+    this.#options = options;
+    this.judge = new RowJudge(options);
+    this.isBlanking = options.mode === 'blank';
+    this.tally = this.#newTally();
+  }
+
+  /** Begins with the rows of another block. */
+  begin(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#runFrom = 0;
+    this.#runTo = 0;
+    this.#fingerprintCount = 0;
+    this.fault = null;
+    this.tally = this.#newTally();
+    this.#output.begin(bytes.length);
+  }
+
+  /** HOT. */
+  startRow(from: number, linesBefore: number): void {
+    const row = this.judge.rowCount;
+    this.judge.startRow();
+    this.#rowFrom[row] = from;
+    this.#linesBefore[row] = linesBefore;
+    this.#isNoRow[row] = 0;
+    if (this.isBlanking) this.#placesFrom[row] = this.#places.length;
+  }
+
+  /** HOT. Something that is no row: it leaves as it is. */
+  pass(from: number, to: number): void {
+    this.startRow(from, 0);
+    this.#isNoRow[this.judge.rowCount] = 1;
+    this.endRow(to);
+  }
+
+  /** A value of the row that is taken away where the row is blanked. */
+  addPlace(from: number, to: number): void {
+    this.#places.push(from, to);
+  }
+
+  get placeCount(): number {
+    return this.#places.length;
+  }
+
+  /** Forgets places that lie within one that is added. */
+  truncatePlaces(count: number): void {
+    this.#places.length = count;
+  }
+
+  /** The row that was started cannot be read: it has no identifiers. */
+  spoilRow(): void {
+    this.judge.spoilRow();
+    this.#places.length = this.#placesFrom[this.judge.rowCount]!;
+  }
+
+  /** HOT. */
+  endRow(to: number): void {
+    this.#rowTo[this.judge.rowCount] = to;
+    if (this.isBlanking) this.#placesFrom[this.judge.rowCount + 1] = this.#places.length;
+    if (this.judge.endRow()) this.#settle();
+  }
+
+  /** The block cannot be read on; rows before are decided on first. */
+  fail(fault: RowFault): void {
+    this.#settle();
+    this.fault ??= fault;
+  }
+
+  /** What leaves of the rows so far: memory of its own, or the very bytes if nothing was taken from them. */
+  end(): Uint8Array {
+    this.#settle();
+    const { length } = this.#output;
+    if (length === 0) return this.#bytes.subarray(this.#runFrom, this.#runTo);
+    this.#flushRun();
+    return this.#output.take();
+  }
+
+  /** The fingerprints of the rows that leave. */
+  takeFingerprints(): BigUint64Array {
+    return this.judge.fingerprints.take();
+  }
+
+  #newTally(): Float64Array {
+    return new Float64Array(TALLY.kinds + this.judge.kinds.length);
+  }
+
+  /** HOT. Decides on the rows of the batch, in their order. */
+  #settle(): void {
+    const { judge, tally } = this;
+    const rowCount = judge.rowCount;
+    judge.settle();
+    for (let row = 0; row < rowCount && this.fault === null; row++) {
+      const leaves = this.#isNoRow[row] === 1 || this.#decide(row, judge.verdict(row), tally);
+      this.#leaves[row] = leaves ? 1 : 0;
+      if (leaves) this.#keep(this.#rowFrom[row]!, this.#rowTo[row]!);
+    }
+    if (this.#options.wantsFingerprints) {
+      this.#fingerprintCount = judge.keepFingerprints(this.#leaves, this.#fingerprintCount);
+      judge.fingerprints.truncate(this.#fingerprintCount);
+    }
+    judge.clear();
+    this.#places.length = 0;
+  }
+
+  /** HOT. Whether a row leaves as it is; one that leaves blanked is written here. */
+  #decide(row: number, verdict: number, tally: Float64Array): boolean {
+    tally[TALLY.rowsIn]!++;
+    if (verdict === CLEAR) {
+      tally[TALLY.kept]!++;
+      return true;
+    }
+    if (verdict === SUPPRESSED) {
+      this.#countKinds(this.judge.hitKinds(row), tally);
+      if (this.isBlanking) {
+        tally[TALLY.blanked]!++;
+        this.#writeBlanked(row);
+      } else {
+        tally[TALLY.suppressed]!++;
+      }
+      return false;
+    }
+    if (this.#options.onUnidentifiable === 'keep') {
+      tally[TALLY.kept]!++;
+      return true;
+    }
+    if (this.#options.onUnidentifiable === 'fail') {
+      this.fault = { code: 'row.unidentifiable', linesBefore: this.#linesBefore[row]! };
+    } else {
+      tally[TALLY.unidentifiable]!++;
+    }
+    return false;
+  }
+
+  /** HOT. */
+  #countKinds(hitKinds: number, tally: Float64Array): void {
+    for (let bits = hitKinds; bits !== 0; bits &= bits - 1) tally[TALLY.kinds + 31 - Math.clz32(bits & -bits)]!++;
+  }
+
+  /** HOT. Lets bytes leave that follow what left before. */
+  #keep(from: number, to: number): void {
+    if (from !== this.#runTo) {
+      this.#flushRun();
+      this.#runFrom = from;
+    }
+    this.#runTo = to;
+  }
+
+  #writeBlanked(row: number): void {
+    const places = this.#places;
+    let from = this.#rowFrom[row]!;
+    for (let index = this.#placesFrom[row]!; index < this.#placesFrom[row + 1]!; index += 2) {
+      this.#keep(from, places[index]!);
+      this.#flushRun();
+      this.#output.write(this.#options.blank, 0, this.#options.blank.length);
+      from = places[index + 1]!;
+      this.#runFrom = from;
+      this.#runTo = from;
+    }
+    this.#keep(from, this.#rowTo[row]!);
+  }
+
+  #flushRun(): void {
+    if (this.#runFrom < this.#runTo) this.#output.write(this.#bytes, this.#runFrom, this.#runTo);
+    this.#runFrom = this.#runTo;
+  }
+}
+
+/** The error that a fault of a block is, given the line ends before that block. */
+export function errorOfFault({ code, linesBefore, detail }: RowFault, linesBeforeBlock: number): RowError {
+  return new RowError(code, linesBeforeBlock + linesBefore + 1, detail);
+}
