@@ -25,6 +25,7 @@ export const ROW_GROUP = {
   sorting: 4,
   fileOffset: 5,
   compressedBytes: 6,
+  ordinal: 7,
 } as const;
 export const COLUMN_CHUNK = {
   filePath: 1,
