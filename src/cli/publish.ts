@@ -1,5 +1,5 @@
 /**
- * `optgate publish`: serves a ledger to a fleet over NATS, until it is stopped.
+ * `optgate publish`: serves a ledger to a fleet over NATS, until it is stopped; or writes its set for a warehouse, once.
  * @module
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -13,6 +13,7 @@ import { gateErrorText } from './failures.js';
 import { untilInterrupted } from './interrupt.js';
 import { readSigner } from './keygen.js';
 import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, schemeOf, shownUrl, withLedger } from './ledger-location.js';
+import { publishParquet } from './publish-parquet.js';
 import { durationMs, timeText } from './time.js';
 
 /** How often it is looked whether there is something to say. */
@@ -20,10 +21,14 @@ const LOOK_MS = 200;
 
 export const publish: Command = {
   help: `Usage: optgate publish --to nats://HOST:PORT/SET [options]
+       optgate publish --parquet DIR [--ledger URL|DIR]
 
-Publishes the ledger to NATS (JetStream): changes into a stream, snapshots into an object store, a heartbeat every second,
+--to       publishes the ledger to NATS (JetStream): changes into a stream, snapshots into an object store, a heartbeat every second,
 and takes back into the ledger what enforcers report. Runs until it is stopped. Several may run for one set: one leads,
 the others stand by and take over within seconds. It also numbers the ledger's entries if no other process does.
+
+--parquet  writes the set in force to DIR, once: digest, rights and since, a folder for each kind, ready to be joined with
+data that stays in a warehouse (docs/warehouse.md). DIR appears whole or not at all, and is replaced whole the next time.
 
 Options:
   --to URL             nats:// or tls://, with the name of the set as the path (default: default)
@@ -38,6 +43,7 @@ ${LEDGER_HELP}
 Examples:
   optgate publish --ledger postgres://ledger.internal/optgate --to nats://nats.internal:4222/optouts
   optgate publish --to nats://127.0.0.1:4222 --sign-key keys/optgate-signing.pem --canary-every 10s
+  optgate publish --ledger postgres://ledger.internal/optgate --parquet /warehouse/optouts
 
 Exit codes: 0 ended in order, 2 wrong usage, 3 the system failed.`,
 
@@ -45,6 +51,7 @@ Exit codes: 0 ended in order, 2 wrong usage, 3 the system failed.`,
     const { values, positionals } = parseOptions(args, {
       ...LEDGER_OPTION,
       to: { type: 'string' },
+      parquet: { type: 'string' },
       'token-file': { type: 'string' },
       'creds-file': { type: 'string' },
       'sign-key': { type: 'string' },
@@ -52,7 +59,15 @@ Exit codes: 0 ended in order, 2 wrong usage, 3 the system failed.`,
       keep: { type: 'string' },
       'canary-every': { type: 'string' },
     });
-    const { to } = values;
+    const { to, parquet } = values;
+    if (parquet !== undefined) {
+      const isAlone = Object.keys(values).every((name) => name === 'parquet' || name === 'ledger');
+      if (!isAlone || parquet === '' || positionals.length > 0) {
+        throw new UsageError('expected --parquet DIR, and no option but --ledger with it');
+      }
+      const terms = { mayMake: false, sequence: false };
+      return withLedger(ledgerLocation(values.ledger, io), io, terms, (ledger) => publishParquet(ledger, parquet, io));
+    }
     if (to === undefined || positionals.length > 0) throw new UsageError('expected --to nats://HOST:PORT/SET');
     if (!['nats', 'tls'].includes(schemeOf(to) ?? '')) throw new UsageError('--to: expected nats:// or tls://');
     const location = ledgerLocation(values.ledger, io);

@@ -98,7 +98,7 @@ const GROUPS: readonly CommandGroup[] = [
     commands: [
       {
         name: 'publish',
-        summary: "publish the ledger's snapshots and changes to NATS",
+        summary: 'publish the ledger to a fleet over NATS, or its set as Parquet for a warehouse',
         load: async () => (await import('./publish.js')).publish,
       },
       {

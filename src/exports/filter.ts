@@ -177,7 +177,7 @@ function termsOf(options: FilterOptions, layout: RowLayout, rowBytesMax: number)
 }
 
 /** The table of the moment. */
-function tableOf(table: TableHolder | SuppressionTable): SuppressionTable {
+export function tableOf(table: TableHolder | SuppressionTable): SuppressionTable {
   if (table instanceof SuppressionTable) return table;
   if (table.current === null) throw new GateError('table.not_loaded');
   return table.current;

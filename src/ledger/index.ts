@@ -3,6 +3,7 @@
  * @module
  */
 export type { ClearIdentifier } from './clear-values.js';
+export type { CurrentDigest, CurrentSet } from './current-digests.js';
 export { type DestinationChange, type DestinationInput, destinationSchema } from './destinations.js';
 export type { EnforcerStatus } from './enforcers.js';
 export { type ExportIndex, type ExportRecord, type ExportRun, exportRunIdOf } from './export-runs.js';

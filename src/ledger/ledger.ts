@@ -13,6 +13,7 @@ import { Canary } from './canary.js';
 import { readClearValues } from './clear-read.js';
 import type { ClearIdentifier } from './clear-values.js';
 import type { LedgerContext } from './context.js';
+import { type CurrentDigest, type CurrentSet, eachCurrentDigest } from './current-digests.js';
 import { type Database, openDatabase } from './database.js';
 import {
   changeDestination,
@@ -220,6 +221,15 @@ export class Ledger {
   async snapshotTo(target: string | Writable, options: SnapshotOutOptions = {}): Promise<WrittenSnapshot> {
     const table = await this.#reader.buildTable(options.signal ?? new AbortController().signal);
     return writeSnapshot(target, table, this.#context.now(), options);
+  }
+
+  /**
+   * Calls `take` with all digests that are in force, some thousands at a time, each digest once; waits for what it returns.
+   * One view of the ledger, at most 10 s between two calls.
+   * @throws {GateError} `ledger.damaged` where a key in force has no digest, after all others were given; `table.memory`.
+   */
+  eachCurrentDigest(take: (digests: readonly CurrentDigest[]) => Promise<void>): Promise<CurrentSet> {
+    return eachCurrentDigest(this.#context, take);
   }
 
   /** What enforcers follow; close it after use. It shares this ledger's connections. */

@@ -1,0 +1,144 @@
+/**
+ * The delta encodings of Parquet (parquet-format, Encodings.md, 5 to 7), read into plain form.
+ * @module
+ */
+import { damaged } from './parquet-error.js';
+
+const BLOCK_VALUES_MAX = 1 << 16;
+
+/** Numbers of a section, and where it ends. */
+interface DeltaNumbers {
+  readonly numbers: BigInt64Array;
+  readonly end: number;
+}
+
+/** DELTA_BINARY_PACKED: `count` numbers at most. @throws {ParquetError} `parquet.damaged`. */
+export function readDeltaNumbers(bytes: Uint8Array, from: number, count: number): DeltaNumbers {
+  const reader = new DeltaReader(bytes, from);
+  const numbers = reader.numbers(count);
+  return { numbers, end: reader.at };
+}
+
+class DeltaReader {
+  constructor(
+    private readonly bytes: Uint8Array,
+    public at: number,
+  ) {}
+
+  numbers(countMax: number): BigInt64Array {
+    const blockValues = this.count(BLOCK_VALUES_MAX);
+    const miniCount = this.count(blockValues);
+    const total = this.count(countMax);
+    const miniValues = blockValues / miniCount;
+    if (!(miniValues >= 8 && Number.isInteger(miniValues / 8))) throw damaged('a delta block');
+    const numbers = new BigInt64Array(total);
+    let value = this.zigzag();
+    if (total > 0) numbers[0] = value;
+    for (let done = 1; done < total; ) {
+      const smallest = this.zigzag();
+      const widths = this.take(miniCount);
+      for (let mini = 0; mini < miniCount && done < total; mini++) {
+        const width = widths[mini] ?? 0;
+        if (width > 64) throw damaged('a bit width');
+        const packed = this.take((miniValues * width) / 8);
+        for (let index = 0; index < miniValues && done < total; index++) {
+          value = BigInt.asIntN(64, value + smallest + bitsAt(packed, index * width, width));
+          numbers[done++] = value;
+        }
+      }
+    }
+    return numbers;
+  }
+
+  private take(byteCount: number): Uint8Array {
+    if (byteCount > this.bytes.length - this.at) throw damaged('a delta block');
+    this.at += byteCount;
+    return this.bytes.subarray(this.at - byteCount, this.at);
+  }
+
+  private count(max: number): number {
+    const count = this.varint();
+    if (count > BigInt(max)) throw damaged('a count');
+    return Number(count);
+  }
+
+  private zigzag(): bigint {
+    const value = this.varint();
+    return BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n));
+  }
+
+  private varint(): bigint {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = this.bytes[this.at++];
+      if (byte === undefined) break;
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    throw damaged('a number');
+  }
+}
+
+function bitsAt(packed: Uint8Array, bit: number, width: number): bigint {
+  let value = 0n;
+  let have = 0;
+  for (let at = bit; have < width; ) {
+    const take = Math.min(8 - (at & 7), width - have);
+    const part = ((packed[at >> 3] ?? 0) >> (at & 7)) & ((1 << take) - 1);
+    value |= BigInt(part) << BigInt(have);
+    have += take;
+    at += take;
+  }
+  return value;
+}
+
+/** Values of different lengths in one piece of memory. */
+export interface Spans {
+  readonly bytes: Uint8Array;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+}
+
+/** DELTA_LENGTH_BYTE_ARRAY. @throws {ParquetError} `parquet.damaged`. */
+export function readDeltaLengths(bytes: Uint8Array, from: number, count: number): Spans {
+  const { numbers: lengths, end } = readDeltaNumbers(bytes, from, count);
+  const starts = new Int32Array(lengths.length);
+  const ends = new Int32Array(lengths.length);
+  let at = end;
+  for (let index = 0; index < lengths.length; index++) {
+    const length = Number(lengths[index]);
+    if (!(length >= 0 && length <= bytes.length - at)) throw damaged('a length');
+    starts[index] = at;
+    at += length;
+    ends[index] = at;
+  }
+  return { bytes, starts, ends };
+}
+
+/** DELTA_BYTE_ARRAY: each value begins with a part of the one before. @throws {ParquetError} `parquet.damaged`. */
+export function readDeltaBytes(bytes: Uint8Array, from: number, count: number, bytesMax: number): Spans {
+  const { numbers: prefixes, end } = readDeltaNumbers(bytes, from, count);
+  const suffixes = readDeltaLengths(bytes, end, count);
+  if (suffixes.starts.length !== prefixes.length) throw damaged('a count');
+  const starts = new Int32Array(prefixes.length);
+  const ends = new Int32Array(prefixes.length);
+  let total = 0;
+  for (let index = 0; index < prefixes.length; index++) {
+    const prefix = Number(prefixes[index]);
+    const before = index === 0 ? 0 : (ends[index - 1] ?? 0) - (starts[index - 1] ?? 0);
+    if (!(prefix >= 0 && prefix <= before)) throw damaged('a length');
+    starts[index] = total;
+    total += prefix + (suffixes.ends[index] ?? 0) - (suffixes.starts[index] ?? 0);
+    ends[index] = total;
+    if (total > bytesMax) throw damaged('a length');
+  }
+  const out = Buffer.allocUnsafe(total);
+  for (let index = 0; index < prefixes.length; index++) {
+    const prefix = Number(prefixes[index]);
+    const start = starts[index] ?? 0;
+    const last = index === 0 ? 0 : (starts[index - 1] ?? 0);
+    out.copy(out, start, last, last + prefix);
+    out.set(suffixes.bytes.subarray(suffixes.starts[index], suffixes.ends[index]), start + prefix);
+  }
+  return { bytes: out, starts, ends };
+}

@@ -1,0 +1,125 @@
+/**
+ * Hands the identifiers of a column to the judge, row by row.
+ *
+ * Text is looked at where it stands. Digests may be bytes instead of text, device ids Parquet's own UUIDs, and phone numbers
+ * and account ids integers: they become the text that the same value has in a CSV file.
+ * @module
+ */
+import type { BaseKind } from '../../core/vocabulary.js';
+import type { RowJudge } from '../judge.js';
+import { TYPE } from './format.js';
+import type { ChunkPages, DataPage } from './page.js';
+import { damaged, ParquetError } from './parquet-error.js';
+import type { Leaf } from './schema.js';
+import type { PageValues } from './values.js';
+
+const DIGEST_BYTES: Readonly<Record<string, number>> = { sha256: 32, sha1: 20, md5: 16 };
+const UUID_BYTES = 16;
+const hexBytes = Buffer.alloc(2 * 32);
+
+/** @throws {ParquetError} `parquet.unsupported` where the column cannot hold identifiers. */
+export function checkIdentifierLeaf({ type, path }: Leaf): void {
+  const isFit = [TYPE.bytes, TYPE.fixed, TYPE.int32, TYPE.int64].some((fit) => fit === type);
+  if (!isFit) throw new ParquetError('parquet.unsupported', `identifiers of this type, column ${path}`);
+}
+
+export class IdentifierColumn {
+  readonly #digestBytes: number;
+  #page = -1;
+  #entry = 0;
+  #value = 0;
+  #current: DataPage | null = null;
+
+  constructor(
+    private readonly judge: RowJudge,
+    private readonly place: number,
+    kind: BaseKind,
+    private readonly leaf: Leaf,
+    private readonly pages: ChunkPages,
+  ) {
+    this.#digestBytes = DIGEST_BYTES[kind.slice(kind.lastIndexOf('_') + 1)] ?? 0;
+    this.#nextPage();
+  }
+
+  /** There is no row left. */
+  get isAtEnd(): boolean {
+    return this.#current === null;
+  }
+
+  /** HOT. The identifiers of the next row. @throws {ParquetError} `parquet.damaged` where there is none. */
+  addRow(): void {
+    if (this.#current === null) throw damaged('the rows of a column');
+    const { maxDefinition } = this.leaf;
+    do {
+      const { definition, values } = this.#current;
+      if (definition === null || definition[this.#entry] === maxDefinition) this.#add(values, this.#value++);
+      this.#entry++;
+      if (this.#entry === this.#current.entryCount) this.#nextPage();
+    } while (
+      this.#current !== null &&
+      this.#current.repetition !== null &&
+      this.#current.repetition[this.#entry] !== 0
+    );
+  }
+
+  #nextPage(): void {
+    do this.#current = this.pages.pages[++this.#page] ?? null;
+    while (this.#current?.entryCount === 0);
+    this.#entry = 0;
+    this.#value = 0;
+  }
+
+  /** HOT. */
+  #add(pageValues: PageValues, pageIndex: number): void {
+    let values = pageValues;
+    let index = pageIndex;
+    if (values.kind === 'indexes') {
+      index = values.indexes[index]!;
+      values = this.pages.dictionary?.values ?? values;
+    }
+    if (values.kind === 'spans') {
+      const { bytes, starts, ends } = values.spans;
+      const end = ends[index];
+      if (end === undefined) throw damaged('an index of a dictionary');
+      this.#addBytes(bytes, starts[index]!, end);
+    } else if (values.kind === 'fixed') {
+      const { bytes, width } = values;
+      const from = values.from + index * width;
+      if (from + width > bytes.length) throw damaged('an index of a dictionary');
+      this.#addFixed(bytes, from, width);
+    }
+  }
+
+  /** HOT. A digest as bytes has half the length of one in hexadecimal; Base64 lies between. */
+  #addBytes(bytes: Uint8Array, from: number, to: number): void {
+    if (to - from !== this.#digestBytes || to === from) {
+      this.judge.addBytes(this.place, bytes, from, to);
+      return;
+    }
+    writeHex(bytes, from, to);
+    this.judge.addBytes(this.place, hexBytes, 0, 2 * (to - from));
+  }
+
+  #addFixed(bytes: Uint8Array, from: number, width: number): void {
+    const { type, isUuid } = this.leaf;
+    if (type === TYPE.fixed && !(isUuid && width === UUID_BYTES && this.#digestBytes === 0)) {
+      this.#addBytes(bytes, from, from + width);
+      return;
+    }
+    const value = Buffer.from(bytes.buffer, bytes.byteOffset + from, width);
+    if (type === TYPE.int32) this.judge.addText(this.place, String(value.readInt32LE()));
+    else if (type === TYPE.int64) this.judge.addText(this.place, String(value.readBigInt64LE()));
+    else this.judge.addText(this.place, value.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'));
+  }
+}
+
+/** HOT. */
+function writeHex(bytes: Uint8Array, from: number, to: number): void {
+  for (let at = from, target = 0; at < to; at++) {
+    const byte = bytes[at]!;
+    hexBytes[target++] = HEX_DIGITS[byte >> 4]!;
+    hexBytes[target++] = HEX_DIGITS[byte & 15]!;
+  }
+}
+
+const HEX_DIGITS = Uint8Array.from(Buffer.from('0123456789abcdef'));

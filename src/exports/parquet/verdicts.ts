@@ -1,0 +1,110 @@
+/**
+ * Decides on the rows of a row group by the columns that are mapped.
+ * @module
+ */
+import type { SuppressionTable } from '../../core/suppression/index.js';
+import { CLEAR, RowJudge, SUPPRESSED } from '../judge.js';
+import { BATCH_ROWS_MAX } from '../limits.js';
+import type { ColumnMapping } from '../mapping.js';
+import { TALLY } from '../row-counts.js';
+import { RowError } from '../row-error.js';
+import { BLANK, DROP, KEEP } from './chunk-filter.js';
+import { IdentifierColumn } from './identifier-column.js';
+import type { ChunkPages } from './page.js';
+import { damaged } from './parquet-error.js';
+import type { Leaf } from './schema.js';
+
+export interface VerdictTerms {
+  readonly mapping: ColumnMapping;
+  readonly rightsMask: number;
+  readonly mode: 'drop' | 'blank';
+  readonly onUnidentifiable: 'keep' | 'drop' | 'fail';
+  readonly wantsFingerprints: boolean;
+}
+
+/** A place of the mapping, and the pages of the column it names. */
+export interface MappedColumn {
+  /** Index in the mapping. */
+  readonly place: number;
+  readonly leaf: Leaf;
+  readonly pages: ChunkPages;
+}
+
+export interface Verdicts {
+  /** {@link DROP}, {@link KEEP} or {@link BLANK} for each row. */
+  readonly fates: Uint8Array;
+  readonly tally: Float64Array;
+  /** Of the rows that leave as they came; `null` where nobody wants them. */
+  readonly fingerprints: BigUint64Array | null;
+}
+
+export class GroupJudge {
+  readonly #terms: VerdictTerms;
+  readonly #judge: RowJudge;
+  readonly #leaves = new Uint8Array(BATCH_ROWS_MAX + 1);
+
+  constructor(terms: VerdictTerms) {
+    this.#terms = terms;
+    this.#judge = new RowJudge(terms);
+  }
+
+  /**
+   * @param rowsBefore Rows of the file before this group, for errors to count from.
+   * @throws {RowError} `row.unidentifiable`, {ParquetError} `parquet.damaged`.
+   */
+  run(mapped: readonly MappedColumn[], rowCount: number, rowsBefore: number, table: SuppressionTable): Verdicts {
+    const judge = this.#judge;
+    judge.use(table);
+    const columns = mapped.map(
+      ({ place, leaf, pages }) =>
+        new IdentifierColumn(judge, place, this.#terms.mapping[place]?.base ?? 'email', leaf, pages),
+    );
+    const fates = new Uint8Array(rowCount);
+    const tally = new Float64Array(TALLY.kinds + judge.kinds.length);
+    let fingerprintCount = 0;
+    for (let row = 0, batchFrom = 0; row < rowCount; ) {
+      judge.startRow();
+      for (const column of columns) column.addRow();
+      row++;
+      if (!judge.endRow() && row < rowCount) continue;
+      judge.settle();
+      this.#decide(fates, batchFrom, tally, rowsBefore);
+      if (this.#terms.wantsFingerprints) {
+        fingerprintCount = judge.keepFingerprints(this.#leaves, fingerprintCount);
+        judge.fingerprints.truncate(fingerprintCount);
+      }
+      judge.clear();
+      batchFrom = row;
+    }
+    if (columns.some(({ isAtEnd }) => !isAtEnd)) throw damaged('the rows of a column');
+    return { fates, tally, fingerprints: this.#terms.wantsFingerprints ? judge.fingerprints.take() : null };
+  }
+
+  /** HOT. */
+  #decide(fates: Uint8Array, from: number, tally: Float64Array, rowsBefore: number): void {
+    const { mode, onUnidentifiable } = this.#terms;
+    const judge = this.#judge;
+    for (let row = 0; row < judge.rowCount; row++) {
+      const verdict = judge.verdict(row);
+      let fate = KEEP;
+      let count: number = TALLY.kept;
+      if (verdict === SUPPRESSED) {
+        fate = mode === 'blank' ? BLANK : DROP;
+        count = mode === 'blank' ? TALLY.blanked : TALLY.suppressed;
+        for (let bits = judge.hitKinds(row); bits !== 0; bits &= bits - 1) {
+          tally[TALLY.kinds + 31 - Math.clz32(bits & -bits)]!++;
+        }
+      } else if (verdict !== CLEAR && onUnidentifiable !== 'keep') {
+        if (onUnidentifiable === 'fail') {
+          throw new RowError('row.unidentifiable', null, `row ${rowsBefore + from + row + 1}`);
+        }
+        fate = DROP;
+        count = TALLY.unidentifiable;
+      }
+      fates[from + row] = fate;
+      this.#leaves[row] = fate === KEEP ? 1 : 0;
+      tally[TALLY.rowsIn]!++;
+      tally[count]!++;
+    }
+  }
+}
