@@ -23,9 +23,9 @@ export const publish: Command = {
   help: `Usage: optgate publish --to nats://HOST:PORT/SET [options]
        optgate publish --parquet DIR [--ledger URL|DIR]
 
---to       publishes the ledger to NATS (JetStream): changes into a stream, snapshots into an object store, a heartbeat every second,
-and takes back into the ledger what enforcers report. Runs until it is stopped. Several may run for one set: one leads,
-the others stand by and take over within seconds. It also numbers the ledger's entries if no other process does.
+--to       publishes the ledger to NATS (JetStream): changes into a stream, snapshots into an object store, a heartbeat
+every second, and takes back into the ledger what enforcers report. Runs until it is stopped. Several may run for one set:
+one leads, the others stand by and take over within seconds. It also numbers the ledger's entries if no other process does.
 
 --parquet  writes the set in force to DIR, once: digest, rights and since, a folder for each kind, ready to be joined with
 data that stays in a warehouse (docs/warehouse.md). DIR appears whole or not at all, and is replaced whole the next time.
