@@ -43,6 +43,8 @@ export const HOSTILE = {
     return request(`"user":{"eids":[{"uids":[${ids}]}]},"site":{"name":"${'0000000'.repeat(byteCount / 7)}"}`);
   },
   '`@` in a text': (byteCount) => request(`"site":{"name":"${'a@'.repeat(byteCount / 2)}"}`),
+  '`\\\\u0040`, escaped twice, in a text': (byteCount) =>
+    request(`"site":{"name":"${'\\\\u0040'.repeat(byteCount / 7)}"}`),
   '`%` in a text': (byteCount) => request(`"site":{"name":"${'%2525'.repeat(byteCount / 5)}"}`),
   'parameters of a URL': (byteCount) =>
     request(

@@ -57,7 +57,8 @@ function change(request: Container, other: Buffer, dice: Dice): void {
   const target = containers[dice(containers.length)] ?? request;
   const donors = containersOf(parsed(other) ?? {});
   const donor = Object.values(donors[dice(donors.length)] ?? {});
-  const value = dice(2) === 0 && donor.length > 0 ? donor[dice(donor.length)] : VALUES[dice(VALUES.length)];
+  const drawn = dice(2) === 0 && donor.length > 0 ? donor[dice(donor.length)] : VALUES[dice(VALUES.length)];
+  const value = structuredClone(drawn);
   if (Array.isArray(target)) {
     target.splice(dice(target.length + 1), dice(2), value);
     return;
@@ -70,7 +71,7 @@ function change(request: Container, other: Buffer, dice: Dice): void {
       target[name] = value;
       return;
     case 1:
-      target[name] = target[key];
+      target[name] = structuredClone(target[key]);
       return;
     case 2:
       delete target[key];

@@ -16,10 +16,12 @@ const PLAIN_WORD = /^[a-z/_-]+$/;
 const PLAIN_WORD_LENGTH_MAX = 15;
 const ONE_CHARACTER = /^-*([^-])(?:\1|-)*$/;
 const BARE_SCHEME = /^[a-z][a-z0-9+.-]*:\/*$/i;
-const ESCAPED_JSON = /\\(?:u([0-9a-f]{4})|\/)/gi;
-const ESCAPED_ASCII = /%([0-7][0-9A-Fa-f])/g;
 /** Rounds of percent-decoding: a URL inside a parameter of a URL inside a parameter. */
 const DECODE_ROUNDS_MAX = 3;
+const PERCENT = 0x25;
+const SLASH = 0x2f;
+const BACKSLASH = 0x5c;
+const LOWER_U = 0x75;
 const DOT = 0x2e;
 /** What follows `@` in the name of a file, not of a host. None is a top-level domain. */
 const FILE_ENDINGS = new Set([
@@ -60,9 +62,49 @@ export function isPlaceholder(text: string): boolean {
 
 /** Undoes the escapes of JSON for characters and slashes, one layer deep, in text that need not be JSON. */
 export function unescaped(text: string): string {
-  return text.replace(ESCAPED_JSON, (_escape, digits: string | undefined) =>
-    digits === undefined ? '/' : String.fromCharCode(Number.parseInt(digits, 16)),
-  );
+  if (!text.includes('\\')) return text;
+  const units = unitsOf(text);
+  const restCount = unescapeUnits(units);
+  return restCount === text.length ? text : textOfUnits(units, restCount);
+}
+
+/** HOT. In place; how many units are left. */
+function unescapeUnits(units: Uint16Array): number {
+  let writtenAt = 0;
+  for (let at = 0; at < units.length; at++) {
+    let unit = units[at]!;
+    if (unit === BACKSLASH && at + 1 < units.length) {
+      const escaped = units[at + 1]!;
+      if (escaped === SLASH) {
+        unit = SLASH;
+        at++;
+      } else if ((escaped | 0x20) === LOWER_U && at + 5 < units.length) {
+        const code = hexUnit(units, at + 2);
+        if (code >= 0) {
+          unit = code;
+          at += 5;
+        }
+      }
+    }
+    units[writtenAt++] = unit;
+  }
+  return writtenAt;
+}
+
+/** HOT. Four digits; negative where one is none. */
+function hexUnit(units: Uint16Array, at: number): number {
+  const high = (hexDigit(units[at]!) << 4) | hexDigit(units[at + 1]!);
+  return (high << 8) | (hexDigit(units[at + 2]!) << 4) | hexDigit(units[at + 3]!);
+}
+
+function unitsOf(text: string): Uint16Array<ArrayBuffer> {
+  const units = new Uint16Array(text.length);
+  for (let at = 0; at < text.length; at++) units[at] = text.charCodeAt(at);
+  return units;
+}
+
+function textOfUnits(units: Uint16Array<ArrayBuffer>, unitCount: number): string {
+  return Buffer.from(units.buffer, 0, 2 * unitCount).toString('utf16le');
 }
 
 /** Whether `local@label.label` stands anywhere in the text. */
@@ -75,17 +117,39 @@ export function holdsEmail(text: string): boolean {
 
 /** Undoes percent-encoding of ASCII characters, several layers deep; what is no escape stays. */
 export function percentDecoded(text: string): string {
-  let decoded = text;
-  for (let round = 0; round < DECODE_ROUNDS_MAX && decoded.includes('%'); round++) {
-    const next = decoded.replace(ESCAPED_ASCII, decodeEscape);
-    if (next === decoded) break;
-    decoded = next;
+  if (!text.includes('%')) return text;
+  const units = unitsOf(text);
+  let unitCount = text.length;
+  for (let round = 0; round < DECODE_ROUNDS_MAX; round++) {
+    const restCount = decodeRound(units, unitCount);
+    if (restCount === unitCount) break;
+    unitCount = restCount;
   }
-  return decoded;
+  return unitCount === text.length ? text : textOfUnits(units, unitCount);
+}
+/** HOT. Undoes one layer in place; how many units are left. A regular expression took up to 390 ns a byte of escapes. */
+function decodeRound(units: Uint16Array, unitCount: number): number {
+  let writtenAt = 0;
+  for (let at = 0; at < unitCount; at++) {
+    let unit = units[at]!;
+    if (unit === PERCENT && at + 2 < unitCount) {
+      const high = hexDigit(units[at + 1]!);
+      const low = hexDigit(units[at + 2]!);
+      if (high >= 0 && high < 8 && low >= 0) {
+        unit = high * 16 + low;
+        at += 2;
+      }
+    }
+    units[writtenAt++] = unit;
+  }
+  return writtenAt;
 }
 
-function decodeEscape(_escape: string, digits: string): string {
-  return String.fromCharCode(Number.parseInt(digits, 16));
+/** HOT. -1 for what is none. */
+function hexDigit(unit: number): number {
+  if (unit >= 0x30 && unit <= 0x39) return unit - 0x30;
+  const lower = unit | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
 /** A character that can end the local part of an address. */

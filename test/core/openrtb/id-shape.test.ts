@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { groupOfNamed, ID_NAMES, isIdName, isIdParameter } from '../../../src/core/openrtb/id-names.js';
 import {
@@ -7,6 +8,7 @@ import {
   percentDecoded,
   unescaped,
 } from '../../../src/core/openrtb/id-shape.js';
+import { plainlyPercentDecoded, plainlyUnescaped } from '../../reference/escapes.js';
 
 const UUID = '6d92078a-8246-4ba4-ae5b-76104861e7dc';
 
@@ -69,6 +71,22 @@ describe('shapes', () => {
   test('percent-encoding is undone, junk stays', () => {
     expect(percentDecoded('a%40b%2540c%zz%')).toBe('a@b@c%zz%');
     expect(percentDecoded('%E4%B8%AD%41')).toBe('%E4%B8%ADA');
+  });
+
+  test('escapes are undone as by regular expressions', () => {
+    const percents = ['%', '25', '2', '5', '4', '0', 'a', 'F', 'g', '7f', '%41', '%80', '%2525'];
+    const slashes = ['\\', 'u', 'U', '/', '\\u004', '\\u0041', '\\ud83D', '\\\\'];
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom(...percents, ...slashes, 'é', '\u0141', '\ud83d'), { maxLength: 24 }),
+        (parts) => {
+          const text = parts.join('');
+          expect(percentDecoded(text)).toBe(plainlyPercentDecoded(text));
+          expect(unescaped(text)).toBe(plainlyUnescaped(text));
+        },
+      ),
+      { numRuns: 5_000 },
+    );
   });
 });
 
