@@ -21,7 +21,6 @@ import type { Manifest } from '../exports/manifest.js';
 import { type Pass, type RunOptions, runExport } from '../exports/run.js';
 import { exportRunIdOf } from '../ledger/export-runs.js';
 import type { Ledger } from '../ledger/index.js';
-import { parsePolicy } from '../policy-file.js';
 import { packageVersion } from '../version.js';
 import {
   type Command,
@@ -35,7 +34,7 @@ import {
   wholeNumber,
 } from './command.js';
 import { ExportProgress } from './export-progress.js';
-import { type OpenedSet, openLedgerSet, openSnapshotSet } from './export-set.js';
+import type { OpenedSet } from './export-set.js';
 import { EXIT_INTERRUPTED, untilInterrupted } from './interrupt.js';
 import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, withLedger } from './ledger-location.js';
 
@@ -92,6 +91,7 @@ Exit codes: 0 done, 2 wrong usage, 3 a file, the set or the ledger failed, 130 s
   async run(args, io) {
     const given = await readArguments(args, io);
     return untilInterrupted(async (stopped) => {
+      const { openLedgerSet, openSnapshotSet } = await import('./export-set.js');
       try {
         if (given.set !== undefined) {
           const opened = await openSnapshotSet(given.set);
@@ -223,7 +223,9 @@ function formatOfName(path: string): RowFormat {
 async function withInventory(policy: Policy, destination: string, ledger: Ledger): Promise<Policy> {
   if (policy.destinations.some(({ id }) => id === destination)) return policy;
   const known = await ledger.getDestination(destination);
-  return known === null ? policy : parsePolicy({ ...policy, destinations: [...policy.destinations, known] });
+  if (known === null) return policy;
+  const { parsePolicy } = await import('../policy-file.js');
+  return parsePolicy({ ...policy, destinations: [...policy.destinations, known] });
 }
 
 interface Running {

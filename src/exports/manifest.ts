@@ -13,6 +13,16 @@ export const MANIFEST_SUFFIX = '.manifest.json';
 /** What the name of a lineage file adds to that of the output. */
 export const LINEAGE_SUFFIX = '.lineage';
 
+/** What a pass counts, as a filter counts it. */
+export interface PassCounts {
+  readonly rowsIn: number;
+  readonly rowsKept: number;
+  readonly rowsBlanked: number;
+  readonly droppedSuppressed: number;
+  readonly droppedUnidentifiable: number;
+  readonly byKind: Readonly<Record<string, number>>;
+}
+
 /** What became of the rows; `in` is the sum of `kept`, `blanked` and the three kinds of dropped. */
 export interface ManifestRows {
   readonly in: number;
@@ -27,8 +37,8 @@ export interface ManifestRows {
 }
 
 export interface ManifestFile {
-  /** Without its folder. */
-  readonly name: string;
+  /** Without its folder; `null`: a stream. */
+  readonly name: string | null;
   readonly bytes: number;
   /** Hexadecimal. */
   readonly sha256: string;
@@ -70,16 +80,73 @@ export interface Manifest {
   readonly fingerprintCount: number;
 }
 
+/** What a run is told of itself, and says again in its manifest. */
+export interface RunFacts {
+  /** From 16 random bytes: `x_` and 22 characters. */
+  readonly runId: string;
+  readonly destination: string;
+  readonly purpose: Purpose;
+  readonly terms: RunTerms;
+  readonly policyVersion: string;
+  readonly operator?: string | null;
+  /** Version of this package. */
+  readonly optgate: string;
+  /** How rows are read. */
+  readonly filter: Readonly<Record<string, unknown>>;
+}
+
+/** What came of a run. */
+export type RunOutcome = Pick<Manifest, 'set' | 'input' | 'output' | 'rows' | 'fingerprintCount'> & {
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+};
+
+/** The manifest of a run, its fields in the order they are written. */
+export function manifestOf(facts: RunFacts, { startedAtMs, finishedAtMs, ...outcome }: RunOutcome): Manifest {
+  return {
+    format: 'optgate-export',
+    version: MANIFEST_VERSION,
+    runId: facts.runId,
+    destination: facts.destination,
+    purpose: facts.purpose,
+    terms: manifestTerms(facts.terms),
+    policyVersion: facts.policyVersion,
+    operator: facts.operator ?? null,
+    optgate: facts.optgate,
+    set: outcome.set,
+    startedAt: new Date(startedAtMs).toISOString(),
+    finishedAt: new Date(Math.max(startedAtMs, finishedAtMs)).toISOString(),
+    input: outcome.input,
+    output: outcome.output,
+    filter: facts.filter,
+    rows: outcome.rows,
+    fingerprintCount: outcome.fingerprintCount,
+  };
+}
+
 /** Under which terms rows leave. */
 export type RunTerms =
   | { readonly kind: 'exempt'; readonly exemption: string; readonly rightsMask: number }
   | { readonly kind: 'filter'; readonly reason: string; readonly rightsMask: number };
 
-export function manifestTerms(terms: RunTerms): Manifest['terms'] {
+function manifestTerms(terms: RunTerms): Manifest['terms'] {
   const reason = terms.kind === 'exempt' ? terms.exemption : terms.reason;
   return { kind: terms.kind, reason, rights: rightsOfMask(terms.rightsMask) };
 }
 
 export function manifestJson(manifest: Manifest): Buffer {
   return Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** The counts of one pass, as the manifest says them. */
+export function manifestRows(counts: PassCounts): ManifestRows {
+  return {
+    in: counts.rowsIn,
+    kept: counts.rowsKept,
+    blanked: counts.rowsBlanked,
+    droppedSuppressed: counts.droppedSuppressed,
+    droppedUnidentifiable: counts.droppedUnidentifiable,
+    suppressedOnRecheck: 0,
+    byKind: counts.byKind,
+  };
 }

@@ -12,19 +12,19 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { GateError } from '../core/errors.js';
-import type { Purpose } from '../core/policy/destinations.js';
 import { AtomicFile, removeLeftovers } from './atomic-file.js';
 import { LineageBuilder, LineageFile } from './lineage-file.js';
 import {
   LINEAGE_SUFFIX,
   MANIFEST_SUFFIX,
-  MANIFEST_VERSION,
   type Manifest,
   type ManifestFile,
   type ManifestRows,
   manifestJson,
-  manifestTerms,
-  type RunTerms,
+  manifestOf,
+  manifestRows,
+  type PassCounts,
+  type RunFacts,
 } from './manifest.js';
 
 /** Passes over the rows at most, the first included. */
@@ -42,16 +42,6 @@ export interface ExportSet {
   catchUp(): Promise<number>;
 }
 
-/** What a pass counts, as a filter counts it. */
-export interface PassCounts {
-  readonly rowsIn: number;
-  readonly rowsKept: number;
-  readonly rowsBlanked: number;
-  readonly droppedSuppressed: number;
-  readonly droppedUnidentifiable: number;
-  readonly byKind: Readonly<Record<string, number>>;
-}
-
 export interface PassHooks {
   /** The input is what an earlier pass has kept: rows without identifiers were let pass on purpose, and stay. */
   readonly isRecheck: boolean;
@@ -65,22 +55,11 @@ export type Pass = (
   hooks: PassHooks,
 ) => { readonly output: AsyncIterable<Uint8Array>; readonly done: Promise<PassCounts> };
 
-export interface RunOptions {
-  /** From 16 random bytes: `x_` and 22 characters. */
-  readonly runId: string;
+export interface RunOptions extends RunFacts {
   readonly input: string;
   readonly output: string;
   readonly pass: Pass;
   readonly set: ExportSet;
-  readonly destination: string;
-  readonly purpose: Purpose;
-  readonly terms: RunTerms;
-  readonly policyVersion: string;
-  readonly operator?: string | null;
-  /** Version of this package, for the manifest. */
-  readonly optgate: string;
-  /** What the manifest says of the filter. */
-  readonly filter: Readonly<Record<string, unknown>>;
   /** Filter what was kept again where the set has moved. Default: true. */
   readonly recheck?: boolean;
   /**
@@ -152,7 +131,7 @@ class Run {
     const seqStart = await set.catchUp();
     const inputHash = createHash('sha256');
     let { counts, written } = await this.#pass(input, inputHash);
-    let rows = rowsOf(counts);
+    let rows = manifestRows(counts);
     let seqEnd = seqStart;
     while (recheck && !isDryRun && terms.rightsMask !== 0 && this.#passCount < PASSES_MAX) {
       const seq = await set.catchUp();
@@ -221,28 +200,17 @@ class Run {
     written: Written;
     inputSha256: string;
   }): Promise<Manifest> {
-    const { input, output, set, terms, record, isDryRun = false, recheck: _, ...options } = this.#options;
-    const { written } = end;
-    const fingerprintCount = (await written.lineage?.finish(set.seed)) ?? 0;
-    const manifest: Manifest = {
-      format: 'optgate-export',
-      version: MANIFEST_VERSION,
-      runId: options.runId,
-      destination: options.destination,
-      purpose: options.purpose,
-      terms: manifestTerms(terms),
-      policyVersion: options.policyVersion,
-      operator: options.operator ?? null,
-      optgate: options.optgate,
-      set: { epoch: set.epoch, seqStart: end.seqStart, seqEnd: end.seqEnd, passes: this.#passCount },
-      startedAt: new Date(end.startedAtMs).toISOString(),
-      finishedAt: new Date(Math.max(end.startedAtMs, this.#now())).toISOString(),
-      input: fileOf(input, this.#inputBytes, end.inputSha256),
+    const { input, output, set, isDryRun = false } = this.#options;
+    const { startedAtMs, seqStart, seqEnd, rows, written, inputSha256 } = end;
+    const manifest = manifestOf(this.#options, {
+      set: { epoch: set.epoch, seqStart, seqEnd, passes: this.#passCount },
+      startedAtMs,
+      finishedAtMs: this.#now(),
+      input: fileOf(input, this.#inputBytes, inputSha256),
       output: fileOf(output, written.bytes, written.sha256),
-      filter: options.filter,
-      rows: end.rows,
-      fingerprintCount,
-    };
+      rows,
+      fingerprintCount: (await written.lineage?.finish(set.seed)) ?? 0,
+    });
     if (!isDryRun) await this.#publish(manifest, written);
     return manifest;
   }
@@ -273,7 +241,8 @@ class Run {
   }
 }
 
-async function recordIndex(
+/** Lets `record` read a lineage file. */
+export async function recordIndex(
   path: string,
   seed: bigint,
   record: (index: AsyncIterable<BigInt64Array>) => Promise<unknown>,
@@ -284,18 +253,6 @@ async function recordIndex(
   } finally {
     await index.close();
   }
-}
-
-function rowsOf(counts: PassCounts): ManifestRows {
-  return {
-    in: counts.rowsIn,
-    kept: counts.rowsKept,
-    blanked: counts.rowsBlanked,
-    droppedSuppressed: counts.droppedSuppressed,
-    droppedUnidentifiable: counts.droppedUnidentifiable,
-    suppressedOnRecheck: 0,
-    byKind: counts.byKind,
-  };
 }
 
 /** The counts after another pass. Rows that were blanked before come in again, and count as kept in that pass. */

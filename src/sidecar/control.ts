@@ -15,6 +15,7 @@ import {
   type ControlEvent,
   type ControlPlane,
   createControlPlane,
+  type ExportBasis,
   type TokenSet,
 } from './control-plane/index.js';
 import { HttpDrain } from './http-drain.js';
@@ -25,6 +26,7 @@ export interface ControlOptions {
   readonly tokens: TokenSet;
   readonly ledger: () => Ledger | null;
   readonly relay: () => RelayHandler | null;
+  readonly exports: () => ExportBasis | null;
   /** Answers probes and metrics; false: the path is none of theirs. */
   readonly operator: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly status: () => object;
@@ -74,10 +76,12 @@ export class Control {
 
   #make(): ControlPlane {
     const { config, tokens, ledger, relay, status, onEvent } = this.options;
+    const exports = this.options.exports();
     const open = config['control.listen'].find((address) => !isLocal(address));
     return createControlPlane({
       ledger: ledger() ?? (config.ledger === null ? null : 'unavailable'),
       relay: relay(),
+      ...(exports === null ? {} : { exports }),
       tokens,
       host: open?.kind === 'tcp' ? open.host : null,
       status,

@@ -245,6 +245,7 @@ class RunningSidecar implements Sidecar {
       tokens,
       ledger,
       relay,
+      exports: () => (this.live === null ? null : { holder: this.live.holder, policy: () => this.policies.policy }),
       operator: createOperatorHandler({ health, metrics, onFailure }),
       status: () => this.status(),
       onEvent: (event) => this.noteControl(event),

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Identifier } from '../../src/core/vocabulary.js';
-import type { ExportSet, Pass, PassCounts } from '../../src/exports/run.js';
+import type { PassCounts } from '../../src/exports/manifest.js';
+import type { ExportSet, Pass } from '../../src/exports/run.js';
 
 export const maidOf = (n: number): Identifier => ({ kind: 'maid', value: (n + 1).toString(16).padStart(32, '0') });
 export const linesOf = (from: number, to: number) =>

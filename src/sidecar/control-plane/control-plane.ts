@@ -12,6 +12,7 @@ import { linkSignals } from '../../sync/linked-signal.js';
 import { admit, checkRate, readQuery } from './admission.js';
 import { readJson } from './body.js';
 import { destinationRoutes } from './destination-routes.js';
+import { exportRoute } from './export-route.js';
 import { importRoute } from './import-route.js';
 import { refuseOpenListening } from './listening.js';
 import { openApiOf } from './openapi.js';
@@ -100,11 +101,13 @@ class Plane {
 
   private routes(): readonly Route[] {
     // a route is only called where what it needs is there
-    const context = { ledger: this.options.ledger, relay: this.options.relay } as RouteContext;
+    const { ledger, relay, exports = null } = this.options;
+    const context = { ledger, relay, exports } as RouteContext;
     return [
       ...optOutRoutes(context),
       ...optInRoutes(context),
       importRoute(context, this.limits),
+      exportRoute(context, this.limits),
       ...oversightRoutes(context, this.options.status),
       ...destinationRoutes(context, () => this.tell({ kind: 'destinations_changed' })),
       ...relayRoutes(context),

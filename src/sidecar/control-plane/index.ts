@@ -4,6 +4,7 @@
  */
 export { admit } from './admission.js';
 export { type ControlPlane, createControlPlane } from './control-plane.js';
+export type { ExportBasis } from './export-route.js';
 export { isLoopback, refuseOpenListening } from './listening.js';
 export {
   CONTROL_LIMITS,

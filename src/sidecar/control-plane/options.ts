@@ -6,6 +6,7 @@ import type { ServerOptions } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { Ledger } from '../../ledger/index.js';
 import { RELAY_SERVER_OPTIONS, type RelayHandler } from '../../sync/index.js';
+import type { ExportBasis } from './export-route.js';
 import type { TokenRole, TokenSet } from './tokens.js';
 
 export const CONTROL_LIMITS = {
@@ -16,6 +17,8 @@ export const CONTROL_LIMITS = {
   importBytesMax: 4 * 2 ** 30,
   importRowBytesMax: 65_536,
   importsInFlightMax: 2,
+  exportBytesMax: 64 * 2 ** 30,
+  exportsInFlightMax: 2,
   /** Requests that are being worked on; waits for changes, snapshots and imports have limits of their own. */
   requestsInFlightMax: 256,
   /** Of intake and look-ups, for each token and address. */
@@ -64,6 +67,8 @@ export interface ControlPlaneOptions {
    * reached yet, and intake is refused with `ledger.unavailable`. The caller closes it.
    */
   readonly ledger: Ledger | 'unavailable' | null;
+  /** What `POST /v1/export` goes by; none: exports are refused with `table.not_loaded`. */
+  readonly exports?: ExportBasis;
   /** Without tokens of its own; `null`: the set is not passed on. The caller closes it. */
   readonly relay: RelayHandler | null;
   readonly tokens: TokenSet;

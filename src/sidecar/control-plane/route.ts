@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Ledger } from '../../ledger/index.js';
 import type { RelayHandler } from '../../sync/index.js';
+import type { ExportBasis } from './export-route.js';
 import type { ControlProblemCode } from './problems.js';
 import type { AnswerName, Body, BodyName } from './schemas.js';
 import type { Principal, TokenRole } from './tokens.js';
@@ -82,4 +83,5 @@ export function route<B extends BodyName | null>(row: Route<B>): Route {
 export interface RouteContext {
   readonly ledger: Ledger;
   readonly relay: RelayHandler;
+  readonly exports: ExportBasis | null;
 }

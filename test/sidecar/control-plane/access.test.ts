@@ -37,6 +37,7 @@ const MAY: readonly (readonly [method: string, path: string, roles: readonly Tes
   ['GET', `/v1/requests/${ID}`, ['intake', 'operator', 'auditor']],
   ['POST', '/v1/status-of', ['operator', 'auditor']],
   ['POST', '/v1/imports', ['operator']],
+  ['POST', '/v1/export', ['operator']],
   ['GET', `/v1/propagation/${ID}`, ['operator', 'auditor']],
   ['GET', '/v1/enforcers', ['operator', 'auditor']],
   ['DELETE', '/v1/enforcers/x', ['operator']],
