@@ -233,5 +233,5 @@ export function keptIndexes(indexes: Int32Array, mask: Uint8Array, keptCount: nu
   return out;
 }
 
-/** Bits of an index into a dictionary of so many values. */
-export const indexWidth = (valueCount: number): number => bitWidth(Math.max(0, valueCount - 1));
+/** Bits of an index into a dictionary of so many values: one at least, for no bits at all are more than some readers take. */
+export const indexWidth = (valueCount: number): number => bitWidth(Math.max(1, valueCount - 1));
