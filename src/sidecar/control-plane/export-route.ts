@@ -52,19 +52,20 @@ const MEDIA_TYPES = Object.keys(FORMATS) as (keyof typeof FORMATS)[];
 const MODES = ['drop', 'blank'] as const;
 const UNIDENTIFIABLE = ['keep', 'drop', 'fail'] as const;
 
+const NAME = { type: 'string', maxLength: 200 };
+const oneOf = (words: readonly string[]) => ({ type: 'string', enum: words });
+
 const PARAMETERS: readonly Parameter[] = [
-  parameter('destination', 'Id in the data inventory of the policy; another one is a third party.', {
-    type: 'string',
-    maxLength: 200,
-  }),
-  parameter('purpose', 'What the rows go there for.', { type: 'string', enum: PURPOSES }),
+  parameter('destination', 'Id in the data inventory of the policy; another one is a third party.', NAME),
+  parameter('purpose', 'What the rows go there for.', oneOf(PURPOSES)),
   parameter('map', 'Which columns or JSON paths hold which kind: email=email,maid=idfa|gaid.', { type: 'string' }),
-  parameter('mode', 'What becomes of a suppressed row. Default: drop.', { type: 'string', enum: MODES }),
-  parameter('onUnidentifiable', 'Rows without an identifier that can be looked up. Default: drop.', {
-    type: 'string',
-    enum: UNIDENTIFIABLE,
-  }),
-  parameter('operator', 'Who exports. Default: the name of the token.', { type: 'string', maxLength: 200 }),
+  parameter('mode', 'What becomes of a suppressed row. Default: drop.', oneOf(MODES)),
+  parameter(
+    'onUnidentifiable',
+    'Rows without an identifier that can be looked up. Default: drop.',
+    oneOf(UNIDENTIFIABLE),
+  ),
+  parameter('operator', 'Who exports. Default: the name of the token.', NAME),
 ];
 const TRAILERS = [
   'optgate-manifest',
