@@ -162,6 +162,8 @@ describe('by way of bytes and by way of objects', () => {
     // a twin that is never asked proves nothing
     expect(scannedCount / caseCount).toBeGreaterThan(0.3);
     expect(splicedCount / caseCount).toBeGreaterThan(0.25);
+    // what the scanner takes for no JSON is none
+    for (const gate of gates) expect(gate.stats().bytes.fallbacks).not.toHaveProperty('invalid');
   });
 });
 
