@@ -3,16 +3,19 @@ import { defineConfig } from 'vitest/config';
 /** Where a machine-readable report goes besides the terminal; set by `.ci/run`. */
 const reportFile = process.env.OPTGATE_TEST_REPORT;
 
+/** Minutes of killed servers and processes, cut networks and deadlines that strike: `npm run test:fault`. */
+const FAULT_FILES = [
+  'test/fault/**',
+  'test/sync/nats-faults.test.ts',
+  'test/sync/http-faults.test.ts',
+  'test/sync/kill.test.ts',
+  'test/ledger/writers.test.ts',
+];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // minutes of killed servers, cut networks and deadlines that strike: `npm run test:fault`
-    exclude: [
-      '**/node_modules/**',
-      ...(process.env.OPTGATE_FAULT === undefined
-        ? ['test/fault/**', 'test/sync/nats-faults.test.ts', 'test/sync/http-faults.test.ts']
-        : []),
-    ],
+    exclude: ['**/node_modules/**', ...(process.env.OPTGATE_FAULT === undefined ? FAULT_FILES : [])],
     globalSetup: 'test/global-setup.ts',
     maxWorkers: 2,
     // what is waited for comes late on a busy machine, and that is no failure
