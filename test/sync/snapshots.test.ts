@@ -173,7 +173,7 @@ test('downloads of a follower without a folder leave nothing behind', async () =
     return holder.seq === 11;
   }, 'the snapshot');
   expectSame(holder.current, ledger);
-  expect(readdirSync(incoming[0] ?? 'none')).toEqual([]);
+  await until(async () => readdirSync(incoming[0] ?? 'none').length === 0, 'the download to be gone');
   await follower.close();
   expect(() => readdirSync(incoming[0] ?? 'none')).toThrow();
 });

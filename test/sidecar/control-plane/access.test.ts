@@ -214,7 +214,7 @@ describe('what is not served', () => {
   test('without a ledger, without a relay', async () => {
     const { port } = await open({ ledger: null });
     for (const [method, path] of MAY) {
-      if (path === '/v1/status' || path === '/v1/export') continue; // need none
+      if (path === '/v1/status' || path === '/v1/export') continue;
       const isRelay = ['/v1/snapshot', '/v1/changes', '/v1/acks'].includes(path);
       expectProblem(await ask(port, method, path), 501, isRelay ? 'relay.none' : 'ledger.none');
     }
