@@ -14,7 +14,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_POLICY } from '../../../src/core/policy/policy.js';
 import { SuppressionTable, TableHolder } from '../../../src/core/suppression/index.js';
 import type { Ledger } from '../../../src/ledger/index.js';
-import { CONTROL_LIMITS, type ControlPlaneOptions, type ExportBasis, TokenSet } from '../../../src/sidecar/control-plane/index.js';
+import {
+  CONTROL_LIMITS,
+  type ControlPlaneOptions,
+  type ExportBasis,
+  TokenSet,
+} from '../../../src/sidecar/control-plane/index.js';
 import { CONTROL_PROBLEMS } from '../../../src/sidecar/control-plane/problems.js';
 import { createRelay, LedgerRelayFeed, type RelayHandler } from '../../../src/sync/index.js';
 import { until } from '../../ledger/until.js';
