@@ -6,8 +6,8 @@
  * @module
  */
 import type { Block } from './block-filter.js';
-import { CARRIAGE_RETURN, LINE_FEED } from './csv/layout.js';
-import { SPARE_BYTES } from './limits.js';
+import { CARRIAGE_RETURN, LINE_FEED, QUOTE } from './csv/layout.js';
+import { LINE_END_BYTES, SPARE_BYTES } from './limits.js';
 
 export interface BlockReaderOptions {
   readonly blockBytes: number;
@@ -27,6 +27,9 @@ export class BlockReader {
   #hasEnded = false;
   /** What was read behind the last cut. */
   #rest: Uint8Array = NOTHING;
+  /** Memory of blocks that are done with: new memory has to be cleared, page by page, by the system. */
+  readonly #spare: Uint8Array[] = [];
+  #countsQuotes = false;
 
   constructor(input: AsyncIterable<Uint8Array>, options: BlockReaderOptions) {
     this.#iterator = input[Symbol.asyncIterator]();
@@ -55,7 +58,7 @@ export class BlockReader {
   async next(): Promise<Block | 'too_long' | null> {
     const { blockBytes, rowBytesMax } = this.#options;
     let capacity = Math.max(blockBytes, 2 * this.#rest.length);
-    let bytes = newBlock(capacity);
+    let bytes = this.#newBlock(capacity);
     bytes.set(this.#rest);
     let length = this.#rest.length;
     for (;;) {
@@ -69,7 +72,7 @@ export class BlockReader {
         this.#rest = Uint8Array.prototype.slice.call(bytes, cut, length); // a copy: the scanner writes behind the block
         return { bytes, length: cut, isLast: false };
       }
-      if (length > rowBytesMax) return 'too_long';
+      if (length > rowBytesMax + LINE_END_BYTES) return 'too_long';
       capacity = 2 * length;
       const larger = newBlock(capacity);
       larger.set(bytes.subarray(0, length));
@@ -77,10 +80,30 @@ export class BlockReader {
     }
   }
 
+  /** Takes back the memory of a block that nobody uses any more. */
+  recycle(bytes: Uint8Array): void {
+    if (bytes.length === this.#options.blockBytes + SPARE_BYTES && this.#spare.length < SPARE_COUNT_MAX) {
+      this.#spare.push(bytes);
+    }
+  }
+
+  /**
+   * Cuts from now on where an even number of quotes stands before, which takes a look at every byte: for files that have
+   * turned out to have line ends in quoted cells.
+   */
+  cutByQuotes(): void {
+    this.#countsQuotes = true;
+  }
+
   /** Lets go of the stream before its end. */
   async close(): Promise<void> {
     if (!this.#hasEnded) await this.#iterator.return?.();
     this.#hasEnded = true;
+  }
+
+  #newBlock(capacity: number): Uint8Array {
+    const spare = capacity === this.#options.blockBytes ? this.#spare.pop() : undefined;
+    return spare ?? newBlock(capacity);
   }
 
   /** Copies pieces behind `length` until there are `capacity` bytes, or no more. */
@@ -113,10 +136,27 @@ export class BlockReader {
 
   /** Behind the last line end; 0 if there is none. A carriage return at the very end may lack its line feed. */
   #cut(bytes: Uint8Array, length: number): number {
+    if (this.#countsQuotes) {
+      const evenCut = cutOfEvenQuotes(bytes, length);
+      if (evenCut > 0) return evenCut;
+    }
     const cut = bytes.lastIndexOf(LINE_FEED, length - 1) + 1;
     if (cut > 0 || !this.#options.endsWithReturn || length < 2) return cut;
     return bytes.lastIndexOf(CARRIAGE_RETURN, length - 2) + 1;
   }
+}
+
+/** HOT. Behind the last line feed that has an even number of quotes before it; 0 if there is none. */
+function cutOfEvenQuotes(bytes: Uint8Array, length: number): number {
+  let quoteCount = 0;
+  let cut = 0;
+  for (let at = 0; at < length; at++) {
+    const byte = bytes[at]!;
+    if (byte > QUOTE) continue;
+    if (byte === QUOTE) quoteCount++;
+    else if (byte === LINE_FEED && (quoteCount & 1) === 0) cut = at + 1;
+  }
+  return cut;
 }
 
 /** A block of what did not end in one and what comes next. */
@@ -128,6 +168,9 @@ export function joined(tail: Uint8Array, next: Block | null): Block {
   if (next !== null) bytes.set(next.bytes.subarray(0, next.length), tail.length);
   return { bytes, length, isLast: next === null || next.isLast };
 }
+
+/** Blocks whose memory is kept for later. */
+const SPARE_COUNT_MAX = 16;
 
 /** Unpooled, so that it can be handed to another thread. */
 function newBlock(capacity: number): Uint8Array {

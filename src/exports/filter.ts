@@ -7,8 +7,9 @@
  */
 import { GateError } from '../core/errors.js';
 import { SuppressionTable, TableHolder } from '../core/suppression/index.js';
-import { type Block, BlockFilter, type BlockResult, type BlockTerms, type RowLayout } from './block-filter.js';
-import { BlockReader, joined } from './block-reader.js';
+import type { BlockTerms, RowLayout } from './block-filter.js';
+import { BlockReader } from './block-reader.js';
+import { filterBlocks } from './block-results.js';
 import { columnsOf, delimiterByte, endOfHeader } from './csv/layout.js';
 import { BLOCK_BYTES, ROW_BYTES_MAX, THREADS_MAX } from './limits.js';
 import type { ColumnMapping } from './mapping.js';
@@ -34,7 +35,7 @@ export interface FilterOptions {
   readonly mode?: 'drop' | 'blank' | undefined;
   /** What becomes of a row without an identifier that can be looked up. By default what cannot be checked does not leave. */
   readonly onUnidentifiable?: 'keep' | 'drop' | 'fail' | undefined;
-  /** Threads that judge besides this one; 0 or 1: this one judges. */
+  /** Threads that judge, besides this one, which reads and hands on. With 0 or 1, the default, this one does all. */
   readonly threads?: number | undefined;
   /** Longest row, in bytes. Default: `ROW_BYTES_MAX`. */
   readonly rowBytesMax?: number | undefined;
@@ -92,7 +93,7 @@ async function* filtered(
   options: FilterOptions,
   totals: RowTotals,
 ): AsyncGenerator<Uint8Array> {
-  const { blockBytes = BLOCK_BYTES, rowBytesMax = ROW_BYTES_MAX, onFingerprints } = options;
+  const { blockBytes = BLOCK_BYTES, rowBytesMax = ROW_BYTES_MAX, threads = 1, onFingerprints } = options;
   const reader = new BlockReader(input, { blockBytes, rowBytesMax, endsWithReturn: options.format !== 'ndjson' });
   try {
     const { head, layout } = await readHead(reader, options, rowBytesMax);
@@ -100,7 +101,7 @@ async function* filtered(
     if (head.length > 0) yield head;
     totals.bytesOut = head.length;
     let linesBefore = layout.kind === 'csv' ? lineEndsIn(head) : 0;
-    for await (const result of results(reader, terms, () => tableOf(options.table))) {
+    for await (const result of filterBlocks(reader, terms, threads, () => tableOf(options.table))) {
       totals.add(result.tally);
       totals.bytesIn = reader.bytesIn;
       totals.bytesOut += result.output.length;
@@ -113,37 +114,6 @@ async function* filtered(
   } finally {
     await reader.close();
   }
-}
-
-/** What every block came to, in order. */
-async function* results(
-  reader: BlockReader,
-  terms: BlockTerms,
-  table: () => SuppressionTable,
-): AsyncGenerator<BlockResult> {
-  const filter = new BlockFilter(terms);
-  let tail: Uint8Array = new Uint8Array(0);
-  for (;;) {
-    const next = await reader.next();
-    if (next === null && tail.length === 0) return;
-    const block: Block | 'too_long' = next === 'too_long' ? next : joined(tail, next);
-    if (block === 'too_long') {
-      yield tooLong(terms);
-      return;
-    }
-    const result = filter.run(block, table());
-    yield result;
-    if (block.isLast) return;
-    tail = block.bytes.subarray(result.end, block.length);
-    if (tail.length > terms.rowBytesMax) yield tooLong(terms);
-  }
-}
-
-/** The row that comes next is too long to be read at all. */
-function tooLong({ rowBytesMax }: BlockTerms): BlockResult {
-  const fault = { code: 'row.too_long', linesBefore: 0, detail: `${rowBytesMax} bytes` } as const;
-  const output = new Uint8Array(0);
-  return { output, end: 0, lines: 0, fault, tally: new Float64Array(0), fingerprints: null };
 }
 
 /** What leaves before any row, and how the rows are laid out. */

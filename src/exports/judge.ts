@@ -21,7 +21,8 @@ export const CLEAR = 0;
 export const SUPPRESSED = 1;
 export const UNIDENTIFIABLE = 2;
 
-const EMAIL_DIGESTS = [KIND_TAG.email_sha256, KIND_TAG.email_sha1, KIND_TAG.email_md5] as const;
+/** The cheapest first. */
+const EMAIL_DIGESTS = [KIND_TAG.email_md5, KIND_TAG.email_sha1, KIND_TAG.email_sha256] as const;
 const PHONE_DIGESTS = [KIND_TAG.phone_sha256, KIND_TAG.phone_sha1] as const;
 
 export interface JudgeOptions {

@@ -6,6 +6,9 @@
 /** Longest row that is read, in bytes without its line end. A longer one ends the run with an error. */
 export const ROW_BYTES_MAX = 16 * 1024 * 1024;
 
+/** The longest line end. */
+export const LINE_END_BYTES = 2;
+
 /** Bytes read before rows are looked at, and so about the size of what is handed on at once. */
 export const BLOCK_BYTES = 1024 * 1024;
 

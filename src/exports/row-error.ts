@@ -13,6 +13,8 @@ export const ROW_ERRORS = {
   'row.too_long': 'the row is longer than the limit',
   'row.quote_open': 'a quoted cell begins here and never ends',
   'row.unidentifiable': 'the row has no identifier that can be looked up',
+  'compression.unsupported': 'this Node.js can neither read nor write zstd',
+  'compression.damaged': 'the compressed file is damaged or ends too early',
   'output.abandoned': 'the output was not read to its end',
 } as const;
 export type RowErrorCode = keyof typeof ROW_ERRORS;
@@ -26,8 +28,9 @@ export class RowError extends Error {
     readonly line: number | null,
     /** What the message adds in brackets: a column that was asked for, or a limit. */
     readonly detail?: string,
+    options?: ErrorOptions,
   ) {
     const place = line === null ? '' : `line ${line}: `;
-    super(`${code}: ${place}${ROW_ERRORS[code]}${detail === undefined ? '' : ` (${detail})`}`);
+    super(`${code}: ${place}${ROW_ERRORS[code]}${detail === undefined ? '' : ` (${detail})`}`, options);
   }
 }

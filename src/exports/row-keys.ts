@@ -6,6 +6,7 @@
  */
 import { appendCtvDigests, appendMaidDigests } from '../core/identity/device-digests.js';
 import { appendIdentifier, digestBytesOf } from '../core/identity/dialects.js';
+import { appendEmailAt } from '../core/identity/email-bytes.js';
 import type { DigestBytes } from '../core/identity/hex.js';
 import type { KeyList, KeyOutcome } from '../core/identity/key.js';
 import { appendCtvAt, appendDigestAt, appendMaidAt, appendQualifiedAt } from '../core/identity/key-bytes.js';
@@ -51,6 +52,11 @@ export function appendKeysAt(
   if (to - from <= IDENTIFIER_LENGTH_MAX) {
     if (digestBytes !== 0) return appendDigestAt(list, tag, digestBytes, bytes, from, to);
     switch (place.base) {
+      case 'email': {
+        const outcome = appendEmailAt(list, bytes, from, to, wantedTags);
+        if (outcome !== null) return outcome;
+        break;
+      }
       case 'maid':
         if ((wantedTags & MAID_DIGESTS) === 0) return appendMaidAt(list, bytes, from, to);
         return withMaidDigests(list, bytes, from, to, wantedTags);

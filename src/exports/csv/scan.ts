@@ -46,8 +46,10 @@ export class CsvScanner {
         sink.startRow(rowFrom, this.lines);
         at = this.#readRow(bytes, at, to, sink);
         if (at < 0) {
-          if (isLast) sink.fail({ code: 'row.quote_open', linesBefore: this.lines });
-          return rowFrom;
+          if (!isLast) return rowFrom;
+          at = to;
+          if (at - rowFrom <= this.#rowBytesMax) sink.fail({ code: 'row.quote_open', linesBefore: this.lines });
+          if (sink.fault !== null) return rowFrom;
         }
         if (at - rowFrom > this.#rowBytesMax) {
           sink.fail({ code: 'row.too_long', linesBefore: this.lines, detail: `${this.#rowBytesMax} bytes` });
