@@ -1,0 +1,162 @@
+/**
+ * The encodings of Parquet: what is written is read again, any bytes at all are refused in order, and other people's bytes
+ * are read.
+ * @module
+ */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { readDeltaBytes, readDeltaLengths, readDeltaNumbers, type Spans } from '../../../src/exports/parquet/delta.js';
+import { bitWidth, endOfHybrid, hybridBytesMax, readHybrid, writeHybrid } from '../../../src/exports/parquet/hybrid.js';
+import { ParquetError } from '../../../src/exports/parquet/parquet-error.js';
+import { snappyCompress, snappyDecompress } from '../../../src/exports/parquet/snappy.js';
+import { readStruct, writeStruct } from '../../../src/exports/parquet/thrift.js';
+
+const refusedInOrder = (read: () => unknown) => {
+  try {
+    read();
+  } catch (error) {
+    if (!(error instanceof ParquetError)) throw error;
+  }
+};
+const textsOf = ({ bytes, starts, ends }: Spans) =>
+  [...starts].map((start, index) => Buffer.from(bytes.subarray(start, ends[index])).toString());
+
+describe('snappy', () => {
+  const repetitive = fc
+    .array(fc.tuple(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 1, max: 60 })), { maxLength: 40 })
+    .map((parts) => Buffer.concat(parts.flatMap(([bytes, count]) => Array<Uint8Array>(count).fill(bytes))));
+
+  test('what was compressed is the same again', () =>
+    fc.assert(
+      fc.property(repetitive, (bytes) => {
+        expect(Buffer.compare(Buffer.from(snappyDecompress(snappyCompress(bytes), bytes.length)), bytes)).toBe(0);
+      }),
+    ));
+
+  test('more than one block, and what cannot be made smaller', () => {
+    const noise = Buffer.from(Array.from({ length: 200_000 }, (_, index) => Math.imul(index, 2_654_435_761) >>> 24));
+    for (const bytes of [noise, Buffer.alloc(200_000, 'ab'), Buffer.alloc(0)]) {
+      const compressed = snappyCompress(bytes);
+      expect(Buffer.compare(Buffer.from(snappyDecompress(compressed, bytes.length)), bytes)).toBe(0);
+    }
+    expect(snappyCompress(Buffer.alloc(200_000, 'ab')).length).toBeLessThan(15_000);
+  });
+
+  test('the three copies and the long literal of the format', () => {
+    const literal = (text: string) => [(text.length - 1) << 2, ...Buffer.from(text)];
+    const read = (length: number, ...bytes: number[]) =>
+      Buffer.from(snappyDecompress(Uint8Array.from([length, ...bytes]), length)).toString();
+    expect(read(8, ...literal('ab'), 0b000_010_01, 2)).toBe('abababab');
+    expect(read(7, ...literal('abc'), (3 << 2) | 2, 3, 0)).toBe('abcabca');
+    expect(read(7, ...literal('abc'), (3 << 2) | 3, 1, 0, 0, 0)).toBe('abccccc');
+    expect(read(5, 60 << 2, 4, ...Buffer.from('hello'))).toBe('hello');
+  });
+
+  test('any bytes at all are refused in order', () =>
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), fc.integer({ min: 0, max: 100 }), (bytes, length) =>
+        refusedInOrder(() => snappyDecompress(Uint8Array.from([length, ...bytes]), length)),
+      ),
+    ));
+});
+
+describe('runs and packed bits', () => {
+  const values = fc.integer({ min: 1, max: 32 }).chain((width) =>
+    fc
+      .array(fc.tuple(fc.integer({ min: 0, max: 2 ** Math.min(width, 31) - 1 }), fc.integer({ min: 1, max: 20 })), {
+        maxLength: 30,
+      })
+      .map((runs) => ({
+        width,
+        values: Int32Array.from(runs.flatMap(([value, count]) => Array<number>(count).fill(value))),
+      })),
+  );
+
+  test('what was written is the same again', () =>
+    fc.assert(
+      fc.property(values, ({ width, values }) => {
+        const bytes = new Uint8Array(hybridBytesMax(values.length, width));
+        const end = writeHybrid(values, values.length, width, bytes, 0);
+        const out = new Int32Array(values.length);
+        readHybrid(bytes, 0, end, width, values.length, out);
+        expect([...out]).toEqual([...values]);
+        expect(endOfHybrid()).toBe(end === 0 ? 0 : end);
+      }),
+    ));
+
+  test('the example of the format: 0 to 7 in three bits', () => {
+    const out = new Int32Array(8);
+    readHybrid(Uint8Array.from([0b11, 0b10001000, 0b11000110, 0b11111010]), 0, 4, 3, 8, out);
+    expect([...out]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test('any bytes at all are refused in order', () =>
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 30 }), fc.integer({ min: 0, max: 40 }), (bytes, width) =>
+        refusedInOrder(() => readHybrid(bytes, 0, bytes.length, width, 50, new Int32Array(50))),
+      ),
+    ));
+
+  test('bits that a number takes', () =>
+    expect([0, 1, 2, 3, 4, 255, 256].map(bitWidth)).toEqual([0, 1, 2, 2, 3, 8, 9]));
+});
+
+describe('deltas', () => {
+  /** Varints of one byte. */
+  const zigzag = (value: number) => (value < 0 ? -2 * value - 1 : 2 * value);
+  /** One block of 128 values in four parts, of which the first has bits. */
+  const block = (total: number, first: number, smallest: number, width: number, packed: readonly number[]) => [
+    ...[0x80, 0x01, 4, total, zigzag(first), zigzag(smallest), width, 0, 0, 0],
+    ...packed,
+    ...Array<number>(4 * width - packed.length).fill(0),
+  ];
+
+  test('the examples of the format', () => {
+    expect([...readDeltaNumbers(Uint8Array.from(block(5, 1, 1, 0, [])), 0, 5).numbers]).toEqual([1n, 2n, 3n, 4n, 5n]);
+    // 7 5 3 1 2 3 4 5: deltas -2 -2 -2 1 1 1 1, less -2: 0 0 0 3 3 3 3 in two bits
+    const numbers = readDeltaNumbers(Uint8Array.from(block(8, 7, -2, 2, [0b11000000, 0b00111111])), 0, 8).numbers;
+    expect([...numbers]).toEqual([7n, 5n, 3n, 1n, 2n, 3n, 4n, 5n]);
+  });
+
+  test('lengths, then the texts; beginnings, then what differs', () => {
+    // Hello World Foobar ABCDEF: lengths 5 5 6 6, deltas 0 1 0
+    const lengths = block(4, 5, 0, 1, [0b010]);
+    const bytes = Uint8Array.from([...lengths, ...Buffer.from('HelloWorldFoobarABCDEF')]);
+    expect(textsOf(readDeltaLengths(bytes, 0, 4))).toEqual(['Hello', 'World', 'Foobar', 'ABCDEF']);
+    // axis axle babble babyhood: beginnings of 0 2 0 3, and axis le babble yhood
+    const numbers = (values: readonly number[]) => {
+      const deltas = values.slice(1).map((value, index) => value - (values[index] ?? 0));
+      const packed = deltas.reduce((bits, delta, index) => bits | ((delta + 2) << (3 * index)), 0);
+      return block(values.length, values[0] ?? 0, -2, 3, [packed & 0xff, packed >> 8]);
+    };
+    const rest = ['axis', 'le', 'babble', 'yhood'];
+    const all = Uint8Array.from([
+      ...numbers([0, 2, 0, 3]),
+      ...numbers(rest.map(({ length }) => length)),
+      ...Buffer.from(rest.join('')),
+    ]);
+    expect(textsOf(readDeltaBytes(all, 0, 4, 100))).toEqual(['axis', 'axle', 'babble', 'babyhood']);
+  });
+
+  test('any bytes at all are refused in order', () =>
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        refusedInOrder(() => readDeltaNumbers(bytes, 0, 100));
+        refusedInOrder(() => readDeltaLengths(bytes, 0, 100));
+        refusedInOrder(() => readDeltaBytes(bytes, 0, 100, 1000));
+      }),
+    ));
+});
+
+describe('thrift', () => {
+  test('any bytes at all are refused in order; what was read is the same when written and read again', () =>
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) =>
+        refusedInOrder(() => {
+          const { struct } = readStruct(bytes);
+          expect(readStruct(writeStruct(struct)).struct).toEqual(struct);
+        }),
+      ),
+      { numRuns: 1000 },
+    ));
+});
