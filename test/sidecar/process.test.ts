@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { optgateProcess } from '../cli/run.js';
+import { prepareEmbedded } from '../ledger/embedded-folder.js';
 import { freePort, maidOf, PATIENCE_MS, type Running, requestOf, startSidecarProcess, writeSet } from './running.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'optgate-process-'));
@@ -306,7 +307,9 @@ test('nothing that it writes names anyone', async () => {
 });
 
 test('a destination put into the ledger is judged by at once, in every thread; taken out it is unknown again', async () => {
-  const sidecar = await start('--ledger', join(folder, 'ledger'), '--workers', '2');
+  const ledger = join(folder, 'ledger');
+  await prepareEmbedded(ledger);
+  const sidecar = await start('--ledger', ledger, '--workers', '2');
   await ready(sidecar);
   const json = { 'content-type': 'application/json' };
   const check = async () => {
