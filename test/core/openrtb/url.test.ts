@@ -107,6 +107,6 @@ test.each(['@', '%', 'a@', '?', '=', 'a=', '&', '%25', '//', 'a@b.', '/'.repeat(
     const url = `https://a.example/?${unit.repeat(200_000 / unit.length)}`;
     const startMs = performance.now();
     cleanUrl(url);
-    expect(performance.now() - startMs).toBeLessThan(1000);
+    expect(performance.now() - startMs).toBeLessThan(10_000);
   },
 );
