@@ -12,6 +12,15 @@ const FAULT_FILES = [
   'test/ledger/writers.test.ts',
 ];
 
+/** Minutes of ledgers, DuckDB and killed processes around exports: `npm run test:exports`. */
+const EXPORT_FILES = [
+  'test/exports/parquet/**',
+  'test/exports/run.test.ts',
+  'test/cli/export.test.ts',
+  'test/cli/lineage.test.ts',
+  'test/ledger/exports.test.ts',
+];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
