@@ -24,7 +24,11 @@ const EXPORT_FILES = [
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', ...(process.env.OPTGATE_FAULT === undefined ? FAULT_FILES : [])],
+    exclude: [
+      '**/node_modules/**',
+      ...(process.env.OPTGATE_FAULT === undefined ? FAULT_FILES : []),
+      ...(process.env.OPTGATE_EXPORTS === undefined ? EXPORT_FILES : []),
+    ],
     globalSetup: 'test/global-setup.ts',
     maxWorkers: 2,
     // what is waited for comes late on a busy machine, and that is no failure
