@@ -11,6 +11,7 @@ const BENCHES = [
   ['bench/table.mjs', ['--expose-gc', '--max-old-space-size=18000']],
   ['bench/ledger.mjs', []],
   ['bench/sync.mjs', []],
+  ['bench/exports.mjs', []],
   ['bench/socket.mjs', []],
   ['bench/sidecar.mjs', []],
 ];
