@@ -70,14 +70,26 @@ export function filterChunk(
   }
   if (kept.some(({ plain }) => plain !== null)) encodings.add(ENCODING.plain);
   return {
-    bytes: written.flatMap(({ parts }) => parts),
-    byteCount: written.reduce((sum, { byteCount }) => sum + byteCount, 0),
+    bytes: joined(written),
     rawBytes: written.reduce((sum, { rawBytes }) => sum + rawBytes, 0),
     valueCount: kept.reduce((sum, { entryCount }) => sum + entryCount, 0),
     encodings: [...encodings],
     dataPageOffset: newIndexes === null ? 0 : (written[0]?.byteCount ?? 0),
     dictionaryPageOffset: newIndexes === null ? null : 0,
   };
+}
+
+/** In memory of their own, which can be handed to another thread. */
+function joined(pages: readonly WrittenPage[]): Uint8Array {
+  const bytes = new Uint8Array(pages.reduce((sum, { byteCount }) => sum + byteCount, 0));
+  let at = 0;
+  for (const { parts } of pages) {
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+  }
+  return bytes;
 }
 
 function wholePage({ indexes, plain, ...page }: HalfPage, newIndexes: Int32Array | null, width: number): KeptPage {

@@ -5,10 +5,10 @@
  * filters or page indexes, neither at a column nor anywhere else.
  * @module
  */
-import type { FileHandle } from 'node:fs/promises';
 import { COLUMN_CHUNK, COLUMN_META, FILE_META, MAGIC, MAGIC_ENCRYPTED, ROW_GROUP } from './format.js';
 import { CHUNK_BYTES_MAX, FOOTER_BYTES_MAX, GROUP_ROWS_MAX } from './limits.js';
 import { damaged, ParquetError } from './parquet-error.js';
+import type { ReadAt } from './read-at.js';
 import { type Leaf, leavesOf } from './schema.js';
 import {
   countIn,
@@ -49,9 +49,9 @@ export interface Footer {
 const TAIL_BYTES = 8;
 
 /** Reads the footer. @throws {ParquetError}; whatever the file holds, nothing else but what the file system throws. */
-export async function readFooter(file: FileHandle, fileBytes: number): Promise<Footer> {
+export async function readFooter(readAt: ReadAt, fileBytes: number): Promise<Footer> {
   if (fileBytes < MAGIC.length + TAIL_BYTES) throw new ParquetError('parquet.magic');
-  const tail = await readAt(file, fileBytes - TAIL_BYTES, TAIL_BYTES);
+  const tail = await readAt(fileBytes - TAIL_BYTES, TAIL_BYTES);
   const magic = tail.subarray(4);
   if (magic.equals(MAGIC_ENCRYPTED)) throw new ParquetError('parquet.encrypted');
   if (!magic.equals(MAGIC)) throw new ParquetError('parquet.magic');
@@ -60,7 +60,7 @@ export async function readFooter(file: FileHandle, fileBytes: number): Promise<F
     throw new ParquetError('parquet.too_large', `footer over ${FOOTER_BYTES_MAX} bytes`);
   const start = fileBytes - TAIL_BYTES - footerBytes;
   if (start < MAGIC.length) throw new ParquetError('parquet.truncated');
-  const { struct } = readStruct(await readAt(file, start, footerBytes));
+  const { struct } = readStruct(await readAt(start, footerBytes));
   if (struct.has(FILE_META.encryption)) throw new ParquetError('parquet.encrypted');
   const leaves = leavesOf(struct);
   const groups = structsIn(struct, FILE_META.rowGroups).map((group) => groupOf(group, leaves, start));
@@ -95,8 +95,7 @@ function chunkOf(chunk: ThriftStruct | undefined, leaf: Leaf, dataEnd: number): 
 
 /** What became of a column of a row group. Offsets count from the start of the chunk. */
 export interface WrittenChunk {
-  readonly bytes: readonly Uint8Array[];
-  readonly byteCount: number;
+  readonly bytes: Uint8Array;
   readonly rawBytes: number;
   readonly valueCount: number;
   readonly encodings: readonly number[];
@@ -116,7 +115,7 @@ export function chunkEntry({ chunk, meta }: Chunk, written: WrittenChunk, offset
     [COLUMN_META.encodings, listOf(THRIFT.i32, written.encodings)],
     [COLUMN_META.valueCount, i64(written.valueCount)],
     [COLUMN_META.rawBytes, i64(written.rawBytes)],
-    [COLUMN_META.compressedBytes, i64(written.byteCount)],
+    [COLUMN_META.compressedBytes, i64(written.bytes.length)],
     [COLUMN_META.dataPageOffset, i64(offset + written.dataPageOffset)],
   );
   const { dictionaryPageOffset } = written;
@@ -172,15 +171,4 @@ export function writeFooter({ struct }: Footer, rowCount: number, groups: readon
   const length = Buffer.alloc(4);
   length.writeUInt32LE(footer.length);
   return Buffer.concat([footer, length, MAGIC]);
-}
-
-/** Some bytes of a file. @throws {ParquetError} `parquet.truncated`. */
-export async function readAt(file: FileHandle, position: number, byteCount: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(byteCount);
-  for (let done = 0; done < byteCount; ) {
-    const { bytesRead } = await file.read(bytes, done, byteCount - done, position + done);
-    if (bytesRead === 0) throw new ParquetError('parquet.truncated');
-    done += bytesRead;
-  }
-  return bytes;
 }

@@ -228,6 +228,41 @@ test('digests as bytes, device ids as UUIDs, numbers as integers', async () => {
   expect(counts.byKind).toEqual({ email_sha256: 1, maid: 1, phone: 1 });
 });
 
+describe('threads', () => {
+  beforeAll(() => duck.query(`copy rows to '${path('groups.parquet')}' (format parquet, row_group_size 2048)`));
+
+  test.each([2, 3])('%i give the very bytes that one gives', async (threads) => {
+    const one: bigint[] = [];
+    const many: bigint[] = [];
+    const alone = await filter(path('groups.parquet'), { onFingerprints: (some) => one.push(...some) });
+    const spread = await filter(
+      path('groups.parquet'),
+      { threads, mode: 'drop', onFingerprints: (some) => many.push(...some) },
+      path('spread.parquet'),
+    );
+    expect(readFileSync(spread.out).equals(readFileSync(alone.out))).toBe(true);
+    expect([spread.counts, many]).toEqual([alone.counts, one]);
+    expect(one.length).toBeGreaterThan(0);
+  });
+
+  test('errors come back as they are', async () => {
+    const mapping = parseMapping('email=email');
+    const error = await failureOf(path('groups.parquet'), { mapping, onUnidentifiable: 'fail', threads: 2 });
+    expect(error).toBeInstanceOf(RowError);
+    const damagedFile = readFileSync(path('groups.parquet'));
+    damagedFile.fill(0xff, 4, 400);
+    writeFileSync(path('damaged.parquet'), damagedFile);
+    expect(await failureOf(path('damaged.parquet'), { threads: 2 })).toBeInstanceOf(ParquetError);
+  });
+
+  test('output that is not read to its end lets go of everything', async () => {
+    const options = { table, terms: termsOf(), mapping: parseMapping(MAPPING), threads: 2 };
+    const { output, done } = filterParquet(path('groups.parquet'), options);
+    for await (const _ of output) break;
+    await expect(done).rejects.toMatchObject({ code: 'output.abandoned' });
+  });
+});
+
 test('fingerprints are those of the rows that leave as they came', async () => {
   await duck.query(`copy (select * from (values ('out@example.com'), ('a@clear.example'), ('b@clear.example')) t(email))
     to '${path('few.parquet')}' (format parquet)`);

@@ -1,0 +1,83 @@
+/**
+ * Filters one row group: what a thread does, over and over.
+ * @module
+ */
+import type { SuppressionTable } from '../../core/suppression/index.js';
+import { DROP, filterChunk, KEEP } from './chunk-filter.js';
+import type { Chunk, Footer, RowGroup, WrittenChunk } from './footer.js';
+import { type ChunkPages, readPages } from './page.js';
+import type { ReadAt } from './read-at.js';
+import { GroupJudge, type VerdictTerms } from './verdicts.js';
+
+/** The columns of a file that a mapping names: index in the mapping, and of the column. */
+export type MappedColumns = readonly { readonly place: number; readonly column: number }[];
+
+/** What a row group came to. */
+export interface GroupResult {
+  /** Rows that leave, blanked ones among them. */
+  readonly keptCount: number;
+  /** One for each column; `null`: every row leaves as it came, so that the columns can be copied, or none leaves. */
+  readonly chunks: readonly WrittenChunk[] | null;
+  readonly tally: Float64Array;
+  /** Of the rows that leave as they came; `null` where nobody wants them. */
+  readonly fingerprints: BigUint64Array | null;
+}
+
+export class GroupFilter {
+  readonly #readAt: ReadAt;
+  readonly #footer: Footer;
+  readonly #mapped: MappedColumns;
+  readonly #judge: GroupJudge;
+  readonly #isBlanking: boolean;
+
+  constructor(readAt: ReadAt, footer: Footer, mapped: MappedColumns, terms: VerdictTerms) {
+    this.#readAt = readAt;
+    this.#footer = footer;
+    this.#mapped = mapped;
+    this.#judge = new GroupJudge(terms);
+    this.#isBlanking = terms.mode === 'blank';
+  }
+
+  /**
+   * The group of this index, judged by the table as it is now.
+   * @param rowsBefore Rows of the file before it.
+   * @throws {ParquetError}, {RowError} `row.unidentifiable`.
+   */
+  async run(index: number, rowsBefore: number, table: SuppressionTable): Promise<GroupResult> {
+    const group = this.#footer.groups[index];
+    if (group === undefined) throw new RangeError(`index: expected a row group, got ${index}`);
+    const decoded = await this.#readMapped(group);
+    const columns = this.#mapped.map(({ place, column }) => {
+      const found = decoded.get(column);
+      if (found === undefined) throw new Error('unreachable: every mapped column was read');
+      return { place, leaf: found.chunk.leaf, pages: found.pages };
+    });
+    const { fates, tally, fingerprints } = this.#judge.run(columns, group.rowCount, rowsBefore, table);
+    const keptCount = fates.reduce((count, fate) => count + (fate === DROP ? 0 : 1), 0);
+    if (keptCount === 0 || fates.every((fate) => fate === KEEP))
+      return { keptCount, chunks: null, tally, fingerprints };
+    const chunks: WrittenChunk[] = [];
+    for (const [column, chunk] of group.chunks.entries()) {
+      const found = decoded.get(column);
+      const pages = found?.pages ?? (await this.#readChunk(chunk));
+      chunks.push(filterChunk(chunk, pages, fates, this.#isBlanking && found !== undefined));
+      decoded.delete(column);
+    }
+    return { keptCount, chunks, tally, fingerprints };
+  }
+
+  async #readMapped({ chunks }: RowGroup): Promise<Map<number, { readonly chunk: Chunk; readonly pages: ChunkPages }>> {
+    const decoded = new Map<number, { readonly chunk: Chunk; readonly pages: ChunkPages }>();
+    for (const { column } of this.#mapped) {
+      const chunk = chunks[column];
+      if (chunk !== undefined && !decoded.has(column)) {
+        decoded.set(column, { chunk, pages: await this.#readChunk(chunk) });
+      }
+    }
+    return decoded;
+  }
+
+  async #readChunk(chunk: Chunk): Promise<ChunkPages> {
+    return readPages(chunk, await this.#readAt(chunk.offset, chunk.byteCount));
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * Reads parts of an open file, in whatever thread: the descriptor is the process's.
+ * @module
+ */
+import { read } from 'node:fs';
+import { promisify } from 'node:util';
+import { ParquetError } from './parquet-error.js';
+
+/** Some bytes of a file. Throws a {ParquetError} `parquet.truncated`, or what the file system says. */
+export type ReadAt = (position: number, byteCount: number) => Promise<Buffer>;
+
+const readInto = promisify(read);
+
+export function readerOf(descriptor: number): ReadAt {
+  return async (position, byteCount) => {
+    const bytes = Buffer.allocUnsafeSlow(byteCount);
+    for (let done = 0; done < byteCount; ) {
+      const { bytesRead } = await readInto(descriptor, bytes, done, byteCount - done, position + done);
+      if (bytesRead === 0) throw new ParquetError('parquet.truncated');
+      done += bytesRead;
+    }
+    return bytes;
+  };
+}
