@@ -123,7 +123,7 @@ const CONTENDERS = {
       parquet: [`read_parquet('${input}')`, 'format parquet, compression snappy'],
     }[format];
     return async () => {
-      const join = 'not exists (select from optouts where optouts.maid = audience.maid)';
+      const join = 'not exists (select 1 from optouts where optouts.maid = audience.maid)';
       const result = await duck.run(
         `copy (select * from ${source} as audience where ${join}) to '${output}' (${target})`,
       );

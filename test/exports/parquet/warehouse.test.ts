@@ -6,7 +6,7 @@ import { hash } from 'node:crypto';
 import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { SuppressionTable } from '../../../src/core/suppression/index.js';
 import type { Identifier } from '../../../src/core/vocabulary.js';
 import { filterRows, parseMapping } from '../../../src/exports/index.js';
@@ -90,7 +90,7 @@ beforeAll(async () => {
   const ledger = await openLedger(place.location, { migrate: true });
   try {
     await ledger.importOptOuts(Array.from({ length: ROW_COUNT / 3 }, (_, index) => optedOut(3 * index)));
-    await expect.poll(async () => (await ledger.head()).settledSeq).toBe((await ledger.head()).seq);
+    await vi.waitUntil(async () => (await ledger.head()).settledSeq === (await ledger.head()).seq, { timeout: 30_000 });
     await ledger.snapshotTo(path('set.snap'));
     await writeSetFolder(path('optouts'), async (add) => (await ledger.eachCurrentDigest(add)).position, 0);
   } finally {
