@@ -7,6 +7,7 @@
  * @module
  */
 import { GrowingBytes } from '../../growing-bytes.js';
+import { byteIndex } from '../byte-index.js';
 import type { RowSink } from '../row-sink.js';
 import { CARRIAGE_RETURN, type CsvColumn, LINE_FEED, QUOTE } from './layout.js';
 
@@ -17,6 +18,9 @@ export class CsvScanner {
   readonly #columns: readonly CsvColumn[];
   readonly #rowBytesMax: number;
   readonly #cell = new GrowingBytes();
+  /** Where delimiters, quotes and line ends stand in the block, and other control characters; and the next of them. */
+  #marks: Uint32Array = new Uint32Array(0);
+  #mark = 0;
   /** Of the quoted cell that was read last: where its closing quote stands, line ends in it, and whether quotes are. */
   #closingAt = 0;
   #linesInside = 0;
@@ -35,6 +39,10 @@ export class CsvScanner {
    */
   scan(bytes: Uint8Array, to: number, isLast: boolean, sink: RowSink): number {
     bytes[to] = LINE_FEED; // ends every loop
+    const index = byteIndex();
+    index.fill(bytes, to + 1, this.#delimiter, QUOTE, CARRIAGE_RETURN + 1);
+    this.#marks = index.positions;
+    this.#mark = 0;
     this.lines = 0;
     let at = 0;
     while (at < to && sink.fault === null) {
@@ -61,6 +69,7 @@ export class CsvScanner {
       if (isEmpty) sink.pass(rowFrom, end);
       else sink.endRow(end);
       this.lines += this.#linesInside + 1;
+      this.#mark += end - at; // a line end has a mark for each of its bytes
       at = end;
     }
     return at;
@@ -70,67 +79,78 @@ export class CsvScanner {
   #readRow(bytes: Uint8Array, from: number, to: number, sink: RowSink): number {
     const delimiter = this.#delimiter;
     const columns = this.#columns;
-    let at = from;
+    const marks = this.#marks;
+    let mark = this.#mark;
+    let cellFrom = from;
     let column = 0;
     for (let next = 0; next < columns.length; ) {
-      const wanted = columns[next]!;
-      const isWanted = wanted.index === column;
-      const cellFrom = at;
-      const isQuoted = bytes[at] === QUOTE;
+      const isQuoted = marks[mark] === cellFrom && bytes[cellFrom] === QUOTE;
       if (isQuoted) {
-        at = this.#endOfQuoted(bytes, at, to);
-        if (at < 0) return -1;
+        mark = this.#endOfQuoted(bytes, mark, to);
+        if (mark < 0) return -1;
       }
-      for (;;) {
-        const byte = bytes[at]!;
-        if (byte === delimiter || (byte <= CARRIAGE_RETURN && (byte === LINE_FEED || byte === CARRIAGE_RETURN))) break;
-        at++;
+      let at = marks[mark]!;
+      let byte = bytes[at]!;
+      while (byte !== delimiter && byte !== LINE_FEED && byte !== CARRIAGE_RETURN) {
+        at = marks[++mark]!;
+        byte = bytes[at]!;
       }
-      if (isWanted) {
+      const wanted = columns[next]!;
+      if (wanted.index === column) {
         if (isQuoted) this.#addQuoted(bytes, cellFrom, at, wanted, sink);
         else addCell(bytes, cellFrom, at, wanted, sink);
         if (sink.isBlanking) sink.addPlace(cellFrom, at);
         next++;
       }
-      if (bytes[at] !== delimiter) return at;
+      if (byte !== delimiter) {
+        this.#mark = mark;
+        return at;
+      }
+      mark++;
       column++;
-      at++;
+      cellFrom = at + 1;
     }
-    return this.#skipRow(bytes, at, to);
+    return this.#skipRow(bytes, cellFrom, mark, to);
   }
 
   /** HOT. From the beginning of a cell to the line end of its row, as {@link #readRow}. */
-  #skipRow(bytes: Uint8Array, from: number, to: number): number {
+  #skipRow(bytes: Uint8Array, from: number, firstMark: number, to: number): number {
     const delimiter = this.#delimiter;
-    let at = from;
+    const marks = this.#marks;
+    let mark = firstMark;
+    let cellFrom = from;
     for (;;) {
+      const at = marks[mark]!;
       const byte = bytes[at]!;
-      if (byte > QUOTE) {
-        at++;
+      if (byte === delimiter) {
+        cellFrom = at + 1;
+        mark++;
       } else if (byte === LINE_FEED || byte === CARRIAGE_RETURN) {
+        this.#mark = mark;
         return at;
-      } else if (byte === QUOTE && bytes[at - 1] === delimiter) {
-        at = this.#endOfQuoted(bytes, at, to);
-        if (at < 0) return -1;
+      } else if (byte === QUOTE && at === cellFrom) {
+        mark = this.#endOfQuoted(bytes, mark, to);
+        if (mark < 0) return -1;
       } else {
-        at++;
+        mark++;
       }
     }
   }
 
-  /** HOT. Behind the closing quote of the cell that opens at `from`; -1 if there is none before `to`. */
-  #endOfQuoted(bytes: Uint8Array, from: number, to: number): number {
+  /** HOT. The mark behind the closing quote of the cell that opens at a mark; -1 if there is none before `to`. */
+  #endOfQuoted(bytes: Uint8Array, opening: number, to: number): number {
+    const marks = this.#marks;
     this.#hasQuotes = false;
-    for (let at = from + 1; ; at++) {
+    for (let mark = opening + 1; ; mark++) {
+      const at = marks[mark]!;
       const byte = bytes[at]!;
-      if (byte > QUOTE) continue;
       if (byte === QUOTE) {
-        if (bytes[at + 1] !== QUOTE || at + 1 >= to) {
+        if (bytes[at + 1] !== QUOTE) {
           this.#closingAt = at;
-          return at + 1;
+          return mark + 1;
         }
         this.#hasQuotes = true;
-        at++;
+        mark++;
       } else if (byte === LINE_FEED) {
         if (at >= to) return -1;
         this.#linesInside++;
