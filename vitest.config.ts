@@ -4,13 +4,7 @@ import { defineConfig } from 'vitest/config';
 const reportFile = process.env.OPTGATE_TEST_REPORT;
 
 /** Minutes of killed servers and processes, cut networks and deadlines that strike: `npm run test:fault`. */
-const FAULT_FILES = [
-  'test/fault/**',
-  'test/sync/nats-faults.test.ts',
-  'test/sync/http-faults.test.ts',
-  'test/sync/kill.test.ts',
-  'test/ledger/writers.test.ts',
-];
+const FAULT_FILES = ['test/fault/**', 'test/sync/nats-faults.test.ts', 'test/sync/http-faults.test.ts'];
 
 /** Minutes of ledgers, DuckDB and killed processes around exports: `npm run test:exports`. */
 const EXPORT_FILES = [
