@@ -64,8 +64,9 @@ withCluster()('a wall clock that jumps', () => {
     clock.offsetMs += jumpMs;
     await sleep(TICK_MS + 200);
     expect(reasons()).toEqual([]);
-    expect(watched.states).toEqual(['empty', 'live']);
-    expect(watched.follower.status().freshnessMs).toBeLessThan(1500);
+    // a slow machine may hear a heartbeat late; a jump of the clock would look an hour old
+    expect(watched.states).not.toContain('hard_stale');
+    expect(watched.follower.status().freshnessMs).toBeLessThan(HARD_STALE_AFTER_MS);
     proxy.isRefusing = true;
     proxy.cut();
     clock.offsetMs -= jumpMs;

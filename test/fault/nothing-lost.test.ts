@@ -156,7 +156,7 @@ const describeNats = await withService('NATS', NATS_URL);
       await expect.poll(async () => (await head()).settledSeq === (await head()).seq, { timeout: 20_000 }).toBe(true);
       return LogTruth.read(url);
     }
-  }, 180_000);
+  }, 600_000);
 });
 
 function expectAllIn(table: SuppressionTable | null): void {

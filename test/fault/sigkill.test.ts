@@ -150,7 +150,7 @@ const describeNats = withNatsServer();
       expect(said.firstSeqs.filter((seq) => seq > 0).length).toBeGreaterThan(said.firstSeqs.length / 2);
       expect(readdirSync(folder).length).toBeLessThan(12);
     }
-  }, 120_000);
+  }, 480_000);
 });
 
 /** The first life of each shows how quick they are here and now. */
