@@ -161,9 +161,9 @@ test('a client that never finishes holds it up for the deadline, and no longer',
     '--from',
     `file:${set}`,
     '--set',
-    'shutdown.deadline=800ms',
+    'shutdown.deadline=6s',
     '--set',
-    'shutdown.flushDeadline=100ms',
+    'shutdown.flushDeadline=4s',
   );
   await ready(sidecar);
   const { finish } = await begun(sidecar.data);
