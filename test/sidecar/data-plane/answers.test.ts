@@ -5,10 +5,13 @@
  */
 import { decode, encode } from '@msgpack/msgpack';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createGate } from '../../../src/core/gate.js';
 import type { Identifier } from '../../../src/core/index.js';
-import { holderOf, OF_OPTED_OUT, PLAIN, requests, type Stand, startStand } from './stand.js';
+import { parsePolicy } from '../../../src/policy-file.js';
+import { holderOf, OF_OPTED_OUT, PLAIN, POLICY, requests, type Stand, startStand } from './stand.js';
 
 const MSGPACK = { 'content-type': 'application/msgpack' };
+const NDJSON = { 'content-type': 'application/x-ndjson' };
 const object = (value: unknown): Record<string, unknown> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 
@@ -221,4 +224,39 @@ test('a large packed batch: whole, in order, and others are answered meanwhile',
   expect(answers).toHaveLength(items.length);
   expect(answers[2]).toMatchObject({ action: 'allow' });
   expect(answers[19_999]).toEqual({ error: { code: 'request.invalid', item: 19_999 } });
+});
+
+test('a batch is judged by one policy, whatever is put into use meanwhile', async () => {
+  const other = createGate({ policy: parsePolicy({ version: 'other' }), table: stand.holder });
+  const own = stand.desk.gate;
+  try {
+    const lines = Array.from({ length: 2_000 }, () => JSON.stringify(PLAIN)).join('\n');
+    const batch = stand.post('/v1/check-batch', lines, NDJSON);
+    while (stand.desk.decisions.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    stand.desk.gate = other;
+    const answers = (await (await batch).text()).trim().split('\n');
+    expect(answers).toHaveLength(2_000);
+    expect(new Set(answers.map((line) => JSON.parse(line).policyVersion))).toEqual(new Set([POLICY.version]));
+    expect(
+      ((await (await stand.post('/v1/check', JSON.stringify(PLAIN))).json()) as { policyVersion: string })
+        .policyVersion,
+    ).toBe('other');
+  } finally {
+    stand.desk.gate = own;
+  }
+});
+
+test('while the server sheds, a batch that was let in rests between its turns, and is answered in full', async () => {
+  const lines = Array.from({ length: 640 }, () => JSON.stringify(PLAIN)).join('\n');
+  try {
+    const batch = stand.post('/v1/check-batch', lines, NDJSON);
+    while (stand.desk.decisions.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    stand.desk.isShedding = true;
+    const startMs = performance.now();
+    const text = await (await batch).text();
+    expect(text.trim().split('\n')).toHaveLength(640);
+    expect(performance.now() - startMs).toBeGreaterThan(60); // nine turns of rest are 180 ms
+  } finally {
+    stand.desk.isShedding = false;
+  }
 });
