@@ -160,8 +160,8 @@ async function writeExactly(file: FileHandle, bytes: Uint8Array, position: numbe
   }
 }
 
-/** Makes the rename last; where folders cannot be opened (Windows) it lasts anyway. */
-async function syncFolder(path: string): Promise<void> {
+/** Makes names that were given in a folder last; where folders cannot be opened (Windows) they last anyway. */
+export async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const folder = await open(path, 'r');
   try {

@@ -7,7 +7,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { GateError } from '../core/errors.js';
 import type { Policy } from '../core/policy/policy.js';
 import { TableHolder } from '../core/suppression/index.js';
-import type { ExportSet } from '../exports/run.js';
+import { tableOf } from '../exports/filter.js';
+import { type ExportSet, setInUse } from '../exports/run.js';
 import type { Ledger } from '../ledger/index.js';
 import { LiveTable } from '../live-table.js';
 import { createLedgerSource } from '../sync/index.js';
@@ -28,7 +29,7 @@ export interface OpenedSet {
 /** The set in a snapshot file; it never moves. @throws {CommandError} */
 export async function openSnapshotSet(path: string): Promise<OpenedSet> {
   const holder = new TableHolder({ table: await loadSet(path) });
-  const set = setOf(holder, () => Promise.resolve(tableOf(holder).seq));
+  const set = Object.assign(setInUse(holder), { catchUp: () => Promise.resolve(tableOf(holder).seq) });
   return { holder, set, close: () => Promise.resolve() };
 }
 
@@ -46,27 +47,8 @@ export async function openLedgerSet(ledger: Ledger, policy: Policy): Promise<Ope
     throw error;
   }
   const { holder } = live;
-  return { holder, set: setOf(holder, () => caughtUp(ledger, live)), close: () => live.close() };
-}
-
-function setOf(holder: TableHolder, catchUp: () => Promise<number>): ExportSet {
-  return {
-    get seed() {
-      return tableOf(holder).seed;
-    },
-    get epoch() {
-      return tableOf(holder).epoch;
-    },
-    get seq() {
-      return tableOf(holder).seq;
-    },
-    catchUp,
-  };
-}
-
-function tableOf(holder: TableHolder) {
-  if (holder.current === null) throw new GateError('table.not_loaded');
-  return holder.current;
+  const set = Object.assign(setInUse(holder), { catchUp: () => caughtUp(ledger, live) });
+  return { holder, set, close: () => live.close() };
 }
 
 /**

@@ -7,17 +7,18 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { PURPOSES, type Purpose } from '../core/policy/destinations.js';
 import type { Policy } from '../core/policy/policy.js';
-import { rightsOfMask } from '../core/vocabulary.js';
 import {
   type ColumnMapping,
   type ExportTerms,
   exportTerms,
   filterRows,
+  MODES,
+  ON_UNIDENTIFIABLE,
   parseMapping,
   RowError,
   type RowFormat,
 } from '../exports/index.js';
-import type { Manifest } from '../exports/manifest.js';
+import { exportRecordOf, type Manifest } from '../exports/manifest.js';
 import { type Pass, type RunOptions, runExport } from '../exports/run.js';
 import { exportRunIdOf } from '../ledger/export-runs.js';
 import type { Ledger } from '../ledger/index.js';
@@ -45,8 +46,6 @@ const FORMAT_OF_ENDING: Readonly<Record<string, RowFormat>> = {
   ndjson: 'ndjson',
   jsonl: 'ndjson',
 };
-const MODES = ['drop', 'blank'] as const;
-const UNIDENTIFIABLE = ['keep', 'drop', 'fail'] as const;
 
 export const exportCommand: Command = {
   help: `Usage: optgate export --destination ID --purpose PURPOSE --map KIND=COLUMN,… --in FILE --out FILE [options]
@@ -121,7 +120,7 @@ interface Given {
   readonly set: string | undefined;
   readonly ledger: string | undefined;
   readonly mode: (typeof MODES)[number];
-  readonly onUnidentifiable: (typeof UNIDENTIFIABLE)[number];
+  readonly onUnidentifiable: (typeof ON_UNIDENTIFIABLE)[number];
   readonly delimiter: string | undefined;
   readonly threads: number;
   readonly recheck: boolean;
@@ -167,7 +166,7 @@ async function readArguments(args: readonly string[], io: Io): Promise<Given> {
     set,
     ledger,
     mode: oneOf('mode', values.mode, MODES, 'drop'),
-    onUnidentifiable: oneOf('on-unidentifiable', values['on-unidentifiable'], UNIDENTIFIABLE, 'drop'),
+    onUnidentifiable: oneOf('on-unidentifiable', values['on-unidentifiable'], ON_UNIDENTIFIABLE, 'drop'),
     delimiter: values.delimiter,
     threads: wholeNumber('threads', values.threads, 1),
     recheck: values['no-recheck'] !== true,
@@ -261,7 +260,7 @@ async function runOne(
   const { destination, purpose, mode, onUnidentifiable, mapping, recheck, operator, isDryRun } = given;
   const progress = new ExportProgress(io);
   const record: RunOptions['record'] = (manifest, index) =>
-    ledger === null ? Promise.resolve() : ledger.recordExport(recordOf(manifest, terms), index);
+    ledger === null ? Promise.resolve() : ledger.recordExport(exportRecordOf(manifest, terms), index);
   try {
     return await runExport({
       runId: exportRunIdOf(randomBytes(16)),
@@ -317,10 +316,4 @@ function passOf(
       delimiter,
       onFingerprints,
     });
-}
-
-function recordOf(manifest: Manifest, { rightsMask }: ExportTerms) {
-  const { runId, destination, purpose, startedAt, finishedAt } = manifest;
-  const times = { startedAtMs: Date.parse(startedAt), finishedAtMs: Date.parse(finishedAt) };
-  return { runId, destination, purpose, rights: rightsOfMask(rightsMask), ...times, manifest };
 }

@@ -7,6 +7,7 @@
  */
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { syncFolder } from '../snapshot-file.js';
 
 /** Age from which a temporary file that nobody writes to is taken to be left behind. */
 export const LEFTOVER_AGE_MS = 86_400_000;
@@ -75,16 +76,5 @@ export async function removeLeftovers(path: string, nowMs: number): Promise<void
     const leftover = join(dirname(path), name);
     const { mtimeMs } = await stat(leftover).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
     if (nowMs - mtimeMs > LEFTOVER_AGE_MS) await rm(leftover, { force: true }).catch(() => {});
-  }
-}
-
-/** Makes a rename last; where folders cannot be opened (Windows) it lasts anyway. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

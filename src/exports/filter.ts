@@ -20,6 +20,8 @@ import { errorOfFault } from './row-sink.js';
 import type { ExportTerms } from './terms.js';
 
 export type RowFormat = 'csv' | 'tsv' | 'ndjson';
+export const MODES = ['drop', 'blank'] as const;
+export const ON_UNIDENTIFIABLE = ['keep', 'drop', 'fail'] as const;
 
 export interface FilterOptions {
   /** The suppression set. A holder is asked anew for every block of rows. */
@@ -32,9 +34,9 @@ export interface FilterOptions {
   /** From {@link parseMapping}. */
   readonly mapping: ColumnMapping;
   /** What becomes of a suppressed person's row: it is dropped (default), or leaves without the values mapped. */
-  readonly mode?: 'drop' | 'blank' | undefined;
+  readonly mode?: (typeof MODES)[number] | undefined;
   /** What becomes of a row without an identifier that can be looked up. By default what cannot be checked does not leave. */
-  readonly onUnidentifiable?: 'keep' | 'drop' | 'fail' | undefined;
+  readonly onUnidentifiable?: (typeof ON_UNIDENTIFIABLE)[number] | undefined;
   /** Threads that judge, besides this one, which reads and hands on. With 0 or 1, the default, this one does all. */
   readonly threads?: number | undefined;
   /** Longest row, in bytes. Default: `ROW_BYTES_MAX`. */
@@ -67,6 +69,11 @@ const BYTE_ORDER_MARK_BYTES = 3;
 export function filterRows(input: AsyncIterable<Uint8Array>, options: FilterOptions): Filtering {
   checkOptions(options);
   const totals = new RowTotals(options.mapping);
+  return filteringOf(filtered(input, options, totals), totals);
+}
+
+/** The pieces as a filtering: `done` is settled as they end. */
+export function filteringOf(pieces: AsyncIterable<Uint8Array>, totals: RowTotals): Filtering {
   let settle: { resolve(counts: RowCounts): void; reject(error: unknown): void } | undefined;
   const done = new Promise<RowCounts>((resolve, reject) => {
     settle = { resolve, reject };
@@ -75,7 +82,7 @@ export function filterRows(input: AsyncIterable<Uint8Array>, options: FilterOpti
   async function* output(): AsyncGenerator<Uint8Array> {
     let error: unknown = new RowError('output.abandoned', null);
     try {
-      yield* filtered(input, options, totals);
+      yield* pieces;
       error = null;
     } catch (thrown) {
       error = thrown;

@@ -6,6 +6,7 @@
  */
 import type { Purpose } from '../core/policy/destinations.js';
 import { type Right, rightsOfMask } from '../core/vocabulary.js';
+import type { ExportTerms } from './terms.js';
 
 export const MANIFEST_VERSION = 1;
 /** What the name of the manifest adds to that of the output. */
@@ -149,4 +150,11 @@ export function manifestRows(counts: PassCounts): ManifestRows {
     suppressedOnRecheck: 0,
     byKind: counts.byKind,
   };
+}
+
+/** A run as the ledger keeps it: what it goes by, and the manifest. */
+export function exportRecordOf(manifest: Manifest, { rightsMask }: ExportTerms) {
+  const { runId, destination, purpose, startedAt, finishedAt } = manifest;
+  const times = { startedAtMs: Date.parse(startedAt), finishedAtMs: Date.parse(finishedAt) };
+  return { runId, destination, purpose, rights: rightsOfMask(rightsMask), ...times, manifest };
 }

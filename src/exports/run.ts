@@ -12,7 +12,9 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { GateError } from '../core/errors.js';
+import type { TableHolder } from '../core/suppression/index.js';
 import { AtomicFile, removeLeftovers } from './atomic-file.js';
+import { tableOf } from './filter.js';
 import { LineageBuilder, LineageFile } from './lineage-file.js';
 import {
   LINEAGE_SUFFIX,
@@ -40,6 +42,21 @@ export interface ExportSet {
   readonly seq: number;
   /** Waits until the table has everything that is in the ledger now, and gives its seq. @throws {GateError}. */
   catchUp(): Promise<number>;
+}
+
+/** What a run asks of the set besides catching up, of the table in use at that moment. */
+export function setInUse(holder: TableHolder): Omit<ExportSet, 'catchUp'> {
+  return {
+    get seed() {
+      return tableOf(holder).seed;
+    },
+    get epoch() {
+      return tableOf(holder).epoch;
+    },
+    get seq() {
+      return tableOf(holder).seq;
+    },
+  };
 }
 
 export interface PassHooks {

@@ -133,15 +133,15 @@ class RunningSidecar implements Sidecar {
       onLedger: (ledger) => {
         journalLedger(ledger, log);
         this.control?.ledgerOpened();
-        void this.takeInventory();
+        this.takeInventory();
       },
     });
     const live = this.follow(this.upstream);
     this.control = this.createControl(this.upstream);
     await this.control.listen();
     this.serving = await this.serve(live);
-    void this.takeInventory();
-    this.inventoryTimer = setInterval(() => void this.takeInventory(), INVENTORY_EVERY_MS).unref();
+    this.takeInventory();
+    this.inventoryTimer = setInterval(() => this.takeInventory(), INVENTORY_EVERY_MS).unref();
     for (const address of Object.values(this.addresses).flat()) {
       log.event('sidecar.listening', { address: new Setting(address) });
     }
@@ -253,7 +253,7 @@ class RunningSidecar implements Sidecar {
   }
 
   private noteControl(event: ControlEvent): void {
-    if (event.kind === 'destinations_changed') void this.takeInventory();
+    if (event.kind === 'destinations_changed') this.takeInventory();
     if (event.kind === 'failed')
       this.log.event('control.failed', { detail: new Setting(`${event.error} ${event.frames}`) });
     if (event.kind !== 'answered' || (event.status !== 401 && event.status !== 403)) return;
@@ -315,7 +315,7 @@ class RunningSidecar implements Sidecar {
   }
 
   /** Puts the ledger's destinations into the policy. Never throws: what cannot be read now is read the next time. */
-  private takeInventory(): Promise<unknown> {
+  private takeInventory(): void {
     const { log, policies } = this;
     this.reloading = this.reloading.then(async () => {
       const { serving } = this;
@@ -328,7 +328,6 @@ class RunningSidecar implements Sidecar {
         if (this.closing === null) this.failures.note('ledger', error as Error);
       }
     });
-    return this.reloading;
   }
 
   private async closeAll(): Promise<void> {

@@ -94,17 +94,6 @@ async function removeUnfinished(folder: string): Promise<void> {
   }
 }
 
-/** Makes names that were given in a folder last; where folders cannot be opened (Windows) they last anyway. */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 /** Writes over the start of a file, which is made if it is not there: a small one is written whole or not at all. */
 export async function overwriteFile(path: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(path, constants.O_WRONLY | constants.O_CREAT, 0o640);

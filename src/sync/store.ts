@@ -13,6 +13,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GateError, type GateErrorCode } from '../core/errors.js';
 import { encodeFrame, type Frame, workerUrl } from '../core/suppression/index.js';
+import { syncFolder } from '../snapshot-file.js';
 import { withDeadline } from './deadline.js';
 import type { Position } from './source.js';
 import {
@@ -26,7 +27,6 @@ import {
   removeUnneeded,
   snapshotPath,
   syncFile,
-  syncFolder,
   tailPath,
 } from './store-files.js';
 import { FolderLock } from './store-lock.js';

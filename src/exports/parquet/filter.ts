@@ -6,10 +6,9 @@
  * @module
  */
 import { open } from 'node:fs/promises';
-import { type Filtering, type FilterOptions, tableOf } from '../filter.js';
+import { type Filtering, type FilterOptions, filteringOf, tableOf } from '../filter.js';
 import { THREADS_MAX } from '../limits.js';
-import { type RowCounts, RowTotals } from '../row-counts.js';
-import { RowError } from '../row-error.js';
+import { RowTotals } from '../row-counts.js';
 import { chunkEntry, copiedEntry, type Footer, groupEntry, readFooter, writeFooter } from './footer.js';
 import { MAGIC } from './format.js';
 import { GroupFilter, type GroupResult } from './group-filter.js';
@@ -41,28 +40,14 @@ export function filterParquet(path: string, options: ParquetFilterOptions): Filt
     throw new RangeError(`threads: expected a whole number from 0 to ${THREADS_MAX}`);
   }
   const totals = new RowTotals(options.mapping);
-  let settle: { resolve(counts: RowCounts): void; reject(error: unknown): void } | undefined;
-  const done = new Promise<RowCounts>((resolve, reject) => {
-    settle = { resolve, reject };
-  });
-  done.catch(() => {}); // whoever reads the output hears of it
-  async function* output(): AsyncGenerator<Uint8Array> {
-    let error: unknown = new RowError('output.abandoned', null);
-    try {
-      for await (const bytes of filtered(path, options, totals)) {
-        totals.bytesOut += bytes.length;
-        yield bytes;
-      }
-      error = null;
-    } catch (thrown) {
-      error = thrown;
-      throw thrown;
-    } finally {
-      if (error === null) settle?.resolve(totals.counts());
-      else settle?.reject(error);
-    }
+  return filteringOf(counted(filtered(path, options, totals), totals), totals);
+}
+
+async function* counted(pieces: AsyncIterable<Uint8Array>, totals: RowTotals): AsyncGenerator<Uint8Array> {
+  for await (const bytes of pieces) {
+    totals.bytesOut += bytes.length;
+    yield bytes;
   }
-  return { output: output(), done };
 }
 
 async function* filtered(path: string, options: ParquetFilterOptions, totals: RowTotals): AsyncGenerator<Uint8Array> {

@@ -13,6 +13,7 @@ import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { BASE_KINDS, type BaseKind } from '../../core/vocabulary.js';
+import { syncFolder } from '../../snapshot-file.js';
 import { TableFile } from './table-file.js';
 
 /** Says that a folder is one of these; engines skip names that begin with an underscore. */
@@ -151,14 +152,5 @@ async function removeLeftovers(target: string, nowMs: number): Promise<void> {
     const found = await stat(path).catch(() => null);
     if (found?.isDirectory() && nowMs - found.mtimeMs > LEFTOVER_AGE_MS)
       await rm(path, { recursive: true, force: true });
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

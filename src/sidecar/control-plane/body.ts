@@ -3,7 +3,7 @@
  * @module
  */
 import type { IncomingMessage } from 'node:http';
-import { hasDuplicateKey } from './duplicate-keys.js';
+import { hasRepeatedKeys } from '../../core/openrtb/repeated-keys.js';
 import { ProblemError } from './problems.js';
 
 export interface BodyLimits {
@@ -42,7 +42,7 @@ export async function readJson(request: IncomingMessage, limits: BodyLimits): Pr
   } catch {
     throw new ProblemError('json.invalid');
   }
-  if (hasDuplicateKey(text)) throw new ProblemError('json.duplicate_key');
+  if (hasRepeatedKeys(text, value)) throw new ProblemError('json.duplicate_key');
   return value;
 }
 

@@ -9,23 +9,25 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { GateError, InputError } from '../../core/errors.js';
-import { PURPOSES, type Purpose } from '../../core/policy/destinations.js';
+import { PURPOSES } from '../../core/policy/destinations.js';
 import type { Policy } from '../../core/policy/policy.js';
 import type { SuppressionTable, TableHolder } from '../../core/suppression/index.js';
-import { rightsOfMask } from '../../core/vocabulary.js';
 import {
   type ExportTerms,
   exportTerms,
   filterRows,
+  MODES,
+  ON_UNIDENTIFIABLE,
   parseMapping,
   RowError,
   type RowFormat,
 } from '../../exports/index.js';
-import type { Manifest } from '../../exports/manifest.js';
-import type { Pass } from '../../exports/run.js';
+import { exportRecordOf, type Manifest } from '../../exports/manifest.js';
+import { type Pass, setInUse } from '../../exports/run.js';
 import { streamExport } from '../../exports/stream-run.js';
 import { exportRunIdOf, type Ledger } from '../../ledger/index.js';
 import { packageVersion } from '../../version.js';
+import { isFresh } from '../table-freshness.js';
 import { type BodyLimits, checkMediaType, readChunks } from './body.js';
 import type { ControlPlaneOptions } from './options.js';
 import { INPUT_CODES, ProblemError } from './problems.js';
@@ -49,8 +51,6 @@ const FORMATS = {
   'application/x-ndjson': 'ndjson',
 } as const satisfies Record<string, RowFormat>;
 const MEDIA_TYPES = Object.keys(FORMATS) as (keyof typeof FORMATS)[];
-const MODES = ['drop', 'blank'] as const;
-const UNIDENTIFIABLE = ['keep', 'drop', 'fail'] as const;
 
 const NAME = { type: 'string', maxLength: 200 };
 const oneOf = (words: readonly string[]) => ({ type: 'string', enum: words });
@@ -63,7 +63,7 @@ const PARAMETERS: readonly Parameter[] = [
   parameter(
     'onUnidentifiable',
     'Rows without an identifier that can be looked up. Default: drop.',
-    oneOf(UNIDENTIFIABLE),
+    oneOf(ON_UNIDENTIFIABLE),
   ),
   parameter('operator', 'Who exports. Default: the name of the token.', NAME),
 ];
@@ -147,27 +147,14 @@ async function run(
   const purpose = wordOf(query, 'purpose', PURPOSES, null);
   const terms = exportTerms({ policy, destination, purpose, now: Date.now() });
   const { pass, filter } = passOf(exchange, FORMATS[mediaType], terms, basis.holder);
-  const table = (): SuppressionTable => {
-    if (basis.holder.current === null) throw new GateError('table.not_loaded');
-    return basis.holder.current;
-  };
-  if (ledger !== null && (await ledger.head()).seed !== table().seed) throw new GateError('lineage.seed');
+  const set = setInUse(basis.holder);
+  if (ledger !== null && (await ledger.head()).seed !== set.seed) throw new GateError('lineage.seed');
   const answer = new StreamedAnswer(response, mediaType, signal);
   const manifest = await streamExport({
     runId: exportRunIdOf(randomBytes(16)),
     input: readChunks(request, limits.exportBytesMax, limits, signal),
     pass,
-    set: {
-      get seed() {
-        return table().seed;
-      },
-      get epoch() {
-        return table().epoch;
-      },
-      get seq() {
-        return table().seq;
-      },
-    },
+    set,
     destination,
     purpose,
     terms,
@@ -176,7 +163,7 @@ async function run(
     optgate: packageVersion(),
     filter,
     write: (bytes) => answer.write(bytes),
-    ...(ledger === null ? {} : { record: (made, index) => ledger.recordExport(recordOf(made, terms), index) }),
+    ...(ledger === null ? {} : { record: (made, index) => ledger.recordExport(exportRecordOf(made, terms), index) }),
     now: Date.now,
   });
   answer.end(manifest, ledger !== null);
@@ -190,7 +177,7 @@ function passOf(
 ): { pass: Pass; filter: object & Record<string, unknown> } {
   const mapping = parseMapping(query.get('map') ?? '');
   const mode = wordOf(query, 'mode', MODES, 'drop');
-  const onUnidentifiable = wordOf(query, 'onUnidentifiable', UNIDENTIFIABLE, 'drop');
+  const onUnidentifiable = wordOf(query, 'onUnidentifiable', ON_UNIDENTIFIABLE, 'drop');
   const named = mapping.map(({ kind, place }) => `${kind}=${place}`);
   return {
     pass: (input, { onFingerprints }) =>
@@ -210,12 +197,6 @@ function wordOf<W extends string>(
   const word = words.find((known) => known === text);
   if (word !== undefined) return word;
   throw new InputError(name, text === undefined ? 'required' : 'unknown', `expected one of ${words.join(', ')}`);
-}
-
-function recordOf(manifest: Manifest, { rightsMask }: ExportTerms) {
-  const { runId, destination, purpose, startedAt, finishedAt } = manifest;
-  const times = { startedAtMs: Date.parse(startedAt), finishedAtMs: Date.parse(finishedAt) };
-  return { runId, destination, purpose: purpose as Purpose, rights: rightsOfMask(rightsMask), ...times, manifest };
 }
 
 /** An answer that begins with its first piece: until then a problem can still be told. */
@@ -254,9 +235,8 @@ class StreamedAnswer {
 }
 
 /** Nobody is let out by a table that may not know of the latest opt-outs. */
-function refuseStale({ freshAtMs, standing }: SuppressionTable, { table }: Policy): void {
-  const isStale = standing === 'abandoned' || (freshAtMs !== null && Date.now() - freshAtMs > table.staleAfterMs);
-  if (isStale) throw new ProblemError('table.stale');
+function refuseStale(table: SuppressionTable, policy: Policy): void {
+  if (!isFresh(table, policy.table.staleAfterMs, Date.now(), null)) throw new ProblemError('table.stale');
 }
 
 function rowProblem(error: RowError): ProblemError {

@@ -4,8 +4,8 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { checkIdentifier, rightsOfIdentifier, rightsOfMask, type SuppressionTable } from '../../core/index.js';
-import { hasDuplicateKey } from '../control-plane/duplicate-keys.js';
-import { isFresh } from '../lookup-freshness.js';
+import { hasRepeatedKeys } from '../../core/openrtb/repeated-keys.js';
+import { isFresh } from '../table-freshness.js';
 import { answerFormatOf, type Format, TYPE_OF } from './content.js';
 import type { RequestContext } from './context.js';
 import { pack, readPacked } from './decide.js';
@@ -67,7 +67,7 @@ function readJson(bytes: Buffer): ReturnType<typeof readPacked> {
   const text = bytes.toString('utf8');
   try {
     const value: unknown = JSON.parse(text);
-    return hasDuplicateKey(text) ? { kind: 'refused', code: 'lookup.invalid' } : { kind: 'value', value };
+    return hasRepeatedKeys(text, value) ? { kind: 'refused', code: 'lookup.invalid' } : { kind: 'value', value };
   } catch {
     // The parser's message quotes the text, which may hold an identifier.
     return { kind: 'refused', code: 'json.invalid' };

@@ -8,6 +8,7 @@
  */
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncFolder } from '../../snapshot-file.js';
 import { FolderLock } from '../../sync/store-lock.js';
 
 export const SEGMENT_BYTES_MAX = 16 * 1024 * 1024;
@@ -254,16 +255,5 @@ async function cutTo(path: string, bytes: number): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-/** Makes a rename last. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

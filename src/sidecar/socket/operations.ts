@@ -9,7 +9,7 @@ import { MsgpackFault, type MsgpackReader } from '../../wire/msgpack-reader.js';
 import type { MsgpackWriter } from '../../wire/msgpack-writer.js';
 import { OPS, type Op } from '../../wire/protocol.js';
 import type { Desk } from '../door.js';
-import { isFresh } from '../lookup-freshness.js';
+import { isFresh } from '../table-freshness.js';
 import { writeDecision, writeItemError } from './answers.js';
 import { type ContextReader, NO_CONTEXT, type RequestContext } from './context.js';
 import { checkBody, filterBody, type RequestBody } from './judge.js';

@@ -7,7 +7,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { hasDuplicateKey } from '../../../src/sidecar/control-plane/duplicate-keys.js';
+import { hasRepeatedKeys } from '../../../src/core/openrtb/repeated-keys.js';
 import { ask, expectProblem, openTestLedger, SECRET, type Served, serve, type TestLedger, TOKENS } from './stand.js';
 
 let own: TestLedger;
@@ -190,7 +190,7 @@ test.each([
   ['{"a":[{"b":1},{"b":1,"c":{},"b":2}]}', true],
   ['{"a":{},"a":1}', true],
   ['{"\\u0061":1,"a":2}', true],
-])('a name twice in %s: %s', (text, expected) => expect(hasDuplicateKey(text)).toBe(expected));
+])('a name twice in %s: %s', (text, expected) => expect(hasRepeatedKeys(text, JSON.parse(text))).toBe(expected));
 
 /** Sends bytes until there is an answer or an end. */
 function pour(port: number, headers: Record<string, string>, bytes: number) {
