@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { type Destination, InputError, type InputErrorCode, PURPOSES, ROLES } from '../core/index.js';
 import type { Database, Row, Session } from './database.js';
+import { tellDestination } from './webhooks/events.js';
 
 /** First word of the advisory lock of whoever changes a destination; the second is made of its id. */
 const DESTINATION_LOCK = 0x6f67_0003;
@@ -71,7 +72,11 @@ export function changeDestination(
     const before = await getDestination(session, id);
     const wanted = change(before);
     if (wanted === null) await removeDestination(session, id);
-    return { before, after: wanted === null ? null : await putDestination(session, { ...wanted, id }) };
+    const after = wanted === null ? null : await putDestination(session, { ...wanted, id });
+    if (before !== null || after !== null) {
+      await tellDestination(session, id, before === null ? 'added' : after === null ? 'removed' : 'replaced');
+    }
+    return { before, after };
   });
 }
 
@@ -92,7 +97,8 @@ export async function removeDestination(session: Session, id: string): Promise<b
   return removed.length > 0;
 }
 
-function readDestination(input: unknown): Destination {
+/** A destination, complete. Throws an InputError. */
+export function readDestination(input: unknown): Destination {
   const result = destinationSchema.safeParse(input);
   if (result.success) return result.data as Destination;
   const issue = result.error.issues[0];

@@ -21,8 +21,7 @@ import {
   type DestinationInput,
   getDestination,
   listDestinations,
-  putDestination,
-  removeDestination,
+  readDestination,
 } from './destinations.js';
 import { type EnforcerStatus, listEnforcers, retireEnforcer } from './enforcers.js';
 import { rotateEpoch } from './epoch.js';
@@ -49,6 +48,7 @@ import { Sequencer } from './sequencer.js';
 import { type SnapshotOutOptions, type WrittenSnapshot, writeSnapshot } from './snapshot-out.js';
 import { type IdentifierStatus, statusOf } from './status.js';
 import { type Verification, verifyLedger } from './verify.js';
+import { Webhooks } from './webhooks/webhooks.js';
 
 /** What a ledger tells without being asked. */
 export interface LedgerEvents {
@@ -102,6 +102,8 @@ export async function openLedger(
 export class Ledger {
   /** `postgres` or `pglite`. */
   readonly backend: 'postgres' | 'pglite';
+  /** Who is told over HTTP of what is recorded here, and how far each is. */
+  readonly webhooks: Webhooks;
   readonly #context: LedgerContext;
   readonly #sequencer: Sequencer | null;
   readonly #canary: Canary | null;
@@ -123,6 +125,7 @@ export class Ledger {
       placeOf: (entryId, waitMs) => waitSequenced(database, entryId, waitMs),
       wake: () => this.#sequencer?.wake(),
     };
+    this.webhooks = new Webhooks(this.#context);
     this.#reader = createFeed(database);
     const fail = (error: unknown) => this.#tell('failure', asError(error));
     this.#sequencer?.on('failure', fail).on('alarm', (alarm) => this.#tell('alarm', alarm));
@@ -258,8 +261,10 @@ export class Ledger {
   }
 
   /** Adds a destination to the data inventory, or replaces it. @throws {InputError}. */
-  putDestination(destination: DestinationInput): Promise<Destination> {
-    return putDestination(this.#context.database, destination);
+  async putDestination(destination: DestinationInput): Promise<Destination> {
+    const complete = readDestination(destination);
+    await this.changeDestination(complete.id, () => complete);
+    return complete;
   }
 
   /**
@@ -283,8 +288,8 @@ export class Ledger {
   }
 
   /** False: there was none. */
-  removeDestination(id: string): Promise<boolean> {
-    return removeDestination(this.#context.database, id);
+  async removeDestination(id: string): Promise<boolean> {
+    return (await this.changeDestination(id, () => null)).before !== null;
   }
 
   /**

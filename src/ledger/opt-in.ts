@@ -24,6 +24,7 @@ import { uuidColumn } from './packed-column.js';
 import { keysOfPacked, unpackIdentifiers } from './packed-identifiers.js';
 import { type OptInReceipt, type PendingOptIn, requestIdOf } from './request.js';
 import { insertRequest, type RequestRow, receiptOf, repeatedRequest, requestById } from './requests.js';
+import { tellOptIn } from './webhooks/events.js';
 
 /** Bytes of randomness in a confirmation. */
 const CONFIRMATION_BYTES = 32;
@@ -130,6 +131,7 @@ async function comply(
        last_entry = $2::int8 where id = $1::int8`,
     [request.row, lastEntry],
   );
+  await tellOptIn(session, request.row, rightsOfMask(remaining));
   return { request: { ...request, status: 'complied', lastEntry }, remaining };
 }
 
