@@ -30,6 +30,7 @@ import { PolicyDesk } from './policy-desk.js';
 import { createProbe } from './probe.js';
 import { type Serving, serveHere } from './serving.js';
 import { isEmbedded, openUpstream, type Upstream } from './upstream.js';
+import { WebhookDesk } from './webhook-desk.js';
 import { serveOnWorkers } from './workers.js';
 
 /** How long a scrape waits for the ledger. */
@@ -95,6 +96,7 @@ class RunningSidecar implements Sidecar {
   private readonly health = new Health({ follower: () => this.live?.status() ?? null });
   private readonly metrics = new SidecarMetrics({ collect: () => this.metricInputs() });
   private readonly failures: FailureJournal;
+  private readonly webhooks: WebhookDesk;
   private readonly startedAtMs = Date.now();
   private fail: (error: Error) => void = () => {};
   private decisions: DecisionLog | null = null;
@@ -119,6 +121,7 @@ class RunningSidecar implements Sidecar {
       };
     });
     this.failures = new FailureJournal(log);
+    this.webhooks = new WebhookDesk(config, log, (error) => this.failures.note('ledger', error));
     this.policies = new PolicyDesk(config.policy);
     const [file, text] = [config['control.tokenFile'] ?? undefined, config['control.tokens'] ?? undefined];
     this.tokens = new TokenSet({ file, text, textName: 'control.tokens' });
@@ -134,6 +137,7 @@ class RunningSidecar implements Sidecar {
         journalLedger(ledger, log);
         this.control?.ledgerOpened();
         this.takeInventory();
+        this.webhooks.begin(ledger);
       },
     });
     const live = this.follow(this.upstream);
@@ -168,6 +172,7 @@ class RunningSidecar implements Sidecar {
       ledger: this.config.ledger === null ? 'none' : this.upstream?.ledger() == null ? 'unavailable' : 'open',
       decisionLog: this.decisions?.state() ?? null,
       canary: this.canaries?.state() ?? null,
+      webhooks: this.webhooks.state,
       threads: this.serving?.state() ?? null,
     };
   }
@@ -273,6 +278,7 @@ class RunningSidecar implements Sidecar {
       isDraining: health.isDraining,
       version: packageVersion(),
       horizonLagMs: await this.horizonLagMs(),
+      webhooks: await this.webhooks.metrics(LEDGER_STATUS_MS),
     };
   }
 
@@ -346,7 +352,9 @@ class RunningSidecar implements Sidecar {
     // before the control plane, whose slowest client must not cost what was decided
     const isFlushed = (await this.decisions?.flush(config['shutdown.flushDeadline'])) ?? true;
     if (!isFlushed) log.event('decision_log.unflushed', { count: this.decisions?.state().unflushedCount ?? 0 });
+    const delivered = this.webhooks.close(leftMs());
     await this.control?.close(leftMs());
+    await delivered;
     this.canaries?.close();
     await this.upstream?.opened.catch(() => {});
     if (this.live === null) await this.upstream?.source.close();

@@ -62,7 +62,9 @@ export class WebhookDeliverer extends EventEmitter<DelivererEvents> {
   readonly counts = new Map<string, AttemptCounts>();
   private readonly options: Required<Omit<DelivererOptions, 'lookup'>> & Pick<DelivererOptions, 'lookup'>;
   private readonly backoff: Backoff;
-  private readonly closing = new AbortController();
+  /** Cuts attempts off. */
+  private readonly cut = new AbortController();
+  private isClosed = false;
   private readonly atWork = new Map<string, Promise<void>>();
   private running: Promise<void> | null = null;
   private lead: WebhookLead | null = null;
@@ -100,15 +102,16 @@ export class WebhookDeliverer extends EventEmitter<DelivererEvents> {
     return this;
   }
 
-  /** Ends the attempts under way, which are made again, and lets another process lead. Never throws. */
-  async close(): Promise<void> {
-    this.closing.abort();
+  /**
+   * Begins no further attempt, waits for those under way, and lets another process lead. What is not done after `drainMs` is
+   * cut off, and sent again by the next. Never throws.
+   */
+  async close(drainMs = 0): Promise<void> {
+    this.isClosed = true;
     this.wakeWaiter();
+    const late = setTimeout(() => this.cut.abort(), drainMs);
     await this.running;
-  }
-
-  private get isClosed(): boolean {
-    return this.closing.signal.aborted;
+    clearTimeout(late);
   }
 
   private async run(): Promise<void> {
@@ -187,7 +190,7 @@ export class WebhookDeliverer extends EventEmitter<DelivererEvents> {
       attemptMsMax,
       now,
       lookup,
-      signal: this.closing.signal,
+      signal: this.cut.signal,
     });
     if (result.kind === 'failed' && result.reason === 'closed') return null;
     return outcomeOf(result, next.attemptCount, this.options);

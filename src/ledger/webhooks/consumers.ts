@@ -47,10 +47,10 @@ export interface Webhook {
   readonly updatedAtMs: number;
   /** Until when deliveries are signed with the secret before, too; `null`: there is none. */
   readonly secretBeforeUntilMs: number | null;
-  /** Events that are not done with yet; of all kinds. */
+  /** Events it is to be told of and that are not done with. */
   readonly behindCount: number;
-  /** Age of the oldest of them; `null`: there is none. */
-  readonly behindMs: number | null;
+  /** Since when the oldest of them waits; `null`: there is none. */
+  readonly behindSinceMs: number | null;
   readonly deadCount: number;
   /** When the next attempt is due, after a failed one. */
   readonly nextTryAtMs: number | null;
@@ -225,7 +225,7 @@ select webhook.id, url, events, is_enabled, disabled_why, allow_private, with_va
   ${msOf('last_delivered_at')} as delivered_ms, behind.count as behind_count, behind.ms as behind_ms,
   (select count(*) from optgate.webhook_delivery as one where one.webhook_id = webhook.id and one.state = 'dead')::float8 as dead_count
 from optgate.webhook cross join lateral (
-  select count(*)::float8 as count, extract(epoch from clock_timestamp() - min(event.at))::float8 * 1000 as ms
+  select count(*)::float8 as count, round(extract(epoch from min(event.at)) * 1000)::float8 as ms
   from optgate.webhook_event as event
   where event.seq > webhook.cursor and webhook.events @> to_jsonb(event.kind)) as behind`;
 
@@ -243,7 +243,7 @@ function webhookOf(row: Row): Webhook {
     updatedAtMs: Number(row.updated_ms),
     secretBeforeUntilMs: numberOrNull(row.before_ms),
     behindCount: Number(row.behind_count),
-    behindMs: row.behind_ms === null ? null : Math.max(0, Number(row.behind_ms)),
+    behindSinceMs: numberOrNull(row.behind_ms),
     deadCount: Number(row.dead_count),
     nextTryAtMs: numberOrNull(row.next_ms),
     lastStatus: numberOrNull(row.last_status),

@@ -26,6 +26,7 @@ import { readBody } from './read-body.js';
 import { relayRoutes } from './relay-routes.js';
 import { type Exchange, type Reply, type Route, type RouteContext, route } from './route.js';
 import type { Principal } from './tokens.js';
+import { webhookRoutes } from './webhook-routes.js';
 
 export interface ControlPlane {
   /** A request listener for `createServer(CONTROL_SERVER_OPTIONS, app)`. */
@@ -110,6 +111,7 @@ class Plane {
       exportRoute(context, this.limits),
       ...oversightRoutes(context, this.options.status),
       ...destinationRoutes(context, () => this.tell({ kind: 'destinations_changed' })),
+      ...webhookRoutes(context),
       ...relayRoutes(context),
       route({
         operationId: 'getOpenApi',

@@ -10,6 +10,7 @@ import { IDENTIFIER_LENGTH_MAX } from '../../core/identity/index.js';
 import { RIGHTS } from '../../core/vocabulary.js';
 import { CHANNELS, destinationSchema, SCOPES } from '../../ledger/index.js';
 import { IDEMPOTENCY_KEY_LENGTH_MAX, IDENTIFIERS_PER_REQUEST_LIMIT, OPERATOR_LENGTH_MAX } from '../../ledger/limits.js';
+import { WEBHOOK_ANSWERS, WEBHOOK_BODIES } from './webhook-schemas.js';
 
 /** Longest kind: `eid:` and a domain. */
 const KIND_LENGTH_MAX = IDENTIFIER_LENGTH_MAX;
@@ -54,6 +55,7 @@ export const BODIES = {
   OptInConfirmation: z.strictObject({ confirmation: z.string().min(1).max(CONFIRMATION_LENGTH_MAX) }),
   StatusQuery: z.strictObject({ identifier }),
   DestinationTerms: destinationSchema.omit({ id: true }),
+  ...WEBHOOK_BODIES,
 } as const;
 export type BodyName = keyof typeof BODIES;
 export type Body<N extends BodyName> = z.output<(typeof BODIES)[N]>;
@@ -170,6 +172,7 @@ export const ANSWERS = {
       .max(REFUSED_SHOWN_MAX)
       .describe(`The first ${REFUSED_SHOWN_MAX} rows that could not be used.`),
   }),
+  ...WEBHOOK_ANSWERS,
   Status: z.looseObject({}),
   OpenApi: z.looseObject({ openapi: z.string() }),
   Problem: z.looseObject({
