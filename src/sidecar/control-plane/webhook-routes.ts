@@ -5,11 +5,11 @@
  * @module
  */
 import { InputError } from '../../core/errors.js';
-import type { DeliveryState, Replay, Webhook } from '../../ledger/index.js';
+import type { DeliveryState, Ledger, Replay, Webhook } from '../../ledger/index.js';
 import { DELIVERIES_PER_READ_MAX } from '../../ledger/webhooks/limits.js';
 import { checkTarget, sendTest } from '../../webhooks/index.js';
 import { INPUT_CODES, ProblemError } from './problems.js';
-import { type Parameter, type Route, type RouteContext, route } from './route.js';
+import { type Parameter, type Route, route } from './route.js';
 import type { Body } from './schemas.js';
 import { deliveryAnswer, webhookAnswer } from './webhook-schemas.js';
 
@@ -25,11 +25,11 @@ const DELIVERY_QUERY: readonly Parameter[] = [
   },
 ];
 
-export function webhookRoutes(context: RouteContext): readonly Route[] {
-  return [...readingRoutes(context), ...writingRoutes(context), ...sendingRoutes(context)];
+export function webhookRoutes(): readonly Route[] {
+  return [...readingRoutes(), ...writingRoutes(), ...sendingRoutes()];
 }
 
-function readingRoutes({ ledger }: RouteContext): readonly Route[] {
+function readingRoutes(): readonly Route[] {
   return [
     route({
       operationId: 'listWebhooks',
@@ -41,7 +41,10 @@ function readingRoutes({ ledger }: RouteContext): readonly Route[] {
       answers: { 200: { description: 'All of them.', body: 'Webhooks' } },
       problems: [],
       needs: 'ledger',
-      handle: async () => ({ status: 200, body: { webhooks: (await ledger.webhooks.list()).map(webhookAnswer) } }),
+      handle: async ({ ledger }) => ({
+        status: 200,
+        body: { webhooks: (await ledger.webhooks.list()).map(webhookAnswer) },
+      }),
     }),
     route({
       operationId: 'getWebhook',
@@ -53,7 +56,7 @@ function readingRoutes({ ledger }: RouteContext): readonly Route[] {
       answers: { 200: { description: 'The webhook.', body: 'Webhook' } },
       problems: ['webhook.unknown'],
       needs: 'ledger',
-      handle: async ({ id }) => ({ status: 200, body: webhookAnswer(await known({ ledger }, id)) }),
+      handle: async ({ id, ledger }) => ({ status: 200, body: webhookAnswer(await known(ledger, id)) }),
     }),
     route({
       operationId: 'listDeliveries',
@@ -66,8 +69,8 @@ function readingRoutes({ ledger }: RouteContext): readonly Route[] {
       answers: { 200: { description: 'Some of them.', body: 'WebhookDeliveries' } },
       problems: [...INPUT_CODES, 'webhook.unknown'],
       needs: 'ledger',
-      async handle({ id, query }) {
-        await known({ ledger }, id);
+      async handle({ id, query, ledger }) {
+        await known(ledger, id);
         const deliveries = await ledger.webhooks.deliveries(id, {
           state: query.get('state') as DeliveryState | undefined,
           before: numberOf(query, 'before'),
@@ -79,7 +82,7 @@ function readingRoutes({ ledger }: RouteContext): readonly Route[] {
   ];
 }
 
-function writingRoutes({ ledger }: RouteContext): readonly Route[] {
+function writingRoutes(): readonly Route[] {
   return [
     route({
       operationId: 'putWebhook',
@@ -94,7 +97,7 @@ function writingRoutes({ ledger }: RouteContext): readonly Route[] {
       },
       problems: INPUT_CODES,
       needs: 'ledger',
-      async handle({ id, body }) {
+      async handle({ id, body, ledger }) {
         await checkTarget(body.url, body.allowPrivate);
         const { webhook, secret } = await ledger.webhooks.put(id, body);
         if (secret === null) return { status: 200, body: webhookAnswer(webhook) };
@@ -112,8 +115,8 @@ function writingRoutes({ ledger }: RouteContext): readonly Route[] {
       answers: { 204: { description: 'Removed.', body: null } },
       problems: ['webhook.unknown'],
       needs: 'ledger',
-      async handle({ id }) {
-        await known({ ledger }, id);
+      async handle({ id, ledger }) {
+        await known(ledger, id);
         await ledger.webhooks.remove(id);
         return { status: 204 };
       },
@@ -128,8 +131,8 @@ function writingRoutes({ ledger }: RouteContext): readonly Route[] {
       answers: { 200: { description: 'The new secret.', body: 'NewWebhook' } },
       problems: [...INPUT_CODES, 'webhook.unknown'],
       needs: 'ledger',
-      async handle({ id, body: { overlapSeconds } }) {
-        await known({ ledger }, id);
+      async handle({ id, body: { overlapSeconds }, ledger }) {
+        await known(ledger, id);
         const rotated = await ledger.webhooks.rotate(
           id,
           overlapSeconds === undefined ? undefined : overlapSeconds * 1000,
@@ -141,7 +144,7 @@ function writingRoutes({ ledger }: RouteContext): readonly Route[] {
   ];
 }
 
-function sendingRoutes({ ledger }: RouteContext): readonly Route[] {
+function sendingRoutes(): readonly Route[] {
   return [
     route({
       operationId: 'testWebhook',
@@ -155,8 +158,8 @@ function sendingRoutes({ ledger }: RouteContext): readonly Route[] {
       needs: 'ledger',
       isRateLimited: true,
       isWaiting: true,
-      async handle({ id, signal }) {
-        await known({ ledger }, id);
+      async handle({ id, signal, ledger }) {
+        await known(ledger, id);
         const result = await sendTest(ledger, id, { signal });
         if (result === null) throw new ProblemError('webhook.unknown');
         const { isDelivered, ...same } = result;
@@ -173,9 +176,9 @@ function sendingRoutes({ ledger }: RouteContext): readonly Route[] {
       answers: { 200: { description: 'They are sent (again), in order.', body: 'WebhookReplayed' } },
       problems: [...INPUT_CODES, 'webhook.unknown'],
       needs: 'ledger',
-      async handle({ id, body }) {
+      async handle({ id, body, ledger }) {
         const what = replayOf(body);
-        await known({ ledger }, id);
+        await known(ledger, id);
         return { status: 200, body: { eventCount: await ledger.webhooks.replay(id, what) } };
       },
     }),
@@ -183,7 +186,7 @@ function sendingRoutes({ ledger }: RouteContext): readonly Route[] {
 }
 
 /** The webhook with an id; one that cannot be an id is that of none. Throws a ProblemError. */
-async function known({ ledger }: Pick<RouteContext, 'ledger'>, id: string): Promise<Webhook> {
+async function known(ledger: Ledger, id: string): Promise<Webhook> {
   const webhook = await ledger.webhooks.get(id).catch((error: unknown) => {
     if (error instanceof InputError) return null;
     throw error;
