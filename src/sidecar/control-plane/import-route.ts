@@ -3,6 +3,8 @@
  * @module
  */
 import { InputError } from '../../core/errors.js';
+import { IdentifierRows } from '../../exports/identifier-rows.js';
+import { type ColumnMapping, parseMapping } from '../../exports/mapping.js';
 import type { Channel, ImportOptions } from '../../ledger/index.js';
 import { ListError } from '../../rows/list-error.js';
 import { type RowFormat, readUncheckedRows, type UncheckedRow } from '../../rows/rows.js';
@@ -30,6 +32,9 @@ const PARAMETERS: readonly Parameter[] = [
   parameter('receivedAt', 'When they were received, with a zone. Default: now.', {
     type: 'string',
     format: 'date-time',
+  }),
+  parameter('map', 'Columns or paths that hold identifiers: email=Email,phone=Mobile|Phone. A row is a person then.', {
+    type: 'string',
   }),
   parameter('operator', 'Who entered them. Default: the name of the token.', { type: 'string', maxLength: 200 }),
 ];
@@ -71,16 +76,20 @@ export function importRoute(_context: RouteContext, limits: ImportLimits): Route
     },
   });
 
-  async function run({ request, signal, ledger }: Exchange, format: RowFormat, options: ImportOptions) {
+  async function run({ request, signal, ledger, query }: Exchange, format: RowFormat, options: ImportOptions) {
+    const mapping = mappingOf(query.get('map'));
     const faults = new FaultList();
     const chunks = readChunks(request, limits.importBytesMax, limits, signal);
     const onFault = (line: number, field: string, detail: string) => faults.found({ line, field, detail });
-    const rows = readUncheckedRows(chunks, format, onFault, limits.importRowBytesMax);
+    const mapped =
+      mapping === null ? null : new IdentifierRows(chunks, format, mapping, onFault, limits.importRowBytesMax);
+    const rows = mapped?.read() ?? readUncheckedRows(chunks, format, onFault, limits.importRowBytesMax);
     const receipt = await ledger
       .importOptOuts(await begun(rows), {
         ...options,
         signal,
-        onRefused: ({ line, field, message }) => faults.refused({ line, field, detail: message }),
+        onRefused: ({ line, field, message }) =>
+          faults.refused({ line, field: mapped?.place ?? field, detail: message }),
       })
       .catch(refuseList);
     const { rowCount, refusedCount, identifierCount, token } = receipt;
@@ -91,6 +100,17 @@ export function importRoute(_context: RouteContext, limits: ImportLimits): Route
       refused: faults.shown,
     };
     return receiptReply(answer, token === null && identifierCount > 0);
+  }
+}
+
+/** Throws an InputError. */
+function mappingOf(text: string | undefined): ColumnMapping | null {
+  if (text === undefined) return null;
+  try {
+    return parseMapping(text);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError('map', error.code, error.message.slice(error.field.length + 2));
   }
 }
 
