@@ -5,10 +5,11 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Ledger, openLedger } from '../../src/ledger/index.js';
+import { EVENT_IDENTIFIERS_MAX } from '../../src/ledger/webhooks/limits.js';
 import { type DelivererOptions, WebhookDeliverer } from '../../src/webhooks/index.js';
 import { BACKENDS, type TestLocation } from '../ledger/both-databases.js';
 import { until } from '../ledger/until.js';
-import { answerWith, type Receiver, signed, startReceiver } from './receiver.js';
+import { answerWith, type Received, type Receiver, signed, startReceiver } from './receiver.js';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const email = (name: string) => ({ kind: 'email' as const, value: `${name}@example.com` });
@@ -21,8 +22,8 @@ for (const backend of BACKENDS) {
     let receiver: Receiver;
     const running: WebhookDeliverer[] = [];
     const failures: Error[] = [];
-    const deliver = (options: DelivererOptions = {}) => {
-      const deliverer = new WebhookDeliverer(ledger, { ...FAST, ...options }).start();
+    const deliver = (options: DelivererOptions = {}, own: Ledger = ledger) => {
+      const deliverer = new WebhookDeliverer(own, { ...FAST, ...options }).start();
       deliverer.on('failure', (error) => failures.push(error));
       running.push(deliverer);
       return deliverer;
@@ -117,5 +118,168 @@ for (const backend of BACKENDS) {
       await received(2);
       expect(receiver.received[1]?.json.id).toBe(receiver.received[0]?.json.id);
     });
+
+    test('of several processes one sends, and another takes over when it goes', async () => {
+      receiver = await startReceiver();
+      await add('crm');
+      // a folder has one process
+      const others =
+        backend.name === 'pglite' ? [] : [await openLedger(place.location), await openLedger(place.location)];
+      const all = [deliver(), ...others.map((other) => deliver({}, other))];
+      const first = await until('a leader', () => all.find(({ isLeading }) => isLeading));
+      for (let n = 0; n < 20; n++) await optOut(`many-${n}`);
+      await received(20);
+      await first.close();
+      await optOut('after');
+      if (others.length === 0) all.push(deliver());
+      await received(21);
+      const ids = receiver.received.map(({ json }) => json.id);
+      expect(new Set(ids).size).toBe(ids.length);
+      const seqs = receiver.received.map(({ json }) => json.seq);
+      expect(seqs).toEqual([...seqs].sort((a, b) => a - b));
+      for (const one of all) await one.close();
+      for (const other of others) await other.close();
+    });
+
+    test('a request that is not recorded, or was before, is not told of', async () => {
+      receiver = await startReceiver();
+      await add('crm');
+      const request = { identifiers: [email('once')], channel: 'api' as const, idempotencyKey: `key-${backend.name}` };
+      await ledger.recordOptOut(request);
+      await ledger.recordOptOut(request);
+      await expect(ledger.recordOptOut({ ...request, channel: 'phone' })).rejects.toThrow('idempotency');
+      await optOut('last');
+      deliver();
+      await received(2);
+      await until('all of it', async () => (await ledger.webhooks.get('crm'))?.behindCount === 0);
+      expect(receiver.received).toHaveLength(2);
+    });
+
+    test('each consumer is told of its kinds only, and one that fails does not hold the other up', async () => {
+      receiver = await startReceiver(answerWith(500));
+      const other = await startReceiver();
+      await add('bad');
+      await add('good', { url: other.url, events: ['opt_in.confirmed', 'destination.changed'] });
+      await optOut('kinds');
+      const asked = await ledger.recordOptIn({ identifiers: [email('kinds')], channel: 'web_form' });
+      await ledger.confirmOptIn(asked.requestId, asked.confirmation ?? '');
+      await ledger.putDestination({ id: 'acme' });
+      await ledger.putDestination({ id: 'acme', role: 'contractor' });
+      await ledger.removeDestination('acme');
+      deliver({ retryBaseMs: 60_000, retryCapMs: 60_000 });
+      await until('four', () => other.received.length >= 4);
+      expect(other.received.map(({ json }) => [json.event, json.remaining, json.change])).toEqual([
+        ['opt_in.confirmed', [], undefined],
+        ['destination.changed', undefined, 'added'],
+        ['destination.changed', undefined, 'replaced'],
+        ['destination.changed', undefined, 'removed'],
+      ]);
+      expect(other.received[0]?.json.identifiers[0].digests).toContainEqual({
+        kind: 'email_sha256',
+        hex: sha256('kinds@example.com'),
+      });
+      expect(receiver.received).toHaveLength(1);
+      await other.close();
+    });
+
+    test('an import is told of in pages, each identifier with what is in force on it', async () => {
+      receiver = await startReceiver();
+      await add('crm', { events: ['import.completed'] });
+      const count = EVENT_IDENTIFIERS_MAX * 2 + 5;
+      const rows = Array.from({ length: count }, (_, n) => ({
+        ...email(`row-${n}`),
+        rights: n === 7 ? (['sale'] as const) : undefined,
+      }));
+      const { requestId } = await ledger.importOptOuts(rows as never, { channel: 'drop', batchRows: 600 });
+      const asked = await ledger.recordOptIn({ identifiers: [email('row-3')], channel: 'web_form' });
+      await ledger.confirmOptIn(asked.requestId, asked.confirmation ?? '');
+      await ledger.importOptOuts([{ kind: 'email', value: 'nobody' }]);
+      deliver();
+      await received(expectedPages(count).length);
+      const pages = receiver.received.map(({ json }) => json);
+      expect(pages.map(({ page, identifiers }) => [page.index, page.count, identifiers.length])).toEqual(
+        expectedPages(count),
+      );
+      expect(new Set(pages.slice(0, -1).map(({ request }) => request.id))).toEqual(new Set([requestId]));
+      const all = pages.flatMap(({ identifiers }) => identifiers);
+      const rightsOf = (n: number) =>
+        all.find(({ digests }) => digests.some(({ hex }: { hex: string }) => hex === sha256(`row-${n}@example.com`)))
+          ?.rights;
+      expect([rightsOf(3), rightsOf(7), rightsOf(count - 1)?.length]).toEqual([[], ['sale'], 7]);
+    });
+
+    test('in force everywhere: when the last enforcer that was there has said so', async () => {
+      receiver = await startReceiver();
+      await add('crm', { events: ['opt_out.in_force'] });
+      const report = (id: string, position: object | null) =>
+        ledger.ack({
+          ...{ id, name: id, role: 'sidecar', version: '1', leaseMs: 60_000, position: position as never },
+          ...{ appliedAgeMs: 0, state: 'live', isLeaving: false },
+        });
+      await report('one', null);
+      await report('two', null);
+      const { requestId, token } = await optOut('everywhere');
+      const at = (token ?? '').lastIndexOf('.');
+      const position = { epoch: (token ?? '').slice(0, at), seq: Number((token ?? '').slice(at + 1)) };
+      await report('one', position);
+      deliver();
+      await ledger.webhooks.list();
+      await new Promise((resolve) => setTimeout(resolve, 200)); // many looks; none may find it
+      expect(receiver.received).toHaveLength(0);
+      await report('two', position);
+      await received(1);
+      const { inForceEverywhereAtMs } = await ledger.propagation(requestId);
+      expect(receiver.received[0]?.json).toMatchObject({ event: 'opt_out.in_force', request: { id: requestId } });
+      expect(Math.abs(Date.parse(receiver.received[0]?.json.inForceAt) - (inForceEverywhereAtMs ?? 0))).toBeLessThan(2);
+      for (const id of ['one', 'two']) await ledger.retireEnforcer(id);
+    });
+
+    test('a rotation signs with both; the secret before ends with its time', async () => {
+      receiver = await startReceiver();
+      const before = await add('crm');
+      const { secret = '' } = (await ledger.webhooks.rotate('crm', 3_600_000)) ?? {};
+      await optOut('both');
+      deliver();
+      await received(1);
+      const one = receiver.received[0] as Received;
+      expect(one.headers['x-optgate-signature']).toBe(`${signed(secret, one)}, ${signed(before, one)}`);
+      const last = (await ledger.webhooks.rotate('crm', 0))?.secret ?? '';
+      await optOut('new');
+      await received(2);
+      const two = receiver.received[1] as Received;
+      expect(two.headers['x-optgate-signature']).toBe(signed(last, two));
+    });
+
+    test('a replay from an event, or from a moment, sends everything from there on again', async () => {
+      receiver = await startReceiver();
+      await add('crm');
+      for (const name of ['r1', 'r2', 'r3']) await optOut(name);
+      deliver();
+      await received(3);
+      await until('all of it', async () => (await ledger.webhooks.get('crm'))?.behindCount === 0);
+      const [, second] = receiver.received.map(({ json }) => json);
+      expect(await ledger.webhooks.replay('crm', { kind: 'event', eventId: second.id })).toBe(2);
+      await received(5);
+      expect(receiver.received.slice(3).map(({ json }) => json.id)).toEqual(
+        receiver.received.slice(1, 3).map(({ json }) => json.id),
+      );
+      await until('all of it', async () => (await ledger.webhooks.get('crm'))?.behindCount === 0);
+      expect(await ledger.webhooks.replay('crm', { kind: 'since', sinceMs: Date.parse(second.at) })).toBe(2);
+      await received(7);
+      expect(await ledger.webhooks.replay('crm', { kind: 'since', sinceMs: Date.now() + 60_000 })).toBe(0);
+      const nowhere = { kind: 'event', eventId: '00000000-0000-4000-8000-000000000000' } as const;
+      await expect(ledger.webhooks.replay('crm', nowhere)).rejects.toMatchObject({ field: 'eventId' });
+    });
   });
+}
+
+/** Parts of 600 identifiers, each in pages; then an import without any. */
+function expectedPages(count: number): readonly (readonly number[])[] {
+  const sizes = [];
+  for (let part = 0; part < count; part += 600) {
+    const size = Math.min(600, count - part);
+    for (let first = 0; first < size; first += EVENT_IDENTIFIERS_MAX)
+      sizes.push(Math.min(EVENT_IDENTIFIERS_MAX, size - first));
+  }
+  return [...sizes.map((size, index) => [index, sizes.length, size]), [0, 1, 0]];
 }

@@ -47,7 +47,7 @@ export async function listDeliveries(
     throw new InputError('limit', 'out_of_range', `expected 1 to ${DELIVERIES_PER_READ_MAX}`);
   }
   const rows = await database.query(
-    `select one.seq::float8, event.event_id::text, event.kind, round(extract(epoch from event.at) * 1000)::float8 as at_ms,
+    `select one.seq::float8, event.event_id::text, event.kind, floor(extract(epoch from event.at) * 1000)::float8 as at_ms,
        one.state, one.attempt_count, one.last_status, one.reason,
        round(extract(epoch from one.first_at) * 1000)::float8 as first_ms,
        round(extract(epoch from one.last_at) * 1000)::float8 as last_ms

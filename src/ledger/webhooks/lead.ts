@@ -119,7 +119,7 @@ export class WebhookLead {
        passed as (
          update optgate.webhook set cursor = greatest(webhook.cursor, (select coalesce(max(seq), 0) from optgate.webhook_event))
          from next where webhook.id = $1 and webhook.generation = $2::uuid and next.seq is null)
-       select event.*, round(extract(epoch from event.at) * 1000)::float8 as at_ms, coalesce(one.attempt_count, 0) as attempts
+       select event.*, floor(extract(epoch from event.at) * 1000)::float8 as at_ms, coalesce(one.attempt_count, 0) as attempts
        from next join optgate.webhook_event as event on event.seq = next.seq
          left join optgate.webhook_delivery as one on one.webhook_id = $1 and one.seq = next.seq`,
       [id, generation],

@@ -30,7 +30,7 @@ export class Webhooks {
    * and never again. Names are not resolved here; that is for whoever connects.
    * @throws {InputError}
    */
-  put(id: string, webhook: WebhookInput): Promise<PutWebhook> {
+  async put(id: string, webhook: WebhookInput): Promise<PutWebhook> {
     return putWebhook(this.#context, id, webhook);
   }
 
