@@ -4,7 +4,7 @@
  */
 import { type Html, html } from './html.js';
 import { icon } from './icons.js';
-import { contactList, hiddenFields, type Page, type View } from './layout.js';
+import { addressOf, contactList, hiddenFields, type Page, type View } from './layout.js';
 import { BASE_PATH } from './paths.js';
 import { CHOICES, type Choice, type Strings } from './strings.js';
 
@@ -45,10 +45,10 @@ export function formPage(view: View, state: FormState): Page {
 ${signalStatus(view)}
 ${isError ? errorSummary(strings, state.errors) : null}
 ${state.notice === null ? null : noticeBox(view, state.notice)}
-<form method="post" action="${BASE_PATH}" novalidate data-form="opt-out">
+<form method="post" action="${addressOf(view, BASE_PATH)}" novalidate data-form="opt-out">
 ${hiddenFields(view, state.seal)}
 ${trapField(strings)}
-${whoFields(view, state)}
+${whoFields(strings, state, hintOf(view))}
 ${whatFields(strings, state)}
 <p class="send"><button type="submit">${strings.submit}</button></p>
 <p class="note">${strings.submitNote}</p>
@@ -100,13 +100,22 @@ function trapField(strings: Strings): Html {
   return html`<div class="apart" aria-hidden="true"><label for="website">${strings.trap}</label><input id="website" name="website" type="text" tabindex="-1" autocomplete="off"></div>`;
 }
 
-export function whoFields(view: View, { values, errors }: Pick<FormState, 'values' | 'errors'>): Html {
-  const { strings, hasSignal, knowsBrowser } = view;
+function hintOf({ strings, hasSignal, knowsBrowser }: View): Html {
   const hint = hasSignal ? strings.whoHintGpc : knowsBrowser ? strings.whoHintBrowser : strings.whoHint;
+  // a script may learn of the signal, or of an id that the page around passes
+  return html`<p class="hint" id="who-hint" data-with-signal="${strings.whoHintGpc}" data-with-id="${strings.whoHintBrowser}">${hint}</p>`;
+}
+
+/** @param hint With the id `who-hint`. */
+export function whoFields(
+  strings: Strings,
+  { values, errors }: Pick<FormState, 'values' | 'errors'>,
+  hint: Html,
+): Html {
   const focused = FIELDS.find((name) => errors[name] !== undefined) ?? (errors.who === undefined ? null : 'email');
   const fields = FIELDS.map((name) => identifierField(strings, name, values[name], errors, focused === name));
   return html`<fieldset class="who" aria-describedby="who-hint"><legend>${strings.whoLegend}</legend>
-<p class="hint" id="who-hint" data-hint-with-signal="${strings.whoHintGpc}">${hint}</p>
+${hint}
 ${errors.who === undefined ? null : html`<p class="wrong" id="who-wrong">${icon('alert')}${errors.who}</p>`}
 <div class="fields">${fields}</div>
 </fieldset>`;

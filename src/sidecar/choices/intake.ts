@@ -10,7 +10,7 @@ import { checkIdentifier } from '../../core/identity/index.js';
 import type { Identifier, Right } from '../../core/vocabulary.js';
 import type { RequestInput } from '../../ledger/index.js';
 import type { FormData } from './form-data.js';
-import { FIELDS, type FieldName, type FormErrors, type FormState } from './form-view.js';
+import { EMPTY_VALUES, FIELDS, type FieldName, type FormErrors, type FormState } from './form-view.js';
 import { HAND_FILLED_MS } from './limits.js';
 import type { Sealer } from './seal.js';
 import type { ChoicesSettings } from './settings.js';
@@ -20,6 +20,7 @@ import { CHOICES, type Choice, type Strings } from './strings.js';
 export const OFFERED_RIGHTS = CHOICES.filter((choice): choice is Exclude<Choice, 'all'> => choice !== 'all');
 /** What the signal asks for: sale and sharing (California), and targeted advertising (the states that know it by that name). */
 export const SIGNAL_RIGHTS = ['sale', 'share', 'targeted_ads'] as const satisfies readonly Right[];
+const DEVICE_TEXT = /^\{?[A-Za-z0-9:._-]+\}?$/;
 const OPERATOR = 'privacy-choices';
 
 /** What was entered; it goes nowhere but into the ledger, or back into the same form. */
@@ -33,11 +34,11 @@ export interface Entered {
   readonly remarks: readonly string[];
 }
 
-/** Reads the fields of a form. `cookieIds` are of the same request. */
+/** Reads the fields of a form. `cookieIds` are of the same request; an id in the form must be of one of `embedKinds`. */
 export function enteredIn(
   form: FormData,
   { cookieIds, hasSignal, ageMs }: { cookieIds: readonly Identifier[]; hasSignal: boolean; ageMs: number },
-  { embedKinds }: ChoicesSettings,
+  embedKinds: ChoicesSettings['embedKinds'],
 ): Entered {
   const chosen = form.all('choice');
   const passed = checkIdentifier(form.text('id-kind'), form.text('id')).ok;
@@ -65,6 +66,7 @@ export function optOutOf(entered: Entered, nonce: string, sealer: Sealer, string
   const { identifiers, fieldOf } = identifiersOf(entered);
   const isByHand = fieldOf.some((field) => field !== 'browser');
   const errors = {
+    ...deviceError(entered, strings),
     ...(identifiers.length === 0 && !hasSignal ? { who: strings.errorNobody } : {}),
     ...(choices.length === 0 ? { what: strings.errorChoice } : {}),
   };
@@ -81,12 +83,14 @@ export function optOutOf(entered: Entered, nonce: string, sealer: Sealer, string
 
 /** The first step of an opt-in. Without an idempotency key: its confirmation is shown once, so each time is another. */
 export function optInOf(entered: Entered, mode: ChoicesSettings['optIn'], strings: Strings): Intake {
-  const isBrowser = mode === 'browser';
-  const { identifiers, fieldOf } = isBrowser
-    ? { identifiers: entered.browserIds, fieldOf: entered.browserIds.map(() => 'browser' as const) }
-    : identifiersOf(entered);
+  const isByHand = mode === 'form' && FIELDS.some((field) => entered.values[field].trim() !== '');
+  // nobody is opted in beside whoever was named: by hand, or else the browser
+  const named = isByHand ? { ...entered, browserIds: [] } : { ...entered, values: EMPTY_VALUES };
+  const { identifiers, fieldOf } = identifiersOf(named);
+  const errors = deviceError(named, strings);
+  if (Object.keys(errors).length > 0) return { kind: 'wrong', errors };
   if (identifiers.length === 0) return { kind: 'wrong', errors: { who: strings.errorNobody } };
-  const scope = isBrowser ? 'device' : 'person';
+  const scope = isByHand ? 'person' : 'device';
   const operator = [OPERATOR, ...entered.remarks].join('; ');
   return {
     kind: 'request',
@@ -132,6 +136,12 @@ function identifiersOf({ values, browserIds }: Entered): {
     fieldOf.push('browser');
   }
   return { identifiers, fieldOf };
+}
+
+/** A TV's id is its letters and digits, whatever stands between them; a sentence is not meant to be one. */
+function deviceError({ values }: Entered, strings: Strings): FormErrors {
+  const device = values.device.trim();
+  return device === '' || DEVICE_TEXT.test(device) ? {} : { device: strings.errorDevice };
 }
 
 /** An advertising id looks alike on phones and on many TVs: one that can be both is recorded as both. */

@@ -81,11 +81,9 @@ export function addressOf(view: View, path: string, query: Readonly<Record<strin
   return `${path}?${parameters}`;
 }
 
-/** Hidden fields that every form has: its seal, the language, the frame. */
-export function hiddenFields({ language, isEmbedded, hasSignal }: View, seal: string): Html {
+/** Hidden fields that every form has: its seal, and the signal, which a script may see where the header got lost. */
+export function hiddenFields({ hasSignal }: View, seal: string): Html {
   return html`<input type="hidden" name="seal" value="${seal}">
-<input type="hidden" name="lang" value="${language}">
-${isEmbedded ? html`<input type="hidden" name="embed" value="1">` : null}
 <input type="hidden" name="gpc" value="${hasSignal ? '1' : ''}">`;
 }
 

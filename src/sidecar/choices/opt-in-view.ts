@@ -5,7 +5,7 @@
  */
 import { errorSummary, type FormState, whoFields } from './form-view.js';
 import { html } from './html.js';
-import { contactList, hiddenFields, type Page, type View } from './layout.js';
+import { addressOf, contactList, hiddenFields, type Page, type View } from './layout.js';
 import { BASE_PATH, PATHS } from './paths.js';
 import { CHOICES } from './strings.js';
 
@@ -28,9 +28,9 @@ ${state.notice === 'expired' ? html`<div class="box"><p>${strings.expiredTitle}.
 ${state.notice === 'unavailable' ? html`<div class="box is-wrong"><p>${strings.unavailableTitle}. ${strings.unavailableText}</p></div>` : null}
 ${
   isServed
-    ? html`<form method="post" action="${PATHS.optIn}" novalidate data-form="opt-in">
+    ? html`<form method="post" action="${addressOf(view, PATHS.optIn)}" novalidate data-form="opt-in">
 ${hiddenFields(view, state.seal)}
-${optIn === 'form' ? whoFields({ ...view, hasSignal: false }, state) : html`<p>${strings.optInBrowserOnly}</p>`}
+${optIn === 'form' ? whoFields(strings, state, html`<p class="hint" id="who-hint">${strings.optInHint}${knowsBrowser ? html` ${strings.optInHintBrowser}` : null}</p>`) : html`<p>${strings.optInBrowserOnly}</p>`}
 <p class="send"><button type="submit">${strings.optInSubmit}</button></p>
 </form>`
     : null
@@ -55,7 +55,7 @@ export function confirmPage(view: View, { requestId, confirmation, seal }: Pendi
     main: html`<h1>${strings.confirmTitle}</h1>
 <p class="lead">${strings.confirmText}</p>
 <ul class="covers">${named.map((choice) => html`<li>${strings.choices[choice].name}</li>`)}</ul>
-<form method="post" action="${PATHS.confirm}" data-form="confirm">
+<form method="post" action="${addressOf(view, PATHS.confirm)}" data-form="confirm">
 ${hiddenFields(view, seal)}
 <input type="hidden" name="request" value="${requestId}">
 <input type="hidden" name="confirmation" value="${confirmation}">

@@ -107,6 +107,7 @@ export class PublicPages {
     }
     const visit = this.visitOf(path, request);
     const outcome = await this.limited(path, visit, isLook);
+    if (!isLook && !request.complete) response.setHeader('connection', 'close'); // nobody reads the rest
     if ('to' in outcome) redirect(response, outcome.to);
     else sendPage(response, visit.view, outcome);
   }
@@ -193,13 +194,12 @@ export class PublicPages {
     if (request.method !== 'POST' || name === undefined) {
       return noticePage(view, 'method', {
         allow: name === undefined ? 'GET, HEAD' : 'GET, HEAD, POST',
-        connection: 'close',
       });
     }
-    if (isForeign(request, this.options.settings.trusted)) return noticePage(view, 'foreign', { connection: 'close' });
+    if (isForeign(request, this.options.settings.trusted)) return noticePage(view, 'foreign');
     const form = await readForm(request, this.options.settings.limits);
     const seal = this.sealer.read(name, form.text('seal'));
-    const sent = this.sentOf(visit, form, seal.kind === 'good' ? seal : { nonce: '', ageMs: HALF_DAY_MS });
+    const sent = this.sentOf(name, visit, form, seal.kind === 'good' ? seal : { nonce: '', ageMs: HALF_DAY_MS });
     if (seal.kind === 'expired') return this.again(name, sent, { notice: 'expired' });
     switch (name) {
       case 'opt-out':
@@ -213,17 +213,17 @@ export class PublicPages {
     }
   }
 
-  /** The visit as the form says it: its language, its frame, the signal that only a script could see. */
-  private sentOf(visit: Visit, form: FormData, seal: { readonly nonce: string; readonly ageMs: number }): Sent {
-    const { settings } = this.options;
-    const { cookieIds, view: asked } = visit;
-    const view = viewOf({
-      ...asked,
-      language: languageNamed(form.text('lang')) ?? asked.language,
-      isEmbedded: form.text('embed') === '1',
-      hasSignal: asked.hasSignal || form.text('gpc') === '1',
-    });
-    const entered = enteredIn(form, { cookieIds, hasSignal: view.hasSignal, ageMs: seal.ageMs }, settings);
+  /** The visit with what the form says: also the signal, where only a script could see it. */
+  private sentOf(
+    name: FormName,
+    visit: Visit,
+    form: FormData,
+    seal: { readonly nonce: string; readonly ageMs: number },
+  ): Sent {
+    const view = { ...visit.view, hasSignal: visit.view.hasSignal || form.text('gpc') === '1' };
+    const facts = { cookieIds: visit.cookieIds, hasSignal: view.hasSignal, ageMs: seal.ageMs };
+    // an id that anyone can write into a form takes nothing back
+    const entered = enteredIn(form, facts, name === 'opt-out' ? this.options.settings.embedKinds : []);
     return { ...visit, view, form, nonce: seal.nonce, entered };
   }
 

@@ -103,6 +103,8 @@ const EN = {
 
   optInTitle: 'Opt in again',
   optInLead: 'This ends an opt-out you made before. It takes two steps: this one, and a confirmation on the next page.',
+  optInHint: 'Fill in what you opted out with.',
+  optInHintBrowser: 'Leave it all empty for this browser alone.',
   optInGpc: 'Your browser sends Global Privacy Control. As long as it does, this browser stays opted out.',
   optInSubmit: 'Continue',
   optInOff: 'To opt in again, please contact us.',
@@ -231,6 +233,8 @@ const ES: Strings = {
   optInTitle: 'Volver a aceptar',
   optInLead:
     'Esto termina una exclusión que hizo antes. Son dos pasos: este, y una confirmación en la página siguiente.',
+  optInHint: 'Complete los datos con los que se excluyó.',
+  optInHintBrowser: 'Déjelo todo vacío para incluir solo este navegador.',
   optInGpc:
     'Su navegador envía el Control Global de Privacidad (GPC). Mientras lo haga, este navegador sigue excluido.',
   optInSubmit: 'Continuar',

@@ -116,7 +116,8 @@ export async function submit(
   path = '/privacy-choices',
 ): Promise<Answer> {
   const page = await ask(port, path, { headers });
-  return ask(port, path.replace('/embed', ''), { headers, form: { choice: 'all', ...hiddenIn(page.text), ...fields } });
+  const action = /<form method="post" action="([^"]+)"/.exec(page.text)?.[1]?.replaceAll('&amp;', '&');
+  return ask(port, action ?? path, { headers, form: { choice: 'all', ...hiddenIn(page.text), ...fields } });
 }
 
 export function receiptIn({ headers, text }: Answer): string {

@@ -23,7 +23,7 @@ function showSignal() {
   if (globalPrivacyControl !== true || field === null || field.value === '1') return;
   field.value = '1';
   for (const section of all('[data-signal]')) section.hidden = false;
-  for (const hint of all('[data-hint-with-signal]')) hint.textContent = hint.dataset.hintWithSignal ?? '';
+  for (const hint of all('[data-with-signal]')) hint.textContent = hint.dataset.withSignal ?? '';
 }
 
 /** "All of it" or some of it: choosing one lets go of the other. @param {HTMLElement} form */
@@ -85,6 +85,8 @@ function joinFrame() {
         input(name) ?? form.appendChild(Object.assign(document.createElement('input'), { type: 'hidden', name }));
       field.value = value;
     }
+    if (input('gpc')?.value === '1') return;
+    for (const hint of all('[data-with-id]')) hint.textContent = hint.dataset.withId ?? '';
   });
   window.parent.postMessage({ type: 'optgate:ready' }, '*');
 }
