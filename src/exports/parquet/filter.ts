@@ -21,7 +21,7 @@ import type { VerdictTerms } from './verdicts.js';
 /** As for rows of text; a mapping names columns as schema.ts says. */
 export type ParquetFilterOptions = Pick<
   FilterOptions,
-  'table' | 'terms' | 'mapping' | 'mode' | 'onUnidentifiable' | 'threads' | 'onFingerprints'
+  'table' | 'terms' | 'mapping' | 'mode' | 'onUnidentifiable' | 'threads' | 'onFingerprints' | 'onProgress'
 >;
 
 /**
@@ -56,8 +56,8 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
     const { size: fileBytes } = await file.stat();
     const readAt = readerOf(file.fd);
     const footer = await readFooter(readAt, fileBytes);
-    const { terms: exportTerms, mapping, mode = 'drop', onUnidentifiable = 'drop', onFingerprints } = options;
-    const wantsFingerprints = onFingerprints !== undefined;
+    const { terms: exportTerms, mapping, mode = 'drop', onUnidentifiable = 'drop' } = options;
+    const wantsFingerprints = options.onFingerprints !== undefined;
     const { rightsMask } = exportTerms;
     const terms: VerdictTerms = { mapping, rightsMask, mode, onUnidentifiable, wantsFingerprints };
     const filter = new GroupFilter(readAt, footer, mappedColumns(footer, terms), terms);
@@ -66,7 +66,7 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
     try {
       const run = (index: number, rowsBefore: number) =>
         (threads ?? filter).run(index, rowsBefore, tableOf(options.table));
-      yield* written(readAt, footer, results(footer, threads === null ? 1 : threadCount, run), totals, onFingerprints);
+      yield* written(readAt, footer, results(footer, threads === null ? 1 : threadCount, run), totals, options);
     } finally {
       await threads?.close();
     }
@@ -109,7 +109,7 @@ async function* written(
   footer: Footer,
   groupResults: AsyncIterable<GroupResult>,
   totals: RowTotals,
-  onFingerprints: ParquetFilterOptions['onFingerprints'],
+  { onFingerprints, onProgress }: ParquetFilterOptions,
 ): AsyncGenerator<Uint8Array> {
   const entries: ThriftStruct[] = [];
   let offset = MAGIC.length;
@@ -119,6 +119,8 @@ async function* written(
   for await (const { keptCount, chunks, tally, fingerprints } of groupResults) {
     const group = footer.groups[index++];
     totals.add(tally);
+    totals.bytesIn += group?.chunks.reduce((sum, { byteCount }) => sum + byteCount, 0) ?? 0;
+    onProgress?.(totals);
     if (keptCount === 0 || group === undefined) continue;
     const start = offset;
     const columns: ThriftStruct[] = [];
