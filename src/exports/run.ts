@@ -12,7 +12,8 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { GateError } from '../core/errors.js';
 import type { TableHolder } from '../core/suppression/index.js';
-import { AtomicFile, removeLeftovers } from './atomic-file.js';
+import { removeLeftovers } from '../temporary-files.js';
+import { AtomicFile, EXPORT_LEFTOVER_AGE_MS } from './atomic-file.js';
 import { type Compression, compressed } from './compression.js';
 import { type FilterProgress, tableOf } from './filter.js';
 import { InputFile } from './input-file.js';
@@ -148,7 +149,7 @@ class Run {
     await refuseSameFile(input, output);
     if (!isDryRun)
       for (const suffix of ['', MANIFEST_SUFFIX, LINEAGE_SUFFIX])
-        await removeLeftovers(`${output}${suffix}`, startedAtMs);
+        await removeLeftovers(`${output}${suffix}`, startedAtMs, EXPORT_LEFTOVER_AGE_MS);
     const { seed, epoch } = set;
     const seqStart = await set.catchUp();
     const source = await this.#source(input, this.#options.compression?.input);
