@@ -11,6 +11,7 @@ const EXPORT_FILES = [
   'test/exports/parquet/**',
   'test/exports/run.test.ts',
   'test/cli/export.test.ts',
+  'test/cli/export-files.test.ts',
   'test/cli/lineage.test.ts',
   'test/ledger/exports.test.ts',
 ];
