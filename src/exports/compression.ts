@@ -7,6 +7,7 @@
  */
 import { pipeline, Readable, type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
+import { MemberSource } from './members.js';
 import { RowError } from './row-error.js';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
@@ -64,7 +65,7 @@ export async function* decompressed(
     const compression = compressionOfBytes(Buffer.concat(begun));
     if (expected !== undefined && compression !== expected) throw new RowError('compression.damaged', null);
     if (compression === 'none') yield* all;
-    else yield* through(all, decompressor(compression), true);
+    else yield* allMembers(all, () => decompressor(compression));
   } finally {
     await iterator.return?.();
   }
@@ -76,10 +77,10 @@ export function compressed(output: AsyncIterable<Uint8Array>, compression: Compr
     case 'none':
       return output;
     case 'gzip':
-      return through(output, zlib.createGzip({ chunkSize: CHUNK_BYTES }), false);
+      return through(output, zlib.createGzip({ chunkSize: CHUNK_BYTES }));
     case 'zstd':
       if (createZstdCompress === undefined) throw unsupported();
-      return through(output, createZstdCompress({ chunkSize: CHUNK_BYTES }), false);
+      return through(output, createZstdCompress({ chunkSize: CHUNK_BYTES }));
     default:
       return compression satisfies never;
   }
@@ -101,35 +102,28 @@ async function* putBack(begun: readonly Uint8Array[], iterator: AsyncIterator<Ui
   for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
 }
 
-async function* through(
-  input: AsyncIterable<Uint8Array>,
-  engine: Engine,
-  isReading: boolean,
-): AsyncGenerator<Uint8Array> {
-  const given = { error: null as unknown, byteCount: 0 };
-  pipeline(Readable.from(noting(input, given)), engine, () => {}); // whoever takes from the engine hears of errors
-  try {
-    yield* engine as AsyncIterable<Uint8Array>;
-    // an engine takes zeros behind the last member for padding, whatever follows them
-    if (isReading && engine.bytesWritten !== given.byteCount) throw new Error('something stands behind the end');
-  } catch (error) {
-    if (given.error !== null || !isReading) throw given.error ?? error;
-    throw new RowError('compression.damaged', null, undefined, { cause: error });
-  }
+async function* through(input: AsyncIterable<Uint8Array>, engine: Engine): AsyncGenerator<Uint8Array> {
+  pipeline(Readable.from(input), engine, () => {}); // whoever takes from the engine hears of errors
+  yield* engine as AsyncIterable<Uint8Array>;
 }
 
-async function* noting(
-  input: AsyncIterable<Uint8Array>,
-  given: { error: unknown; byteCount: number },
-): AsyncGenerator<Uint8Array> {
+/** An engine for each member: that of gzip stops before zeros, that of zstd before whatever comes in the same piece. */
+async function* allMembers(input: AsyncIterable<Uint8Array>, makeEngine: () => Engine): AsyncGenerator<Uint8Array> {
+  const source = new MemberSource(input);
   try {
-    for await (const bytes of input) {
-      given.byteCount += bytes.length;
-      yield bytes;
+    for (let hasMore = true; hasMore; ) {
+      const engine = makeEngine();
+      yield* through(
+        source.pieces(() => engine.bytesWritten),
+        engine,
+      );
+      hasMore = await source.hasMore(engine.bytesWritten);
     }
   } catch (error) {
-    given.error = error;
-    throw error;
+    if (source.error !== null || error instanceof RowError) throw source.error ?? error;
+    throw new RowError('compression.damaged', null, undefined, { cause: error });
+  } finally {
+    await source.close();
   }
 }
 
