@@ -22,6 +22,7 @@ import { ParquetError } from '../exports/parquet/parquet-error.js';
 import { type RunOptions, runExport } from '../exports/run.js';
 import { exportRunIdOf } from '../ledger/export-runs.js';
 import type { Ledger } from '../ledger/index.js';
+import { withInventory } from '../policy-inventory.js';
 import { packageVersion } from '../version.js';
 import {
   type Command,
@@ -58,7 +59,8 @@ Options:
                       again, and its name may hold * and ?
   --out FILE|DIR      compressed as its name says; a folder, which has to be there, if there are several inputs
   --map K=C,K=C|C,…   which columns, or paths of JSON such as user.ids[].value, hold which kind: email=email,maid=idfa|gaid
-  --destination ID    in the data inventory of the policy or the ledger; one that is in neither is a third party
+  --destination ID    in the data inventory of the ledger or the policy, in this order; one that is in neither is a third
+                      party
   --purpose PURPOSE   ${PURPOSES.join(', ')}
   --set FILE          go by a snapshot instead of a ledger
   --policy FILE       policy, JSON; every default is in docs/policy.md
@@ -94,7 +96,7 @@ Exit codes: 0 done, 2 wrong usage, 3 a file, the set or the ledger failed, 130 s
           await runAll(given, { opened, policy: given.policy, ledger: null, stopped, io });
         } else {
           await withLedger(ledgerLocation(given.ledger, io), io, { mayMake: false }, async (ledger) => {
-            const policy = await withInventory(given.policy, given.destination, ledger);
+            const policy = withInventory(given.policy, await ledger.destinations());
             const opened = await openLedgerSet(ledger, policy);
             await runAll(given, { opened, policy, ledger, stopped, io }).finally(() => opened.close());
           });
@@ -202,15 +204,6 @@ function threadsOption(text: string | undefined): number {
   const threads = wholeNumber('threads', text, 1);
   if (threads > THREADS_MAX) throw new UsageError(`--threads: expected at most ${THREADS_MAX}`);
   return threads;
-}
-
-/** The policy; a destination that only the ledger's inventory has is added to its own. */
-async function withInventory(policy: Policy, destination: string, ledger: Ledger): Promise<Policy> {
-  if (policy.destinations.some(({ id }) => id === destination)) return policy;
-  const known = await ledger.getDestination(destination);
-  if (known === null) return policy;
-  const { parsePolicy } = await import('../policy-file.js');
-  return parsePolicy({ ...policy, destinations: [...policy.destinations, known] });
 }
 
 interface Running {
