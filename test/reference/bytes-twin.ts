@@ -9,9 +9,10 @@ import { createFacts, resetFacts } from '../../src/core/openrtb/facts.js';
 import { READ_DEFAULTS, type ReadOptions, readRequest } from '../../src/core/openrtb/read.js';
 import { hasRepeatedKeys } from '../../src/core/openrtb/repeated-keys.js';
 import { type RestrictOptions, restrictByMask } from '../../src/core/openrtb/restrict.js';
-import { scanRequest } from '../../src/core/openrtb/scan.js';
+import { scanPlainly, scanRequest, slots } from '../../src/core/openrtb/scan.js';
 import { readScanned } from '../../src/core/openrtb/scan-read.js';
 import { spliceScanned } from '../../src/core/openrtb/splice.js';
+import { NEXT, ROW, source, tape } from '../../src/core/openrtb/tape.js';
 import { plainFactsOf } from './openrtb-read.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -43,6 +44,24 @@ export function expectSameFacts(bytes: Uint8Array, options: ReadOptions = READ_D
     expect([shown(bytes), plainFactsOf(scannedFacts)]).toEqual([shown(bytes), plainFactsOf(objectFacts)]);
   }
   return true;
+}
+
+const OPEN_BRACE = 0x7b;
+
+/** The scanner in WebAssembly and the plain one take the same bytes, write the same rows, and decline for the same reason. */
+export function expectSameTape(bytes: Uint8Array): void {
+  const failure = scanRequest(bytes);
+  if (failure === 'too_long' || failure === 'not_object') return;
+  const rowsAndSlots = shownTape();
+  const plainFailure = scanPlainly(source.indexOf(OPEN_BRACE), bytes.length);
+  if (failure !== plainFailure) expect([shown(bytes), failure]).toEqual([shown(bytes), plainFailure]);
+  if (failure === null && rowsAndSlots !== shownTape()) {
+    expect([shown(bytes), rowsAndSlots]).toEqual([shown(bytes), shownTape()]);
+  }
+}
+
+function shownTape(): string {
+  return JSON.stringify([...tape.subarray(0, ROW * (tape[NEXT] ?? 0)), ...slots]);
 }
 
 /** Splicing, where it says it can, leaves what the object path leaves. True if it could. */

@@ -22,7 +22,10 @@ import {
 } from './field-index.js';
 import { startOfText } from './json-bytes.js';
 import { SLOT_COUNT } from './read-places.js';
+import { COLLISIONS_MAX, SCAN_FAILURES, type ScanFailure } from './scan-failure.js';
+import { SCAN_DEPTH_MAX, SCAN_MEMBERS_MAX, SLOTS_AT, scanMemory } from './scan-memory.js';
 import { endOfNumber, isUnusualNumber } from './scan-number.js';
+import { simd } from './scan-simd.js';
 import { BYTE_CLASS, endOfSpecial, markOfSpecial, QUOTE_CLASS, SPECIAL_CLASS } from './scan-text.js';
 import {
   ARRAY,
@@ -52,6 +55,9 @@ import {
   tape,
 } from './tape.js';
 
+export type { ScanFailure } from './scan-failure.js';
+export { SCAN_DEPTH_MAX, SCAN_MEMBERS_MAX } from './scan-memory.js';
+
 /** Shared arrays as constants of this module: the compiler then knows their addresses, which it does not of imports. */
 const bytes = source;
 const rows = tape;
@@ -60,27 +66,8 @@ const isRead = IS_READ;
 const elementsOf = ELEMENTS_OF;
 const classByName = CLASS_BY_NAME;
 
-/** Deepest nesting that is scanned. */
-export const SCAN_DEPTH_MAX = 48;
-/** Most members of one object; each is compared with the others. */
-export const SCAN_MEMBERS_MAX = 64;
-/** Most keys of one object that have an equal hash and are not equal. */
-const COLLISIONS_MAX = 8;
-
-/** Why a request was not scanned. `invalid` includes what is no JSON at all; the parser tells. */
-export type ScanFailure =
-  | 'invalid'
-  | 'not_object'
-  | 'too_long'
-  | 'too_many_values'
-  | 'too_many_members'
-  | 'too_deep'
-  | 'repeated_key'
-  | 'unusual_key'
-  | 'layered';
-
 /** By slot (read-places.ts): the row of the value, 0 where it is absent. */
-export const slots: Uint16Array = new Uint16Array(SLOT_COUNT);
+export const slots: Uint16Array = new Uint16Array(scanMemory, SLOTS_AT, SLOT_COUNT);
 
 const TAB = 0x09;
 const LINE_FEED = 0x0a;
@@ -112,11 +99,18 @@ export function scanRequest(request: Uint8Array): ScanFailure | null {
   if (byteCount > SCAN_BYTES_MAX) return 'too_long';
   bytes.set(request);
   bytes[byteCount] = 0;
+  const start = skipSpace(startOfText(request));
+  if (bytes[start] !== OPEN_BRACE) return 'not_object';
+  if (simd === null) return scanPlainly(start, byteCount);
+  const failed = simd.scan(start, byteCount);
+  return failed === 0 ? null : SCAN_FAILURES[failed - 1]!;
+}
+
+/** HOT. The same without WebAssembly, of the bytes in `source`, whose object begins at `start`. */
+export function scanPlainly(start: number, byteCount: number): ScanFailure | null {
   slots.fill(0);
   rowCount = 0;
   failure = 'invalid';
-  const start = skipSpace(startOfText(request));
-  if (bytes[start] !== OPEN_BRACE) return 'not_object';
   startRow(0, 0, ROOT_NODE, 0);
   const end = scanValue(start, ROOT_NODE, 0, 0);
   if (end < 0) return failure;
