@@ -9,15 +9,15 @@ import { SLOT_COUNT } from './read-places.js';
 export const SCAN_BYTES_MAX = 256 * 1024;
 /** Most values (containers, members' values, elements) of a request that is scanned. */
 export const SCAN_VALUES_MAX = 8192;
-/** Room behind the request, for a search. */
-export const SOURCE_SPARE_BYTES = 64 * 1024;
+/** Room for the request, and behind it for what is searched or written besides. */
+export const SOURCE_BYTES: number = SCAN_BYTES_MAX + 64 * 1024;
 /** Deepest nesting that is scanned. */
 export const SCAN_DEPTH_MAX = 48;
 /** Most members of one object; each is compared with the others. */
 export const SCAN_MEMBERS_MAX = 64;
 
 const PAGE_BYTES = 64 * 1024;
-const PAGE_COUNT = 11;
+const PAGE_COUNT = 18;
 /** Addresses are multiples of it. */
 const ALIGNMENT = 16;
 
@@ -36,12 +36,17 @@ export const scanMemory: ArrayBuffer = memory?.buffer ?? new ArrayBuffer(PAGE_CO
 export const SCAN_PAGE_COUNT = PAGE_COUNT;
 
 /** The request comes first, so that a position in it is an address. */
-let allottedTo = SCAN_BYTES_MAX + SOURCE_SPARE_BYTES;
+let allottedTo = SOURCE_BYTES;
 export const ROW_BYTES = 32;
 export const TAPE_AT: number = allot(ROW_BYTES * (SCAN_VALUES_MAX + 1));
-/** Cleared sixteen bytes at once. */
-export const SLOTS_BYTES: number = Math.ceil((2 * SLOT_COUNT) / ALIGNMENT) * ALIGNMENT;
-export const SLOTS_AT: number = allot(SLOTS_BYTES);
+export const SLOTS_AT: number = allot(2 * SLOT_COUNT);
+/** Four integers for each value (cuts.ts). */
+export const CUTS_AT: number = allot(4 * 4 * (SCAN_VALUES_MAX + 1));
+/** Where each identifier that is searched for begins, and how much of it is compared (splice-sweep.ts). */
+export const SWEPT_COUNT_MAX = 4;
+export const SWEPT_AT: number = allot(2 * 4 * SWEPT_COUNT_MAX);
+/** What is written, in whole chunks. */
+export const JOINED_AT: number = allot(SOURCE_BYTES + ALIGNMENT);
 
 /** Room for a table; its address. */
 export function allot(byteCount: number): number {

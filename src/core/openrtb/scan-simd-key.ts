@@ -77,7 +77,7 @@ import {
 } from './wasm.js';
 
 /** Numbers of the functions in the module, behind those of scan-simd-text.ts. */
-const IS_OTHER_CASE = 4;
+export const IS_SAME_FOLDED = 4;
 const IS_REPEATED = 5;
 
 const QUOTE = 0x22;
@@ -242,7 +242,7 @@ function findName(locals: KeyLocals): Code {
       when(gt(get(length), i32(CHUNK)), goIf(differs, ne(sameEnd, i32((1 << CHUNK) - 1)))),
       take,
     ),
-    ...when(call(IS_OTHER_CASE, get(keyFrom), get(length), get(nameAt)), set(isOtherCase, i32(1)), take),
+    ...when(call(IS_SAME_FOLDED, get(keyFrom), get(length), get(nameAt)), set(isOtherCase, i32(1)), take),
   ];
   return [
     ...hashKey(locals),
@@ -267,21 +267,21 @@ function findName(locals: KeyLocals): Code {
 
 /** In the order of their numbers. */
 export function keyFunctions(): readonly Func[] {
-  return [isOtherCaseOf(), isRepeated()];
+  return [isSameFolded(), isRepeated()];
 }
 
-/** Whether a key is a name but for the case of letters. */
-function isOtherCaseOf(): Func {
-  return func('isOtherCase', 3, (local) => {
-    const [keyAt, length, nameAt] = [0, 1, 2];
+/** Whether bytes are the same but for the case of letters. Parameters: where they stand, and how many between. */
+function isSameFolded(): Func {
+  return func('isSameFolded', 3, (local) => {
+    const [firstAt, length, secondAt] = [0, 1, 2];
     const offset = local();
     const next = Symbol('next');
-    const keyByte = load8(load8(add(get(keyAt), get(offset))), FOLDED_AT);
+    const byteAt = (from: number) => load8(load8(add(get(from), get(offset))), FOLDED_AT);
     return [
       ...loop(
         next,
         when(ge(get(offset), get(length)), answer(i32(1))),
-        when(ne(keyByte, load8(add(get(nameAt), get(offset)))), answer(i32(0))),
+        when(ne(byteAt(firstAt), byteAt(secondAt)), answer(i32(0))),
         increase(offset, 1),
         go(next),
       ),

@@ -6,7 +6,8 @@
  * for each level.
  * @module
  */
-import { ELEMENTS_OF, ROOT_NODE } from './field-index.js';
+import { joinFunction } from './cuts-simd.js';
+import { ELEMENTS_OF } from './field-index.js';
 import {
   allot,
   allotTable,
@@ -15,8 +16,6 @@ import {
   SCAN_DEPTH_MAX,
   SCAN_PAGE_COUNT,
   SCAN_VALUES_MAX,
-  SLOTS_AT,
-  SLOTS_BYTES,
   TAPE_AT,
 } from './scan-memory.js';
 import {
@@ -38,6 +37,7 @@ import {
   textLocals,
   UNUSUAL_BIT,
 } from './scan-simd-text.js';
+import { sweepFunctions } from './sweep-simd.js';
 import {
   ARRAY,
   BEGINS_WITH_SPACE,
@@ -92,20 +92,22 @@ import {
   shr,
   store32,
   store64,
-  store128,
   sub,
   tee,
-  v128,
   when,
 } from './wasm.js';
 
 /** The scanner's WebAssembly. */
 interface Simd {
   /**
-   * HOT. Scans the object that begins at `start` of the request in memory, behind which a zero stands: 0, or the number
-   * of a failure (scan-failure.ts).
+   * HOT. Scans the object from `start` on to `end`, where a zero stands; it is the one of `node`, and its rows begin at an
+   * address. 0, or the number of a failure (scan-failure.ts).
    */
-  scan(start: number, byteCount: number): number;
+  scan(start: number, end: number, rowsAt: number, node: number): number;
+  /** HOT. Lays what stays of the request between `from` and `to` behind each other; where it ends. */
+  join(cutCount: number, from: number, to: number): number;
+  /** HOT. Not 0 where a text that is searched for may begin in what stays of the request, or in the texts behind it. */
+  sweep(identifierCount: number, cutCount: number, from: number, to: number, spareTo: number): number;
 }
 
 const SPACE = 0x20;
@@ -150,12 +152,15 @@ interface ScanLocals {
 
 /** `null` where there is no WebAssembly with SIMD. */
 export const simd: Simd | null = instantiated(
-  moduleOf([...textFunctions(), ...keyFunctions(), scanFunction()], SCAN_PAGE_COUNT),
+  moduleOf(
+    [...textFunctions(), ...keyFunctions(), ...sweepFunctions(), scanFunction(), joinFunction()],
+    SCAN_PAGE_COUNT,
+  ),
 ) as Simd | null;
 
 function scanFunction(): Func {
-  return func('scan', 2, (local) => {
-    const [start, byteCount] = [0, 1];
+  return func('scan', 4, (local) => {
+    const [start, end, rowsAt, rootNode] = [0, 1, 2, 3];
     const text = textLocals(local, local());
     const key = keyLocals(local, text, local());
     const [node, closer, marksInside, depth, frame] = [local(), local(), local(), local(), local()];
@@ -166,7 +171,7 @@ function scanFunction(): Func {
       Symbol(name),
     ) as [Label, Label, Label, Label, Label];
     return [
-      ...begin(locals, start),
+      ...begin(locals, start, rowsAt, rootNode),
       ...block(
         done,
         // an object without members
@@ -178,13 +183,13 @@ function scanFunction(): Func {
           loop(after, finishRow(locals), goOn(locals, member), close(locals, done), go(after)),
         ),
       ),
-      // `at` is the bracket that closes the request
-      ...store32(i32(TAPE_AT), 4 * TO, add(get(at), i32(1))),
-      ...store32(i32(TAPE_AT), 4 * KIND, or(get(marksInside), i32(OBJECT))),
-      ...store32(i32(TAPE_AT), 4 * NEXT, rowNumber(get(key.free))),
+      // `at` is the bracket that closes it all
+      ...store32(get(rowsAt), 4 * TO, add(get(at), i32(1))),
+      ...store32(get(rowsAt), 4 * KIND, or(get(marksInside), i32(OBJECT))),
+      ...store32(get(rowsAt), 4 * NEXT, rowNumber(get(key.free))),
       ...increase(at, 1),
       ...passSpace(at),
-      ...when(ne(get(at), get(byteCount)), decline('invalid')),
+      ...when(ne(get(at), get(end)), decline('invalid')),
       ...i32(0),
     ];
   });
@@ -194,21 +199,17 @@ function rowNumber(address: Code): Code {
   return shr(sub(address, i32(TAPE_AT)), i32(5));
 }
 
-/** The row of the request, and what stands behind its first bracket. */
-function begin({ key, node, closer, depth, frame }: ScanLocals, start: number): Code {
+/** The first row, and what stands behind the first bracket. */
+function begin({ key, node, closer, depth, frame }: ScanLocals, start: number, rowsAt: number, rootNode: number): Code {
   const { at } = key.text;
-  const clear: Code[] = [];
-  for (let offset = 0; offset < SLOTS_BYTES; offset += 16) {
-    clear.push(store128(i32(SLOTS_AT), offset, v128(Array<number>(16).fill(0))));
-  }
   return [
-    ...clear.flat(),
-    ...store64(i32(TAPE_AT), 4 * KEY_FROM, i64(0n)),
-    ...store32(i32(TAPE_AT), 4 * FROM, get(start)),
-    ...store32(i32(TAPE_AT), 4 * NODE, i32(ROOT_NODE)),
-    ...store32(i32(TAPE_AT), 4 * NAME, i32(0)),
-    ...set(key.free, i32(TAPE_AT + ROW_BYTES)),
-    ...set(node, i32(ROOT_NODE)),
+    ...when(ge(get(rowsAt), i32(TAPE_AT + SCAN_VALUES_MAX * ROW_BYTES)), decline('too_many_values')),
+    ...store64(get(rowsAt), 4 * KEY_FROM, i64(0n)),
+    ...store32(get(rowsAt), 4 * FROM, get(start)),
+    ...store32(get(rowsAt), 4 * NODE, get(rootNode)),
+    ...store32(get(rowsAt), 4 * NAME, i32(0)),
+    ...set(key.free, add(get(rowsAt), i32(ROW_BYTES))),
+    ...set(node, get(rootNode)),
     ...set(closer, i32(CLOSE_BRACE)),
     ...set(depth, i32(1)),
     ...set(frame, i32(FRAMES_AT)),

@@ -16,6 +16,7 @@ import {
   hashByte,
   IS_LAYERED,
   IS_READ,
+  NO_NODE,
   nameAt,
   ROOT_NODE,
   SLOT_OF,
@@ -23,7 +24,7 @@ import {
 import { startOfText } from './json-bytes.js';
 import { SLOT_COUNT } from './read-places.js';
 import { COLLISIONS_MAX, SCAN_FAILURES, type ScanFailure } from './scan-failure.js';
-import { SCAN_DEPTH_MAX, SCAN_MEMBERS_MAX, SLOTS_AT, scanMemory } from './scan-memory.js';
+import { ROW_BYTES, SCAN_DEPTH_MAX, SCAN_MEMBERS_MAX, SLOTS_AT, scanMemory, TAPE_AT } from './scan-memory.js';
 import { endOfNumber, isUnusualNumber } from './scan-number.js';
 import { simd } from './scan-simd.js';
 import { BYTE_CLASS, endOfSpecial, markOfSpecial, QUOTE_CLASS, SPECIAL_CLASS } from './scan-text.js';
@@ -101,20 +102,36 @@ export function scanRequest(request: Uint8Array): ScanFailure | null {
   bytes[byteCount] = 0;
   const start = skipSpace(startOfText(request));
   if (bytes[start] !== OPEN_BRACE) return 'not_object';
-  if (simd === null) return scanPlainly(start, byteCount);
-  const failed = simd.scan(start, byteCount);
+  slots.fill(0);
+  return scanObjectAt(start, byteCount, 0, ROOT_NODE);
+}
+
+/**
+ * HOT. Scans an object that stands in the room behind the request, and is none that the table knows: its row, behind
+ * those of the request; 0 where it cannot be scanned.
+ */
+export function scanInside(from: number, to: number): number {
+  const row = tape[NEXT]!;
+  bytes[to] = 0;
+  return scanObjectAt(from, to, row, NO_NODE) === null ? row : 0;
+}
+
+/** HOT. Scans the object from `start` on to `end`, where a zero stands; its rows begin with `row`. */
+function scanObjectAt(start: number, end: number, row: number, node: number): ScanFailure | null {
+  if (simd === null) return scanPlainly(start, end, row, node);
+  const failed = simd.scan(start, end, TAPE_AT + row * ROW_BYTES, node);
   return failed === 0 ? null : SCAN_FAILURES[failed - 1]!;
 }
 
-/** HOT. The same without WebAssembly, of the bytes in `source`, whose object begins at `start`. */
-export function scanPlainly(start: number, byteCount: number): ScanFailure | null {
-  slots.fill(0);
-  rowCount = 0;
+/** HOT. The same without WebAssembly. */
+export function scanPlainly(start: number, end: number, row: number, node: number): ScanFailure | null {
+  rowCount = row;
   failure = 'invalid';
-  startRow(0, 0, ROOT_NODE, 0);
-  const end = scanValue(start, ROOT_NODE, 0, 0);
-  if (end < 0) return failure;
-  return skipSpace(end) === byteCount ? null : 'invalid';
+  if (rowCount >= SCAN_VALUES_MAX) return 'too_many_values';
+  startRow(0, 0, node, 0);
+  const to = scanValue(start, node, 0, 0);
+  if (to < 0) return failure;
+  return skipSpace(to) === end ? null : 'invalid';
 }
 
 /** HOT. What is known of the next value before it is looked at. */

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { SCAN_BYTES_MAX, SCAN_VALUES_MAX, SOURCE_SPARE_BYTES, scanMemory, TAPE_AT } from './scan-memory.js';
+import { SCAN_VALUES_MAX, SOURCE_BYTES, scanMemory, TAPE_AT } from './scan-memory.js';
 
 export { SCAN_BYTES_MAX, SCAN_VALUES_MAX } from './scan-memory.js';
 
@@ -54,7 +54,7 @@ export const KEY_HAS_PERCENT = HAS_PERCENT << KEY_MARKS_SHIFT;
 export const KEY_HAS_AT = HAS_AT << KEY_MARKS_SHIFT;
 
 /** The bytes of the request at hand, then a zero; what follows is of earlier ones. */
-export const source: Buffer = Buffer.from(scanMemory, 0, SCAN_BYTES_MAX + SOURCE_SPARE_BYTES);
+export const source: Buffer = Buffer.from(scanMemory, 0, SOURCE_BYTES);
 export const tape: Int32Array = new Int32Array(scanMemory, TAPE_AT, ROW * (SCAN_VALUES_MAX + 1));
 
 /** HOT. Whether a row is of the kind. */

@@ -88,6 +88,8 @@ export const swizzle16: (table: Code, indexes: Code) => Code = binary(0xfd, 0x0e
 export const eq16: (first: Code, second: Code) => Code = binary(0xfd, 0x23);
 export const gt16: (first: Code, second: Code) => Code = binary(0xfd, 0x27);
 export const and128: (first: Code, second: Code) => Code = binary(0xfd, 0x4e);
+export const or128: (first: Code, second: Code) => Code = binary(0xfd, 0x50);
+export const splat16: (value: Code) => Code = unary(0xfd, 0x0f);
 export const bitmask16: (value: Code) => Code = unary(0xfd, 0x64);
 export const shr16: (value: Code, count: Code) => Code = binary(0xfd, 0x6d, 0x01);
 /** `second` where the condition does not hold. */
