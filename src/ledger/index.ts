@@ -11,6 +11,7 @@ export type { ClearIdentifier } from './clear-values.js';
 export type { CurrentDigest, CurrentSet } from './current-digests.js';
 export { type DestinationChange, type DestinationInput, destinationSchema } from './destinations.js';
 export type { EnforcerStatus } from './enforcers.js';
+export type { Erasure } from './erasure.js';
 export { type ExportIndex, type ExportRecord, type ExportRun, exportRunIdOf } from './export-runs.js';
 export { createFeed, openFeed } from './feed.js';
 export type { GapNotice, GapOptions, NoticeDigest } from './gap-notices.js';
@@ -34,6 +35,7 @@ export {
   SCOPES,
   type Scope,
 } from './request.js';
+export type { RetentionOptions, RetentionReport } from './retention.js';
 export type { SnapshotOutOptions, WrittenSnapshot } from './snapshot-out.js';
 export type { IdentifierStatus, RequestSummary } from './status.js';
 export { CHECKS, type CheckName, type Finding, type Verification } from './verify.js';

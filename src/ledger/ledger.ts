@@ -28,6 +28,7 @@ import {
 } from './destinations.js';
 import { type EnforcerStatus, listEnforcers, retireEnforcer } from './enforcers.js';
 import { rotateEpoch } from './epoch.js';
+import { type Erasure, eraseRequest } from './erasure.js';
 import { exportsOf } from './export-lineage.js';
 import { type ExportIndex, type ExportRecord, type ExportRun, exportRun, recordExport } from './export-runs.js';
 import { createFeed } from './feed.js';
@@ -45,6 +46,7 @@ import { recordOptOut } from './opt-out.js';
 import { type Propagation, propagationOf } from './propagation.js';
 import type { OptInReceipt, PendingOptIn, Receipt, RequestRecord } from './request.js';
 import { receiptOf, recordOf, requestById } from './requests.js';
+import { type RetentionOptions, type RetentionReport, runRetention } from './retention.js';
 import { type SnapshotOutOptions, type WrittenSnapshot, writeSnapshot } from './snapshot-out.js';
 import { type IdentifierStatus, statusOf } from './status.js';
 import { type Verification, verifyLedger } from './verify.js';
@@ -303,6 +305,19 @@ export class Ledger {
    */
   gapNotices(options: GapOptions): AsyncGenerator<GapNotice> {
     return gapNotices(this.#context, options);
+  }
+
+  /**
+   * Erases who a request was about, once it was answered. The opt-out stays in force, and the audit trail valid.
+   * @throws {InputError}; {GateError} `ledger.unknown_request`.
+   */
+  erase(requestId: string): Promise<Erasure> {
+    return eraseRequest(this.#context, requestId);
+  }
+
+  /** Erases who those requests were about that were answered longer ago than 24 months, or more. @throws {InputError}. */
+  retention(options: RetentionOptions = {}): Promise<RetentionReport> {
+    return runRetention(this.#context, options);
   }
 
   /** Checks the ledger against itself; reads all of it. */
