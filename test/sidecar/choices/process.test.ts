@@ -3,12 +3,14 @@
  * form to a decision.
  * @module
  */
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openLedger } from '../../../src/ledger/index.js';
-import { ConfigError, resolveConfig } from '../../../src/sidecar/config.js';
+import { PAGES_LIMITS } from '../../../src/sidecar/choices/index.js';
+import { ConfigError, resolveConfig, SETTING_NAMES, type SettingName, settingOf } from '../../../src/sidecar/config.js';
 import { createDatabase, POSTGRES_URL, type TestDatabase, withService } from '../../services.js';
 import { maidOf, PATIENCE_MS, startSidecarProcess } from '../running.js';
 import { ask, receiptIn, settingsOf, submit } from './stand.js';
@@ -107,6 +109,20 @@ describe('settings', () => {
     [{ 'publicPages.optIn': 'yes' }, /publicPages.optIn: expected one of off, browser, form/],
   ])('%j', (settings, message) => expect(fault(settings)).toMatch(message));
 
+  test('each is in the document, with the limits as they are, and so is each variable of the style sheet', () => {
+    const document = readFileSync('docs/privacy-choices.md', 'utf8');
+    for (const name of SETTING_NAMES.filter((one) => one.startsWith('publicPages.')))
+      expect(document).toContain(`\`${name}\``);
+    for (const [name, value] of Object.entries(PAGES_LIMITS)) {
+      const shown = settingOf(`limits.pages.${name}` as SettingName).show(value);
+      const text =
+        typeof shown === 'number' ? shown.toLocaleString('en-US') : String(shown).replace(/(?<=\d)(?=[A-Za-z])/, ' ');
+      expect(document).toContain(`\`${name}\` ${text}`);
+    }
+    const styles = readFileSync('src/sidecar/assets/choices/choices.css', 'utf8');
+    const variables = new Set([...styles.matchAll(/--choices(-[a-z-]+):/g)].map(([, name = '']) => name));
+    expect([...variables].filter((name) => !document.includes(`${name}\``))).toEqual([]);
+  });
   test('may be written in the environment', () => {
     const env = {
       OPTGATE_PUBLIC_PAGES_ENABLED: 'true',
