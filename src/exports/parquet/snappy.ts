@@ -12,6 +12,7 @@
  */
 import { instanceOf, WASM_PAGE_BYTES, type WasmMemory } from '../wasm.js';
 import { damaged } from './parquet-error.js';
+import type { Scratch } from './scratch.js';
 import { compressFunctions, TABLE_BYTES } from './snappy-compress.js';
 import { decompressFunction } from './snappy-decompress.js';
 
@@ -32,8 +33,8 @@ interface Exports {
 
 let ofThread: Exports | null = null;
 
-/** Decompresses to `rawBytes` bytes. @throws {ParquetError} `parquet.damaged`. */
-export function snappyDecompress(bytes: Uint8Array, rawBytes: number): Uint8Array {
+/** Decompresses to `rawBytes` bytes, in memory of `scratch`. @throws {ParquetError} `parquet.damaged`. */
+export function snappyDecompress(bytes: Uint8Array, rawBytes: number, scratch: Scratch): Uint8Array {
   const [declared, start] = readLength(bytes);
   if (declared !== rawBytes || rawBytes > EXPANSION_MAX * bytes.length) throw damaged('a compressed page');
   const from = TABLE_BYTES;
@@ -43,7 +44,7 @@ export function snappyDecompress(bytes: Uint8Array, rawBytes: number): Uint8Arra
   const memory = new Uint8Array(wasm.memory.buffer);
   memory.set(bytes, from);
   if (wasm.decompress(from + start, to, out, out + rawBytes) !== out + rawBytes) throw damaged('a compressed page');
-  return taken(memory, out, out + rawBytes);
+  return taken(memory, out, out + rawBytes, scratch);
 }
 
 function readLength(bytes: Uint8Array): readonly [number, number] {
@@ -57,21 +58,26 @@ function readLength(bytes: Uint8Array): readonly [number, number] {
   throw damaged('a compressed page');
 }
 
-/** Compresses a page. */
-export function snappyCompress(bytes: Uint8Array): Uint8Array {
+/** Compresses a page, of which the parts are given; in memory of `scratch`. */
+export function snappyCompress(parts: readonly Uint8Array[], scratch: Scratch): Uint8Array {
+  const rawBytes = parts.reduce((sum, { length }) => sum + length, 0);
   const from = TABLE_BYTES;
-  const to = from + bytes.length;
+  const to = from + rawBytes;
   const out = to + SLACK_BYTES;
-  const wasm = withRoom(out + 32 + bytes.length + Math.ceil(bytes.length / 6) + SLACK_BYTES);
+  const wasm = withRoom(out + 32 + rawBytes + Math.ceil(rawBytes / 6) + SLACK_BYTES);
   const memory = new Uint8Array(wasm.memory.buffer);
-  memory.set(bytes, from);
+  let partFrom = from;
+  for (const part of parts) {
+    memory.set(part, partFrom);
+    partFrom += part.length;
+  }
   let target = out;
-  for (let rest = bytes.length; ; rest = Math.floor(rest / 128)) {
+  for (let rest = rawBytes; ; rest = Math.floor(rest / 128)) {
     memory[target++] = rest > 0x7f ? (rest & 0x7f) | 0x80 : rest;
     if (rest <= 0x7f) break;
   }
   for (let at = from; at < to; at += BLOCK_BYTES) target = wasm.compress(at, Math.min(at + BLOCK_BYTES, to), target);
-  return taken(memory, out, target);
+  return taken(memory, out, target, scratch);
 }
 
 /** The instance of this thread, with so much memory at least. */
@@ -82,8 +88,8 @@ function withRoom(byteCount: number): Exports {
   return ofThread;
 }
 
-function taken(memory: Uint8Array, from: number, to: number): Uint8Array {
-  const own = Buffer.allocUnsafeSlow(to - from);
+function taken(memory: Uint8Array, from: number, to: number, scratch: Scratch): Uint8Array {
+  const own = scratch.bytes(to - from);
   own.set(memory.subarray(from, to));
   if (memory.length > KEPT_BYTES_MAX) ofThread = null;
   return own;

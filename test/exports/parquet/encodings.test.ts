@@ -6,8 +6,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readDeltaBytes, readDeltaLengths, readDeltaNumbers, type Spans } from '../../../src/exports/parquet/delta.js';
-import { bitWidth, endOfHybrid, hybridBytesMax, readHybrid, writeHybrid } from '../../../src/exports/parquet/hybrid.js';
+import {
+  bitWidth,
+  endOfHybrid,
+  hybridBytesMax,
+  readHybrid,
+  valueOfRun,
+  writeHybrid,
+  writeRun,
+} from '../../../src/exports/parquet/hybrid.js';
 import { ParquetError } from '../../../src/exports/parquet/parquet-error.js';
+import { Scratch } from '../../../src/exports/parquet/scratch.js';
 import { snappyDecompress } from '../../../src/exports/parquet/snappy.js';
 import { readStruct, writeStruct } from '../../../src/exports/parquet/thrift.js';
 
@@ -25,7 +34,7 @@ describe('snappy', () => {
   test('the three copies and the long literal of the format', () => {
     const literal = (text: string) => [(text.length - 1) << 2, ...Buffer.from(text)];
     const read = (length: number, ...bytes: number[]) =>
-      Buffer.from(snappyDecompress(Uint8Array.from([length, ...bytes]), length)).toString();
+      Buffer.from(snappyDecompress(Uint8Array.from([length, ...bytes]), length, new Scratch())).toString();
     expect(read(8, ...literal('ab'), 0b000_010_01, 2)).toBe('abababab');
     expect(read(7, ...literal('abc'), (3 << 2) | 2, 3, 0)).toBe('abcabca');
     expect(read(7, ...literal('abc'), (3 << 2) | 3, 1, 0, 0, 0)).toBe('abccccc');
@@ -55,6 +64,28 @@ describe('runs and packed bits', () => {
         expect([...out]).toEqual([...values]);
         expect(endOfHybrid()).toBe(end === 0 ? 0 : end);
       }),
+    ));
+
+  test('one run of all values is written as runs are, and told without reading the values', () =>
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 7 }),
+        fc.nat(127),
+        fc.integer({ min: 1, max: 300 }),
+        (width, any, count) => {
+          const value = any % 2 ** width;
+          const [run, general] = [
+            new Uint8Array(hybridBytesMax(count, width)),
+            new Uint8Array(hybridBytesMax(count, width)),
+          ];
+          const end = writeRun(value, count, width, run, 0);
+          expect(writeHybrid(new Uint8Array(count).fill(value), count, width, general, 0)).toBe(end);
+          expect(run.subarray(0, end)).toEqual(general.subarray(0, end));
+          expect(valueOfRun(run, 0, end, width, count)).toBe(value);
+          expect(valueOfRun(run, 0, end, width, count + 1)).toBe(-1);
+          for (let to = 0; to < end; to++) expect(valueOfRun(run, 0, to, width, count)).toBe(-1);
+        },
+      ),
     ));
 
   test('the example of the format: 0 to 7 in three bits', () => {

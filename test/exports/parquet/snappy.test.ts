@@ -6,11 +6,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ParquetError } from '../../../src/exports/parquet/parquet-error.js';
-import { snappyCompress, snappyDecompress } from '../../../src/exports/parquet/snappy.js';
+import { Scratch } from '../../../src/exports/parquet/scratch.js';
+import * as fast from '../../../src/exports/parquet/snappy.js';
 import * as twin from '../../reference/snappy.js';
 
 const RUNS = 3;
 const BLOCK_BYTES = 65_536;
+
+const snappyCompress = (bytes: Uint8Array) => fast.snappyCompress([bytes], new Scratch());
+const snappyDecompress = (bytes: Uint8Array, rawBytes: number) => fast.snappyDecompress(bytes, rawBytes, new Scratch());
 
 const lengthOf = (value: number): readonly number[] =>
   value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...lengthOf(Math.floor(value / 128))];
