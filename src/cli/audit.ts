@@ -3,10 +3,11 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { AtomicFile, removeLeftovers } from '../exports/atomic-file.js';
+import { AtomicFile } from '../exports/atomic-file.js';
 import { AUDIT_ENTRIES_PER_READ_MAX } from '../ledger/audit/query.js';
 import { headerLine, TRAIL_FAULTS } from '../ledger/audit/verify-trail.js';
 import type { AuditQuery, Ledger } from '../ledger/index.js';
+import { removeLeftovers } from '../temporary-files.js';
 import { verifyAudit } from './audit-verify.js';
 import {
   type Command,
