@@ -9,7 +9,9 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { GateError } from '../../core/errors.js';
 import { hasUnreadBody } from '../../sync/http-problem.js';
 import { linkSignals } from '../../sync/linked-signal.js';
+import { actingAs } from './acting.js';
 import { admit, checkRate, readQuery } from './admission.js';
+import { auditRoutes } from './audit-routes.js';
 import { readJson } from './body.js';
 import { destinationRoutes } from './destination-routes.js';
 import { exportRoute } from './export-route.js';
@@ -109,6 +111,7 @@ class Plane {
       importRoute(context, this.limits),
       exportRoute(context, this.limits),
       ...oversightRoutes(context, this.options.status),
+      ...auditRoutes(context),
       ...destinationRoutes(context, () => this.tell({ kind: 'destinations_changed' })),
       ...relayRoutes(context),
       route({
@@ -192,7 +195,8 @@ class Plane {
     try {
       const body = one.body === null ? null : readBody(one.body, await readJson(request, this.limits));
       const { id = '' } = request.params as { readonly id?: string };
-      const exchange = { request, response, id, query, body, principal, signal } as unknown as Exchange;
+      const ledger = actingAs(this.options.ledger, principal);
+      const exchange = { request, response, id, query, body, principal, ledger, signal } as unknown as Exchange;
       send(response, await one.handle(exchange));
     } finally {
       unlink();
