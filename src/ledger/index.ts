@@ -14,6 +14,19 @@ export type { ImportOptions, ImportProgress, ImportReceipt, ImportRow, RefusedRo
 export type { RequestInput } from './input.js';
 export { Ledger, type LedgerEvents, type LedgerStatus, openLedger } from './ledger.js';
 export type { LedgerOptions } from './ledger-options.js';
+export {
+  type EffectInterval,
+  EXPORTS_LISTED_MAX,
+  type ExportFilter,
+  type ExportPage,
+  type ListedRequest,
+  type OptOutCount,
+  Oversight,
+  REQUEST_STATUSES,
+  REQUESTS_PER_PAGE_MAX,
+  type RequestFilter,
+  type RequestPage,
+} from './oversight/index.js';
 export type { EnforcerPropagation, Propagation } from './propagation.js';
 export {
   CHANNELS,

@@ -41,6 +41,7 @@ import { CHANGES_PER_READ, CHANGES_PER_READ_MAX } from './limits.js';
 import { checkMigrated, migrate } from './migrations.js';
 import { confirmOptIn, recordOptIn } from './opt-in.js';
 import { recordOptOut } from './opt-out.js';
+import { Oversight } from './oversight/oversight.js';
 import { type Propagation, propagationOf } from './propagation.js';
 import type { OptInReceipt, PendingOptIn, Receipt, RequestRecord } from './request.js';
 import { receiptOf, recordOf, requestById } from './requests.js';
@@ -102,6 +103,8 @@ export async function openLedger(
 export class Ledger {
   /** `postgres` or `pglite`. */
   readonly backend: 'postgres' | 'pglite';
+  /** Lists and sums. */
+  readonly oversight: Oversight;
   readonly #context: LedgerContext;
   readonly #sequencer: Sequencer | null;
   readonly #canary: Canary | null;
@@ -112,6 +115,7 @@ export class Ledger {
   /** @internal Made by {@link openLedger}. */
   constructor(database: Database, seed: bigint, settings: LedgerSettings) {
     this.backend = database.name;
+    this.oversight = new Oversight(database);
     this.#sequencer = settings.sequence ? new Sequencer(database) : null;
     this.#context = {
       ...settings,

@@ -10,6 +10,7 @@ import type { Ledger } from '../ledger/index.js';
 import type { RelayHandler } from '../sync/index.js';
 import { limitsOf, type SidecarConfig } from './config-settings.js';
 import { isLocal } from './config-values.js';
+import type { Console } from './console/index.js';
 import {
   CONTROL_SERVER_OPTIONS,
   type ControlEvent,
@@ -30,6 +31,7 @@ export interface ControlOptions {
   /** Answers probes and metrics; false: the path is none of theirs. */
   readonly operator: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly status: () => object;
+  readonly console: Console;
   readonly onEvent: (event: ControlEvent) => void;
 }
 
@@ -69,6 +71,7 @@ export class Control {
   async close(deadlineMs: number): Promise<void> {
     const endMs = performance.now() + deadlineMs;
     for (const { drain } of this.#servers) drain.stopListening();
+    this.options.console.close();
     const late = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
     await Promise.race([this.#plane.close().catch(() => {}), late]);
     await Promise.all(this.#servers.map(({ drain }) => drain.drain(Math.max(0, endMs - performance.now()))));
@@ -85,6 +88,7 @@ export class Control {
       tokens,
       host: open?.kind === 'tcp' ? open.host : null,
       status,
+      mounts: [this.options.console],
       limits: limitsOf(config, 'control'),
       onEvent,
     });

@@ -11,6 +11,7 @@ import { LiveTable } from '../live-table.js';
 import { packageVersion } from '../version.js';
 import type { SidecarConfig } from './config-settings.js';
 import { addressText } from './config-values.js';
+import { Console, type ConsoleProcess } from './console/index.js';
 import { Control } from './control.js';
 import { type ControlEvent, TokenSet } from './control-plane/index.js';
 import { FailureJournal, journalLedger, journalTable } from './journal.js';
@@ -248,8 +249,29 @@ class RunningSidecar implements Sidecar {
       exports: () => (this.live === null ? null : { holder: this.live.holder, policy: () => this.policies.policy }),
       operator: createOperatorHandler({ health, metrics, onFailure }),
       status: () => this.status(),
+      console: new Console({
+        tokens,
+        ledger,
+        hasLedger: config.ledger !== null,
+        process: () => this.processState(),
+        doors: () => this.serving?.state().doors ?? null,
+      }),
       onEvent: (event) => this.noteControl(event),
     });
+  }
+
+  private processState(): ConsoleProcess {
+    const readiness = this.health.readiness();
+    return {
+      version: packageVersion(),
+      startedAtMs: this.startedAtMs,
+      readiness: readiness.kind === 'ready' ? 'ready' : readiness.reason,
+      table: this.live?.status() ?? null,
+      canary: this.canaries?.state() ?? null,
+      isShedding: this.serving?.state().shedding.isShedding ?? false,
+      policyVersion: this.policies.policy.version,
+      workers: this.config.workers,
+    };
   }
 
   private noteControl(event: ControlEvent): void {
