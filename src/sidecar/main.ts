@@ -254,6 +254,7 @@ class RunningSidecar implements Sidecar {
         ledger,
         hasLedger: config.ledger !== null,
         process: () => this.processState(),
+        policy: () => this.policies.policy,
         doors: () => this.serving?.state().doors ?? null,
       }),
       onEvent: (event) => this.noteControl(event),
@@ -262,13 +263,15 @@ class RunningSidecar implements Sidecar {
 
   private processState(): ConsoleProcess {
     const readiness = this.health.readiness();
+    const threads = this.serving?.state() ?? null;
     return {
       version: packageVersion(),
       startedAtMs: this.startedAtMs,
       readiness: readiness.kind === 'ready' ? 'ready' : readiness.reason,
       table: this.live?.status() ?? null,
       canary: this.canaries?.state() ?? null,
-      isShedding: this.serving?.state().shedding.isShedding ?? false,
+      isShedding: threads?.shedding.isShedding ?? false,
+      unknownDestinationCount: threads?.doors.unknownDestinationCount ?? 0,
       policyVersion: this.policies.policy.version,
       workers: this.config.workers,
     };

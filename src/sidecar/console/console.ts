@@ -6,13 +6,15 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Policy } from '../../core/policy/policy.js';
 import type { Ledger } from '../../ledger/index.js';
-import { type Mount, ProblemError, readChunks, type TokenSet } from '../control-plane/index.js';
+import { type Mount, ProblemError, readChunks, readJson, type TokenSet } from '../control-plane/index.js';
 import type { DoorCounts } from '../observe/door-counts.js';
 import { Access, isSecure } from './access.js';
 import { apiAnswer } from './api.js';
 import { Assets } from './assets.js';
 import { DecisionHistory, SHORT_MS } from './decision-history.js';
+import { Explainer } from './explain.js';
 import { forwardedUrl } from './forward.js';
 import { CONSOLE_LIMITS, type ConsoleLimits } from './limits.js';
 import { pageAt, safeNext } from './pages.js';
@@ -28,6 +30,8 @@ export interface ConsoleOptions {
   /** The configuration names a ledger. */
   readonly hasLedger: boolean;
   readonly process: () => ConsoleProcess;
+  /** What strings are explained by. */
+  readonly policy: () => Policy;
   /** What all threads have counted; `null`: none serves yet. */
   readonly doors: () => Pick<DoorCounts, 'decisions' | 'reasons'> | null;
   readonly limits?: Partial<ConsoleLimits>;
@@ -51,6 +55,7 @@ export class Console implements Mount {
   readonly #history = new DecisionHistory();
   readonly #streams: Streams;
   readonly #sums: Sums;
+  readonly #explainer: Explainer;
   readonly #limits: ConsoleLimits;
   readonly #wallClock: () => number;
   readonly #timer: NodeJS.Timeout;
@@ -63,6 +68,7 @@ export class Console implements Mount {
     this.#access = new Access(tokens, limits, now);
     this.#streams = new Streams(() => this.#state(), limits, now);
     this.#sums = new Sums(() => this.#ledger(), limits, wallClock, now);
+    this.#explainer = new Explainer(options.policy);
     const sample = () => {
       const counts = doors();
       if (counts !== null) this.#history.sample(wallClock(), counts);
@@ -117,6 +123,7 @@ export class Console implements Mount {
 
   async #api(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     this.#access.admit(request);
+    if (path === '/explain' && request.method === 'POST') return this.#explain(request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD') throw new ProblemError('http.not_found');
     const context = {
       ledger: () => this.#ledger(),
@@ -127,6 +134,12 @@ export class Console implements Mount {
     const answer = await apiAnswer(context, request, path);
     if (answer === undefined) throw new ProblemError('http.not_found');
     send(response, 200, 'application/json', JSON.stringify(answer));
+  }
+
+  async #explain(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#access.checkLookupRate(request);
+    const body = await readJson(request, this.#bodyLimits());
+    send(response, 200, 'application/json', JSON.stringify(this.#explainer.explain(body)));
   }
 
   #events(request: IncomingMessage, response: ServerResponse): void {
@@ -217,12 +230,21 @@ export class Console implements Mount {
     const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
     if (type !== 'application/x-www-form-urlencoded')
       throw new ProblemError('http.media_type', { detail: 'expected a form' });
-    const { formBytesMax } = this.#limits;
-    const times = { jsonBytesMax: formBytesMax, discardBytesMax: 0, jsonBodyMs: FORM_BODY_MS, stallMs: FORM_BODY_MS };
     const pieces: Uint8Array[] = [];
     const signal = AbortSignal.timeout(FORM_BODY_MS);
-    for await (const piece of readChunks(request, formBytesMax, times, signal)) pieces.push(piece);
+    for await (const piece of readChunks(request, this.#limits.formBytesMax, this.#bodyLimits(), signal))
+      pieces.push(piece);
     return new URLSearchParams(Buffer.concat(pieces).toString('utf8'));
+  }
+
+  #bodyLimits() {
+    const { formBytesMax } = this.#limits;
+    return {
+      jsonBytesMax: formBytesMax,
+      discardBytesMax: formBytesMax,
+      jsonBodyMs: FORM_BODY_MS,
+      stallMs: FORM_BODY_MS,
+    };
   }
 }
 

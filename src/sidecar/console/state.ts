@@ -17,6 +17,8 @@ export interface ConsoleProcess {
   readonly table: Pick<FollowerStatus, 'state' | 'freshnessMs' | 'seqLag' | 'entryCount' | 'headSeq'> | null;
   readonly canary: { readonly ageMs: number | null; readonly notInForceCount: number } | null;
   readonly isShedding: boolean;
+  /** Distinct destinations in traffic that the policy does not list. */
+  readonly unknownDestinationCount: number;
   readonly policyVersion: string;
   readonly workers: number;
 }

@@ -2,6 +2,7 @@
  * A console on a real socket, beside the API, and a client that keeps its cookie.
  * @module
  */
+import { DEFAULT_POLICY } from '../../../src/core/policy/policy.js';
 import { Console, type ConsoleOptions } from '../../../src/sidecar/console/index.js';
 import { TokenSet } from '../../../src/sidecar/control-plane/index.js';
 import {
@@ -26,6 +27,7 @@ export const PROCESS = {
   table: { state: 'live', freshnessMs: 10, seqLag: 0, entryCount: 5, headSeq: 7 },
   canary: { ageMs: 1000, notInForceCount: 0 },
   isShedding: false,
+  unknownDestinationCount: 0,
   policyVersion: 'test',
   workers: 1,
 } as const;
@@ -38,6 +40,7 @@ export async function serveConsole(options: Partial<ConsoleOptions> = {}): Promi
     ledger,
     hasLedger: ledger() !== null,
     process: () => PROCESS,
+    policy: () => DEFAULT_POLICY,
     doors: () => null,
     ...options,
   });
