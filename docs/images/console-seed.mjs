@@ -4,11 +4,15 @@
  */
 import { randomBytes } from 'node:crypto';
 import { openDatabase } from '../../dist/ledger/database.js';
+import { IdentifierReader } from '../../dist/ledger/identity.js';
 import { exportRunIdOf, openLedger } from '../../dist/ledger/index.js';
+import { readOne } from '../../dist/ledger/input.js';
+import { KeyMixer } from '../../dist/ledger/keys.js';
 
 const DAY_MS = 86_400_000;
 const CHANNELS = ['gpc', 'gpc', 'gpc', 'gpc', 'web_form', 'web_form', 'web_form', 'agent', 'email', 'phone', 'mail'];
 const REQUEST_COUNT = 260;
+const OTHERS = BigInt64Array.from([-5n, 3n, 900n]);
 
 export const PERSON = { kind: 'email', value: 'jane@example.com' };
 
@@ -94,7 +98,9 @@ async function destinations(ledger) {
 
 async function exports(ledger, random) {
   let runId = '';
-  const { mixerKeys } = { mixerKeys: BigInt64Array.from([-5n, 3n, 900n]) };
+  const { seed: ledgerSeed } = await ledger.head();
+  const { keyWords: words, keyCount: count } = readOne(PERSON, 'identifier', new IdentifierReader());
+  const keys = BigInt64Array.from(new KeyMixer(ledgerSeed).keysOf({ words, count })).sort();
   for (let index = 0; index < 6; index++) {
     runId = exportRunIdOf(randomBytes(16));
     const finishedAtMs = Date.now() - (6 - index) * 2 * DAY_MS;
@@ -107,12 +113,12 @@ async function exports(ledger, random) {
     };
     rows.droppedSuppressed = Math.floor(rows.in * (0.03 + random() * 0.01));
     rows.kept = rows.in - rows.droppedSuppressed;
-    const manifest = { version: 1, runId, destination: 'acme-dsp', purpose: 'audience', mode: 'drop', rows };
-    const times = { startedAtMs: finishedAtMs - 4200, finishedAtMs };
     const destination = index % 3 === 2 ? 'northwind-measurement' : 'acme-dsp';
     const purpose = index % 3 === 2 ? 'measurement' : 'audience';
+    const manifest = { version: 1, runId, destination, purpose, mode: 'drop', rows };
+    const times = { startedAtMs: finishedAtMs - 4200, finishedAtMs };
     await ledger.recordExport({ runId, destination, purpose, rights: ['sale', 'share'], ...times, manifest }, [
-      mixerKeys,
+      index === 2 ? OTHERS : keys,
     ]);
   }
   return runId;
@@ -127,19 +133,24 @@ async function spread(folder, epoch, random) {
   const beginMs = Date.now() - 0.98 * DAY_MS;
   await database.query(`update optgate.enforcer set registered_at = clock_timestamp() - interval '40 days'`);
   for (const [index, { seq }] of rows.entries()) {
-    const atMs = beginMs + (index / rows.length) * 0.98 * DAY_MS;
+    const atMs = beginMs + (index / rows.length) * 0.979 * DAY_MS;
     await database.query('update optgate.change_log set at = to_timestamp($2::float8 / 1000) where seq = $1::int8', [
       seq,
       atMs,
     ]);
     for (const enforcer of ['e-0', 'e-1', 'e-2', 'e-3']) {
-      const tookMs = 90 + random() * 160 + (random() < 0.06 ? random() * 1500 : 0);
+      const tookMs = 90 + random() * 160 + (random() < 0.01 ? 400 + random() * 500 : 0);
       await database.query(
         `insert into optgate.enforcer_ack values ($1, $2, $3::int8, to_timestamp($4::float8 / 1000)) on conflict do nothing`,
         [enforcer, epoch, seq, atMs + tookMs],
       );
     }
   }
+  // the last one is looked at by itself: received a moment before it was written
+  await database.query(
+    `update optgate.request set received_at = entry.at - interval '60 milliseconds' from optgate.change_log as entry
+     where entry.id = request.last_entry and request.operator = 'privacy-desk'`,
+  );
   const last = rows.at(-1)?.seq ?? 0;
   await database.query(
     `update optgate.enforcer set applied_seq = $1::int8 - case id when 'e-2' then 14 else 0 end,

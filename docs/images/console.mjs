@@ -4,18 +4,20 @@
  * @module
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { PERSON, seed } from './console-seed.mjs';
+import { smaller } from './png.mjs';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const OUT = process.argv[2] ?? fileURLToPath(new URL('.', import.meta.url));
 const TOKEN = 'operator-token-for-pictures-0123456789';
 const WIDTHS = { phone: { width: 390, height: 844 }, desk: { width: 1280, height: 860 } };
 const BYTES_MAX = 150_000;
+const HEIGHT_MAX = 1600;
 
 const folder = mkdtempSync(join(tmpdir(), 'optgate-images-'));
 const { requestId, runId } = await seed(join(folder, 'ledger'));
@@ -139,9 +141,13 @@ async function act(page, what) {
   }
 }
 
+/** The page as far as its first screens go: lists go on for long. */
 async function picture(page, file) {
-  const path = join(OUT, file);
-  await page.screenshot({ path, fullPage: true });
-  const { size } = statSync(path);
-  if (size > BYTES_MAX) console.error(`${file}: ${size} bytes, more than ${BYTES_MAX}`);
+  const { width, height } = page.viewportSize();
+  const whole = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewportSize({ width, height: Math.min(whole, file.includes('-requests-') ? height : HEIGHT_MAX) });
+  const bytes = smaller(await page.screenshot());
+  await page.setViewportSize({ width, height });
+  writeFileSync(join(OUT, file), bytes);
+  if (bytes.length > BYTES_MAX) console.error(`${file}: ${bytes.length} bytes, more than ${BYTES_MAX}`);
 }

@@ -161,9 +161,18 @@ function plotOptions({ series, format = number, isByDay = false }, width) {
     cursor: { show: false },
     padding: [8, 8, 0, 0],
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
-    scales: { x: { time: true }, y: { range: (_plot, _min, max) => [0, max <= 0 ? 1 : max * 1.1] } },
+    scales: {
+      x: { time: true, ...(isStacked ? { range: barRange } : {}) },
+      y: { range: (_plot, _min, max) => [0, max <= 0 ? 1 : max * 1.1] },
+    },
     axes: [
-      { ...axis, grid: { show: false }, space: 64, values: (_plot, ticks) => ticks.map((at) => tickText(at, isByDay)) },
+      {
+        ...axis,
+        grid: { show: false },
+        space: 64,
+        size: 26,
+        values: (_plot, ticks, _axis, _space, step) => ticks.map((at) => tickText(at, isByDay, step)),
+      },
       { ...axis, size: 56, space: 34, values: (_plot, ticks) => ticks.map((value) => format(value)) },
     ],
     series: [{}, ...drawn.map((one) => seriesOptions(one, color(one.color)))],
@@ -190,8 +199,15 @@ function seriesOptions({ label, kind = 'line', isDashed = false }, color) {
   }
 }
 
-/** @param {number} seconds @param {boolean} isByDay */
-function tickText(seconds, isByDay) {
+/** Room for half a bar at both ends. @param {uPlot} plot @param {number} min @param {number} max @returns {[number, number]} */
+function barRange(plot, min, max) {
+  const half = (max - min) / Math.max(1, (plot.data[0]?.length ?? 1) - 1) / 2;
+  return [min - half, max + half];
+}
+
+/** @param {number} seconds @param {boolean} isByDay @param {number} step Seconds from one to the next. */
+function tickText(seconds, isByDay, step) {
   const text = moment(seconds * 1000);
-  return isByDay ? text.slice(5, 10) : text.slice(11, 16);
+  if (isByDay) return text.slice(5, 10);
+  return step < 60 ? text.slice(11) : text.slice(11, 16);
 }

@@ -87,6 +87,15 @@ export function show(...children) {
   page.replaceChildren();
   append(page, children);
   page.removeAttribute('aria-busy');
+  // on a phone the navigation is wider than the screen
+  const link = document.querySelector('nav [aria-current]');
+  link?.scrollIntoView({ block: 'nearest', inline: 'center' });
+}
+
+/** A code such as `gpp.usca.gpc`, which may break after its dots and lines only. @param {string} text */
+export function code(text) {
+  const parts = text.split(/(?<=[._:])/).flatMap((part) => [part, h('wbr')]);
+  return h('code', { class: 'parts' }, parts);
 }
 
 /** @param {string} id */

@@ -155,6 +155,12 @@ function details(destination) {
 }
 
 /** @param {any} destination */
+function warning(destination) {
+  const state = contractState(destination);
+  return state === null ? null : h('p', { class: 'point' }, stateBadge(state.state, state.text));
+}
+
+/** @param {any} destination */
 function stateTerms({ states }) {
   const rows = Object.entries(states);
   if (rows.length === 0) return null;
@@ -181,9 +187,10 @@ async function start() {
     const destination = await get(pathOf(id));
     show(
       h('p', { class: 'lead' }, destination.id),
-      section('What it says', {}, details(destination)),
+      ...(mayChange()
+        ? [warning(destination), section('Terms', {}, form(destination))]
+        : [section('Terms', {}, details(destination))]),
       stateTerms(destination),
-      mayChange() ? section('Change it', {}, form(destination)) : null,
       section(
         'Exports',
         {},

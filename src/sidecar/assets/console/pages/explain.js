@@ -3,7 +3,7 @@
  * @module
  */
 import { change } from '../api.js';
-import { byId, emptyNote, fill, h, section, show, stateBadge } from '../dom.js';
+import { byId, code, emptyNote, fill, h, section, show, stateBadge } from '../dom.js';
 import { words } from '../format.js';
 import { table } from '../table.js';
 
@@ -77,13 +77,13 @@ function explain() {
     };
     const { sections, undecoded, isWithoutSections, action, strip, reasons } = await change('POST', '/explain', body);
     const [state, sentence] = ACTIONS[action] ?? ['unknown', action];
-    const faults = undecoded.map((/** @type {any} */ { what, code, at }) =>
+    const faults = undecoded.map((/** @type {any} */ { what, code: fault, at }) =>
       h(
         'li',
         {},
         stateBadge(
           'wrong',
-          `${what} cannot be decoded${code === null ? '' : `: ${words(code)}`}, from character ${at + 1}`,
+          `${what} cannot be decoded${fault === null ? '' : `: ${words(fault)}`}, from character ${at + 1}`,
         ),
       ),
     );
@@ -111,7 +111,7 @@ function reasonTable(reasons) {
       {
         title: 'Reason',
         isHead: true,
-        cell: ({ code, citation }) => [h('code', {}, code), h('span', { class: 'sub' }, citation)],
+        cell: (reason) => [code(reason.code), h('span', { class: 'sub' }, reason.citation)],
       },
       {
         title: 'Means',
@@ -139,7 +139,6 @@ function sectionTable({ prefix, fields }) {
       { title: 'Field', isHead: true, cell: ({ name }) => h('code', {}, name) },
       {
         title: 'Value',
-        class: 'figure',
         cell: ({ value }) => (Array.isArray(value) ? value.join(' ') : String(value)),
       },
       {
@@ -162,7 +161,7 @@ function sectionTable({ prefix, fields }) {
             : h(
                 'ul',
                 {},
-                ledTo.map((/** @type {string} */ code) => h('li', {}, h('code', {}, code))),
+                ledTo.map((/** @type {string} */ one) => h('li', {}, code(one))),
               ),
       },
     ],

@@ -42,7 +42,7 @@ async function start() {
     const took = Date.parse(run.finishedAt) - Date.parse(run.startedAt);
     const manifest = h(
       'pre',
-      { tabindex: 0, role: 'region', 'aria-label': 'Manifest' },
+      { tabindex: 0, role: 'region', 'aria-label': 'Manifest as JSON' },
       JSON.stringify(run.manifest, null, 2),
     );
     show(

@@ -4,7 +4,7 @@
  */
 import { change, get, mayChange } from '../api.js';
 import { Chart } from '../chart.js';
-import { emptyNote, errorNote, h, icon, section, setText, show, stateBadge, svg } from '../dom.js';
+import { code, emptyNote, errorNote, h, icon, section, setText, show, stateBadge, svg } from '../dom.js';
 import { ago, duration, number, plural, words } from '../format.js';
 import { follow } from '../live.js';
 import { table, update } from '../table.js';
@@ -42,7 +42,7 @@ const ENFORCER_COLUMNS = [
   { title: 'Behind', class: 'figure', cell: behind },
   { title: 'Last seen', class: 'figure wide', cell: (row) => ago(nowMs - Date.parse(row.lastSeenAt)) },
   { title: 'Version', class: 'wide', cell: (row) => row.version },
-  { title: '', class: 'wide actions', cell: (row) => (row.silent && mayChange() ? retireButton(row) : null) },
+  { title: 'Action', class: 'wide actions', cell: (row) => (row.silent && mayChange() ? retireButton(row) : null) },
 ];
 
 /** @param {any} row @returns {[string, string]} */
@@ -169,9 +169,9 @@ function showReasons() {
   }
   /** @type {readonly import('../table.js').Column<[string, number]>[]} */
   const columns = [
-    { title: 'Reason', isHead: true, cell: ([code]) => h('code', {}, code) },
+    { title: 'Reason', isHead: true, cell: ([name]) => code(name) },
     { title: 'Decisions', class: 'figure', cell: ([, count]) => number(count) },
-    { title: 'Last hour', class: 'spark', cell: ([code]) => spark(intervals.map(({ reasons }) => reasons[code] ?? 0)) },
+    { title: 'Last hour', class: 'spark', cell: ([name]) => spark(intervals.map(({ reasons }) => reasons[name] ?? 0)) },
   ];
   let whole = /** @type {HTMLTableElement | null} */ (reasonsPlace.querySelector('table'));
   if (whole === null) {
@@ -211,8 +211,8 @@ function showEffect({ intervals: found }) {
     times,
     series: [
       { label: 'half of them within', values: of('p50Ms'), color: '--series-1' },
-      { label: '95 % within', values: of('p95Ms'), color: '--series-1', isDashed: true },
-      { label: 'the slowest', values: of('maxMs'), color: '--series-2', kind: 'points' },
+      { label: '95 % within', values: of('p95Ms'), color: '--series-3' },
+      { label: 'the slowest', values: of('maxMs'), color: '--series-4', kind: 'points' },
     ],
     summary:
       last === undefined

@@ -6,7 +6,7 @@
  */
 import { get } from '../api.js';
 import { byId, emptyNote, errorNote, fill, h, setText, show, stateBadge } from '../dom.js';
-import { number, time, words } from '../format.js';
+import { moment, number, time, words } from '../format.js';
 import { rowOf, table } from '../table.js';
 import { NATURES, STATUS_ICONS } from './request-words.js';
 
@@ -21,26 +21,28 @@ const more = h('div', { class: 'buttons' });
 
 /** @type {readonly import('../table.js').Column<any>[]} */
 const COLUMNS = [
-  {
-    title: 'Received (UTC)',
-    cell: (row) => [
-      time(row.receivedAt),
-      h('span', { class: 'sub' }, `${NATURES[row.nature] ?? row.nature} by ${words(row.channel)}`),
-    ],
-  },
+  { title: 'Received (UTC)', class: 'wide nowrap', cell: (row) => time(row.receivedAt) },
   {
     title: 'Receipt',
     isHead: true,
     cell: (row) => [
       h('a', { class: 'id', href: `/console/requests/${row.requestId}` }, row.requestId),
-      h('span', { class: 'sub' }, row.operator === null ? null : `recorded by ${row.operator}`),
+      h(
+        'span',
+        { class: 'sub' },
+        `${moment(row.receivedAt)}, ${(NATURES[row.nature] ?? row.nature).toLowerCase()} by ${words(row.channel)}`,
+      ),
     ],
   },
   { title: 'What', class: 'wide', cell: (row) => NATURES[row.nature] ?? row.nature },
   { title: 'Channel', class: 'wide', cell: (row) => words(row.channel) },
   { title: 'Identifiers', class: 'figure wide', cell: (row) => number(row.identifierCount) },
   { title: 'Recorded by', class: 'wide', cell: (row) => row.operator ?? h('span', { class: 'none' }, '–') },
-  { title: 'Status', cell: (row) => stateBadge(STATUS_ICONS[row.status] ?? 'unknown', words(row.status)) },
+  {
+    title: 'Status',
+    class: 'nowrap',
+    cell: (row) => stateBadge(STATUS_ICONS[row.status] ?? 'unknown', words(row.status)),
+  },
 ];
 
 /** @param {string} name @param {string} label @param {readonly string[]} options */
