@@ -258,6 +258,7 @@ withBrowser()('the console in a browser', () => {
     const numbers = page.locator('summary').first();
     await numbers.focus();
     await page.keyboard.press('Enter');
+    await page.locator('details[open] .scroll').waitFor();
     await page.keyboard.press('Tab');
     expect(await page.evaluate("document.activeElement.getAttribute('role')")).toBe('region');
     expect(await page.locator('figure .plot').nth(1).getAttribute('aria-label')).toMatch(/^5\d opt-outs in 30 days/);
