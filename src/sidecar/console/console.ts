@@ -8,7 +8,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Policy } from '../../core/policy/policy.js';
 import type { Ledger } from '../../ledger/index.js';
-import { type Mount, ProblemError, readChunks, readJson, type TokenSet } from '../control-plane/index.js';
+import { actorOf, type Mount, ProblemError, readChunks, readJson, type TokenSet } from '../control-plane/index.js';
 import type { DoorCounts } from '../observe/door-counts.js';
 import { Access, isSecure } from './access.js';
 import { apiAnswer } from './api.js';
@@ -122,11 +122,11 @@ export class Console implements Mount {
   }
 
   async #api(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
-    this.#access.admit(request);
+    const principal = this.#access.admit(request);
     if (path === '/explain' && request.method === 'POST') return this.#explain(request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD') throw new ProblemError('http.not_found');
     const context = {
-      ledger: () => this.#ledger(),
+      ledger: () => this.#ledger().actingAs(actorOf(principal, 'page')),
       state: () => this.#state(),
       history: this.#history,
       sums: this.#sums,

@@ -17,9 +17,8 @@ const FORWARDED: readonly (readonly [method: string, path: RegExp])[] = [
   ['DELETE', new RegExp(`^/v1/destinations/${ID}$`)],
   ['POST', /^\/v1\/status-of$/],
   ['GET', /^\/v1\/status$/],
-  ['GET', /^\/v1\/audit$/],
+  ['GET', /^\/v1\/audit(?:\/head)?$/],
   ['GET', /^\/v1\/deadlines$/],
-  ['GET', /^\/v1\/unknown-destinations$/],
 ];
 
 const PREFIX = '/console/api';

@@ -11,6 +11,7 @@ import { hasUnreadBody } from '../../sync/http-problem.js';
 import { linkSignals } from '../../sync/linked-signal.js';
 import { actingAs } from './acting.js';
 import { admit, admitKnown, checkRate, readQuery } from './admission.js';
+import { auditRoutes } from './audit-routes.js';
 import { readJson } from './body.js';
 import { destinationRoutes } from './destination-routes.js';
 import { exportRoute } from './export-route.js';
@@ -112,6 +113,7 @@ class Plane {
       importRoute(context, this.limits),
       exportRoute(context, this.limits),
       ...oversightRoutes(context, this.options.status),
+      ...auditRoutes(context),
       ...destinationRoutes(context, () => this.tell({ kind: 'destinations_changed' })),
       ...relayRoutes(context),
       route({
@@ -197,7 +199,7 @@ class Plane {
     try {
       const body = one.body === null ? null : readBody(one.body, await readJson(request, this.limits));
       const { id = '' } = request.params as { readonly id?: string };
-      const ledger = actingAs(this.options.ledger, principal);
+      const ledger = actingAs(this.options.ledger, principal, handling?.isVouchedFor === true ? 'page' : 'http');
       const exchange = { request, response, id, query, body, principal, ledger, signal } as unknown as Exchange;
       send(response, await one.handle(exchange));
     } finally {

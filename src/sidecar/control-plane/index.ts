@@ -2,6 +2,7 @@
  * The control plane of the sidecar.
  * @module
  */
+export { actorOf } from './acting.js';
 export { admit, isFromHere, readQuery } from './admission.js';
 export { enforcersAnswer, timeOf } from './answers.js';
 export { readChunks, readJson } from './body.js';

@@ -1,38 +1,47 @@
 /**
- * The audit trail: who did what, the latest first as far as it is asked for.
+ * The audit trail: who did what. All of it from its end, or what fits a question from its beginning.
  * @module
  */
 import { ApiError, get } from '../api.js';
-import { byId, emptyNote, fill, h, show } from '../dom.js';
+import { byId, code, emptyNote, errorNote, fill, h, setText, show } from '../dom.js';
 import { time } from '../format.js';
 import { rowOf, table } from '../table.js';
 
+const PER_PAGE = 50;
 const given = new URLSearchParams(location.search);
 const results = h('div', {});
+const order = h('p', { class: 'hint', role: 'status' });
 const more = h('div', { class: 'buttons' });
 const FIELDS = /** @type {const} */ ([
-  ['kind', 'What was done', 'destination.put'],
-  ['subject', 'About', 'r_…'],
-  ['actor', 'By (role:name)', 'operator:jane'],
+  ['kind', 'What was done', 'text', 'person.looked_up'],
+  ['subject', 'About', 'text', 'r_…'],
+  ['actor', 'By (role:name)', 'text', 'operator:jane'],
+  ['since', 'From day (UTC)', 'date', ''],
+  ['until', 'To day (UTC)', 'date', ''],
 ]);
 
 /** @type {readonly import('../table.js').Column<any>[]} */
 const COLUMNS = [
-  { title: 'When (UTC)', cell: (entry) => [time(entry.at), h('span', { class: 'sub' }, who(entry))] },
+  { title: 'No.', class: 'figure wide', cell: (entry) => entry.n },
+  { title: 'When (UTC)', class: 'nowrap wide', cell: (entry) => time(entry.at) },
   {
     title: 'What',
     isHead: true,
-    cell: (entry) => [h('code', {}, entry.kind), h('span', { class: 'sub' }, entry.subject ?? '')],
+    cell: (entry) => [code(entry.kind), h('span', { class: 'sub' }, time(entry.at), h('br'), who(entry))],
   },
-  { title: 'About', class: 'wide', cell: (entry) => subjectCell(entry.subject) },
   { title: 'By', class: 'wide', cell: who },
-  { title: 'Details', class: 'wide', cell: (entry) => h('code', {}, JSON.stringify(entry.body)) },
-  { title: 'No.', class: 'figure', cell: (entry) => entry.n },
+  { title: 'About', cell: (entry) => subjectCell(entry.subject) },
+  { title: 'Details', class: 'wide details', cell: (entry) => h('code', {}, detailsOf(entry.body)) },
 ];
 
 /** @param {any} entry */
 function who({ actor }) {
-  return `${actor?.role ?? '–'}${actor?.name ? ` ${actor.name}` : ''}${actor?.via ? `, ${actor.via}` : ''}`;
+  return `${actor.role}${actor.name === null ? '' : ` ${actor.name}`}, ${actor.via}`;
+}
+
+/** @param {any} body */
+function detailsOf(body) {
+  return JSON.stringify(body, null, 1).replaceAll(/\s+/g, ' ');
 }
 
 /** @param {string | null} subject */
@@ -52,64 +61,83 @@ function form() {
       if (value === '') given.delete(name);
       else given.set(name, value);
     }
+    const query = given.toString();
+    history.replaceState(null, '', `/console/audit${query === '' ? '' : `?${query}`}`);
     void load();
   };
-  const input = (/** @type {string} */ name, /** @type {string} */ label, /** @type {string} */ placeholder) =>
-    h(
-      'div',
-      {},
-      h('label', { for: name }, label),
-      h('input', { id: name, name, placeholder, value: given.get(name) ?? '', autocomplete: 'off', maxlength: 300 }),
-    );
-  return h(
-    'form',
-    { class: 'filters', onsubmit: submit, 'aria-label': 'Which entries' },
-    FIELDS.map(([name, label, placeholder]) => input(name, label, placeholder)),
-    h('button', { type: 'submit' }, 'Show'),
-  );
+  const inputs = FIELDS.map(([name, label, type, placeholder]) => {
+    const value = given.get(name) ?? '';
+    const input = h('input', { id: name, name, type, placeholder, value, autocomplete: 'off', maxlength: 220 });
+    return h('div', {}, h('label', { for: name }, label), input);
+  });
+  const button = h('button', { type: 'submit' }, 'Show');
+  return h('form', { class: 'filters', onsubmit: submit, 'aria-label': 'Which entries' }, inputs, button);
 }
 
-/** @param {number} [after] */
-function pathOf(after) {
-  const query = new URLSearchParams();
-  for (const [name] of FIELDS) if (given.get(name)) query.set(name, given.get(name) ?? '');
-  if (after !== undefined) query.set('after', String(after));
-  const text = query.toString();
-  return `/v1/audit${text === '' ? '' : `?${text}`}`;
+/** @param {number} after @param {number} limit */
+function pathOf(after, limit) {
+  const query = new URLSearchParams({ after: String(after), limit: String(limit) });
+  for (const [name] of FIELDS) {
+    const value = given.get(name);
+    if (!value) continue;
+    if (name === 'since') query.set(name, `${value}T00:00:00Z`);
+    else if (name === 'until') query.set(name, new Date(Date.parse(value) + 86_400_000).toISOString());
+    else query.set(name, value);
+  }
+  return `/v1/audit?${query}`;
 }
 
-/** @param {any} answer @param {number} askedFor */
-function offerMore({ entries }, askedFor) {
+/** Entries before `end`, the latest first, and how to get at those before them. @param {number} end */
+async function pageBefore(end) {
+  const after = Math.max(0, end - 1 - PER_PAGE);
+  const { entries } = end <= 1 ? { entries: [] } : await get(pathOf(after, end - 1 - after));
+  return { entries: entries.reverse(), next: after === 0 ? null : () => pageBefore(after + 1) };
+}
+
+/** Entries after `start` that fit, the earliest first. @param {number} start @returns {Promise<any>} */
+async function pageAfter(start) {
+  const { entries, last } = await get(pathOf(start, PER_PAGE));
+  return { entries, next: entries.length < PER_PAGE ? null : () => pageAfter(last) };
+}
+
+/** @param {{ entries: any[], next: (() => Promise<any>) | null }} page */
+function offerMore({ next }) {
   more.replaceChildren();
-  if (entries.length < askedFor) return;
-  const last = entries.at(-1).n;
-  const next = async () => {
-    const found = await get(pathOf(last));
-    results.querySelector('tbody')?.append(...found.entries.map((/** @type {any} */ entry) => rowOf(COLUMNS, entry)));
-    offerMore(found, askedFor);
+  if (next === null) return;
+  const onclick = async () => {
+    button.disabled = true;
+    try {
+      const page = await next();
+      results.querySelector('tbody')?.append(...page.entries.map((/** @type {any} */ entry) => rowOf(COLUMNS, entry)));
+      offerMore(page);
+    } catch (error) {
+      more.replaceChildren(errorNote(error), button);
+      button.disabled = false;
+    }
   };
-  more.append(h('button', { type: 'button', onclick: () => void next().catch(() => {}) }, 'Show more'));
+  const button = h('button', { type: 'button', onclick: () => void onclick() }, 'Show more');
+  more.append(button);
 }
-
-const PER_PAGE = 100;
 
 function load() {
   more.replaceChildren();
+  setText(order, '');
+  const isAll = FIELDS.every(([name]) => !given.get(name));
   return fill(results, async () => {
-    let answer;
     try {
-      answer = await get(pathOf());
+      const page = isAll ? await pageBefore((await get('/v1/audit/head')).n + 1) : await pageAfter(0);
+      if (page.entries.length === 0)
+        return emptyNote(isAll ? 'Nothing has been recorded yet.' : 'No entry is like that.');
+      setText(order, isAll ? 'The latest first.' : 'What fits, the earliest first.');
+      offerMore(page);
+      return table('Entries of the audit trail', COLUMNS, page.entries);
     } catch (error) {
-      if (error instanceof ApiError && error.status === 404) {
-        return emptyNote('This version of optgate serves no audit trail.');
-      }
+      const isMissing = error instanceof ApiError && (error.status === 404 || error.status === 501);
+      if (isMissing) return emptyNote('This process serves no audit trail.');
       throw error;
     }
-    if (answer.entries.length === 0) return emptyNote('No entry is like that.');
-    offerMore(answer, PER_PAGE);
-    return table('Entries of the audit trail', COLUMNS, answer.entries);
   });
 }
 
-show(form(), results, more);
+show(form(), order, results, more);
 void load();

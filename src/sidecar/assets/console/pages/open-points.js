@@ -60,14 +60,14 @@ async function showContracts() {
 }
 
 async function showUnknown() {
-  const answer = await optional('/v1/unknown-destinations');
+  const answer = await optional('/v1/destinations/unknown');
   const listed = answer?.destinations ?? null;
   const count = listed === null ? (await get('/state')).process.unknownDestinationCount : listed.length;
   if (count === 0) return line('working', 'Every destination in traffic is written down.');
-  const said = `${plural(count, 'destination')} in traffic that nobody has written down: treated as third parties`;
+  const said = `${plural(count, 'destination')} in traffic or exports that nobody has written down: treated as third parties`;
   const names = (listed ?? []).slice(0, SHOWN).map((/** @type {any} */ one) => {
-    const id = typeof one === 'string' ? one : String(one.id);
-    return h('li', {}, h('a', { href: destinationHref(id) }, id));
+    const [seen, sent] = [plural(one.decisionCount, 'decision'), plural(one.exportCount, 'export')];
+    return h('li', {}, h('a', { href: destinationHref(one.id) }, one.id), `, ${seen}, ${sent}`);
   });
   return [line('attention', said), names.length === 0 ? null : h('ul', { class: 'plain under' }, names)];
 }

@@ -148,23 +148,23 @@ function requestFacts(request) {
   return facts(pairs);
 }
 
-/** @param {boolean} isBackground */
-async function load(isBackground) {
-  const [request, propagation, { notices }] = await Promise.all([
+/** @param {boolean} isBackground @param {any} notices As they were when the page was opened: each look is recorded. */
+async function load(isBackground, notices) {
+  const [request, propagation] = await Promise.all([
     get(`/v1/requests/${id}`, { isBackground }),
     get(`/v1/propagation/${id}`, { isBackground }),
-    get(`/notices/${id}`, { isBackground }),
   ]);
   showTimeline(request, propagation, notices);
   where.replaceChildren(enforcerTable(propagation));
   const isOpen = propagation.inForceEverywhereAt === null && request.status !== 'denied';
-  if (isOpen) setTimeout(() => load(true).catch(() => {}), AGAIN_MS);
-  return { request, notices };
+  if (isOpen) setTimeout(() => load(true, notices).catch(() => {}), AGAIN_MS);
+  return request;
 }
 
 async function start() {
   try {
-    const { request, notices } = await load(false);
+    const { notices } = await get(`/notices/${id}`);
+    const request = await load(false, notices);
     const told = h('div', {});
     void fill(told, async () => noticeTable(notices));
     show(
