@@ -21,6 +21,19 @@ export type { RequestInput } from './input.js';
 export { Ledger, type LedgerStatus, openLedger } from './ledger.js';
 export type { LedgerOptions } from './ledger-options.js';
 export type { LedgerEvents } from './ledger-parts.js';
+export {
+  type EffectInterval,
+  EXPORTS_LISTED_MAX,
+  type ExportFilter,
+  type ExportPage,
+  type ListedRequest,
+  type OptOutCount,
+  Oversight,
+  REQUEST_STATUSES,
+  REQUESTS_PER_PAGE_MAX,
+  type RequestFilter,
+  type RequestPage,
+} from './oversight/index.js';
 export type { EnforcerPropagation, Propagation } from './propagation.js';
 export {
   CHANNELS,

@@ -43,6 +43,7 @@ import { CHANGES_PER_READ, CHANGES_PER_READ_MAX } from './limits.js';
 import { checkMigrated, migrate, randomSeeds } from './migrations.js';
 import { confirmOptIn, recordOptIn } from './opt-in.js';
 import { recordOptOut } from './opt-out.js';
+import { Oversight } from './oversight/oversight.js';
 import { type Propagation, propagationOf } from './propagation.js';
 import type { OptInReceipt, PendingOptIn, Receipt, RequestRecord } from './request.js';
 import { receiptOf, recordOf, requestById } from './requests.js';
@@ -96,6 +97,8 @@ export async function openLedger(
 export class Ledger {
   /** `postgres` or `pglite`. */
   readonly backend: 'postgres' | 'pglite';
+  /** Lists and sums. */
+  readonly oversight: Oversight;
   /** Who did what, in order, as nobody can change it unseen. */
   readonly audit: AuditTrail;
   readonly #context: LedgerContext;
@@ -104,6 +107,7 @@ export class Ledger {
   /** @internal Made by {@link openLedger}. */
   constructor(parts: LedgerParts, actor: Actor) {
     this.backend = parts.context.database.name;
+    this.oversight = new Oversight(parts.context.database);
     this.#parts = parts;
     this.#context = { ...parts.context, actor };
     this.audit = new AuditTrail(this.#context);

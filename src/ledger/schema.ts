@@ -5,6 +5,7 @@
  * @module
  */
 import { AUDIT_STATEMENTS } from './audit/schema.js';
+import { OVERSIGHT_STATEMENTS } from './oversight/schema.js';
 
 /** One step; its statements run in one transaction. */
 export interface Migration {
@@ -263,4 +264,5 @@ export const MIGRATIONS: readonly Migration[] = [
     ],
   },
   { version: 2, statements: AUDIT_STATEMENTS },
+  { version: 3, statements: OVERSIGHT_STATEMENTS },
 ];

@@ -11,6 +11,7 @@ import type { RelayHandler } from '../sync/index.js';
 import { PAGES_SERVER_OPTIONS, PublicPages, readChoicesSettings } from './choices/index.js';
 import { limitsOf, type SidecarConfig } from './config-settings.js';
 import { isLocal } from './config-values.js';
+import type { Console } from './console/index.js';
 import {
   CONTROL_SERVER_OPTIONS,
   type ControlEvent,
@@ -32,6 +33,7 @@ export interface ControlOptions {
   /** Answers probes and metrics; false: the path is none of theirs. */
   readonly operator: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly status: () => object;
+  readonly console: Console;
   readonly onEvent: (event: ControlEvent) => void;
   /** A public page failed. */
   readonly onPageFailure: (error: unknown) => void;
@@ -97,6 +99,7 @@ export class Control {
   async close(deadlineMs: number): Promise<void> {
     const endMs = performance.now() + deadlineMs;
     for (const { drain } of this.#servers) drain.stopListening();
+    this.options.console.close();
     const late = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
     await Promise.race([this.#plane.close().catch(() => {}), late]);
     await Promise.race([this.#pages?.close(), late]);
@@ -115,7 +118,7 @@ export class Control {
       host: open?.kind === 'tcp' ? open.host : null,
       status,
       limits: limitsOf(config, 'control'),
-      mounts: this.#mounts(),
+      mounts: [this.options.console, ...this.#mounts()],
       onEvent,
     });
   }

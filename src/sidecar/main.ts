@@ -11,6 +11,7 @@ import { LiveTable } from '../live-table.js';
 import { packageVersion } from '../version.js';
 import type { SidecarConfig } from './config-settings.js';
 import { addressText } from './config-values.js';
+import { Console, type ConsoleProcess } from './console/index.js';
 import { Control } from './control.js';
 import { type ControlEvent, TokenSet } from './control-plane/index.js';
 import { FailureJournal, journalLedger, journalTable } from './journal.js';
@@ -256,9 +257,33 @@ class RunningSidecar implements Sidecar {
       exports: () => (this.live === null ? null : { holder: this.live.holder, policy: () => this.policies.policy }),
       operator: createOperatorHandler({ health, metrics, onFailure }),
       status: () => this.status(),
+      console: new Console({
+        tokens,
+        ledger,
+        hasLedger: config.ledger !== null,
+        process: () => this.processState(),
+        policy: () => this.policies.policy,
+        doors: () => this.serving?.state().doors ?? null,
+      }),
       onEvent: (event) => this.noteControl(event),
       onPageFailure: (error) => log.failure('pages.failed', error),
     });
+  }
+
+  private processState(): ConsoleProcess {
+    const readiness = this.health.readiness();
+    const threads = this.serving?.state() ?? null;
+    return {
+      version: packageVersion(),
+      startedAtMs: this.startedAtMs,
+      readiness: readiness.kind === 'ready' ? 'ready' : readiness.reason,
+      table: this.live?.status() ?? null,
+      canary: this.canaries?.state() ?? null,
+      isShedding: threads?.shedding.isShedding ?? false,
+      unknownDestinationCount: threads?.doors.unknownDestinationCount ?? 0,
+      policyVersion: this.policies.policy.version,
+      workers: this.config.workers,
+    };
   }
 
   private noteControl(event: ControlEvent): void {
