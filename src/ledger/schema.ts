@@ -4,6 +4,7 @@
  * The rules for writing to it are in order.ts (what entries leave behind) and sequencer.ts (how they get their seq).
  * @module
  */
+import { AUDIT_STATEMENTS } from './audit/schema.js';
 
 /** One step; its statements run in one transaction. */
 export interface Migration {
@@ -261,4 +262,5 @@ export const MIGRATIONS: readonly Migration[] = [
       ...COMMENTS,
     ],
   },
+  { version: 2, statements: AUDIT_STATEMENTS },
 ];

@@ -11,6 +11,7 @@ import { hasUnreadBody } from '../../sync/http-problem.js';
 import { linkSignals } from '../../sync/linked-signal.js';
 import { actingAs } from './acting.js';
 import { admit, checkRate, readQuery } from './admission.js';
+import { auditRoutes } from './audit-routes.js';
 import { readJson } from './body.js';
 import { destinationRoutes } from './destination-routes.js';
 import { exportRoute } from './export-route.js';
@@ -110,6 +111,7 @@ class Plane {
       importRoute(context, this.limits),
       exportRoute(context, this.limits),
       ...oversightRoutes(context, this.options.status),
+      ...auditRoutes(context),
       ...destinationRoutes(context, () => this.tell({ kind: 'destinations_changed' })),
       ...relayRoutes(context),
       route({
