@@ -4,6 +4,8 @@
  * The rules for writing to it are in order.ts (what entries leave behind) and sequencer.ts (how they get their seq).
  * @module
  */
+import { AUDIT_STATEMENTS } from './audit/schema.js';
+import { OVERSIGHT_STATEMENTS } from './oversight/schema.js';
 
 import { WEBHOOK_STATEMENTS } from './webhooks/schema.js';
 
@@ -263,5 +265,7 @@ export const MIGRATIONS: readonly Migration[] = [
       ...COMMENTS,
     ],
   },
-  { version: 2, statements: WEBHOOK_STATEMENTS },
+  { version: 2, statements: AUDIT_STATEMENTS },
+  { version: 3, statements: OVERSIGHT_STATEMENTS },
+  { version: 4, statements: WEBHOOK_STATEMENTS },
 ];

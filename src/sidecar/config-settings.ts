@@ -7,6 +7,8 @@
  */
 import { z } from 'zod';
 import { ATTEMPT_MS_MAX, ATTEMPTS_MAX, RETRY_BASE_MS, RETRY_CAP_MS } from '../webhooks/limits.js';
+import { PAGES_LIMITS } from './choices/limits.js';
+import { PAGES_SETTINGS } from './config-pages.js';
 import {
   addressText,
   choice,
@@ -164,6 +166,8 @@ export const SETTINGS = {
   'webhooks.retryBase': time(RETRY_BASE_MS, 1, 'first bound of the random pause between attempts; it doubles'),
   'webhooks.retryCap': time(RETRY_CAP_MS, 1, 'last bound of it'),
 
+  ...PAGES_SETTINGS,
+
   'log.level': setting(choice(['debug', 'info', 'warn', 'error']), 'info', 'least serious line of the log', {
     flag: 'log-level',
   }),
@@ -188,6 +192,7 @@ export const SETTINGS = {
   ...limitSettings('http', DATA_LIMITS),
   ...limitSettings('socket', SOCKET_LIMITS),
   ...limitSettings('control', CONTROL_LIMITS),
+  ...limitSettings('pages', PAGES_LIMITS),
 
   'shutdown.drainDelay': time(0, 0, 'not ready, but still accepting, for so long', 'drain-delay'),
   'shutdown.flushDeadline': time(3000, 0, 'for the decision log'),
@@ -204,7 +209,10 @@ export type SidecarConfig = {
 export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
 
 /** The limits of one door, by their own names. */
-export function limitsOf(config: SidecarConfig, door: 'http' | 'socket' | 'control'): Readonly<Record<string, number>> {
+export function limitsOf(
+  config: SidecarConfig,
+  door: 'http' | 'socket' | 'control' | 'pages',
+): Readonly<Record<string, number>> {
   const prefix = `limits.${door}.`;
   const rows = Object.entries(config).filter(([name]) => name.startsWith(prefix));
   return Object.fromEntries(rows.map(([name, value]) => [name.slice(prefix.length), value as number]));

@@ -11,8 +11,10 @@ import { LiveTable } from '../live-table.js';
 import { packageVersion } from '../version.js';
 import type { SidecarConfig } from './config-settings.js';
 import { addressText } from './config-values.js';
+import { Console, type ConsoleProcess } from './console/index.js';
 import { Control } from './control.js';
 import { type ControlEvent, TokenSet } from './control-plane/index.js';
+import { horizonLagMs } from './horizon-lag.js';
 import { FailureJournal, journalLedger, journalTable } from './journal.js';
 import {
   CanaryWatch,
@@ -47,6 +49,8 @@ export interface SidecarAddresses {
   readonly data: readonly string[];
   readonly control: readonly string[];
   readonly socket: readonly string[];
+  /** Of the public pages, where they have addresses of their own. */
+  readonly public: readonly string[];
 }
 
 export interface ReloadResult {
@@ -156,7 +160,13 @@ class RunningSidecar implements Sidecar {
     const { data = [], socket = [] } = this.serving?.sockets ?? {};
     const textOf = (list: readonly { readonly address: Parameters<typeof addressText>[0] }[]) =>
       list.map(({ address }) => addressText(address));
-    return { data: textOf(data), control: textOf(this.control?.listening ?? []), socket: textOf(socket) };
+    const { control } = this;
+    return {
+      data: textOf(data),
+      control: textOf(control?.listening ?? []),
+      socket: textOf(socket),
+      public: textOf(control?.publicListening ?? []),
+    };
   }
 
   status(): object {
@@ -253,8 +263,33 @@ class RunningSidecar implements Sidecar {
       exports: () => (this.live === null ? null : { holder: this.live.holder, policy: () => this.policies.policy }),
       operator: createOperatorHandler({ health, metrics, onFailure }),
       status: () => this.status(),
+      console: new Console({
+        tokens,
+        ledger,
+        hasLedger: config.ledger !== null,
+        process: () => this.processState(),
+        policy: () => this.policies.policy,
+        doors: () => this.serving?.state().doors ?? null,
+      }),
       onEvent: (event) => this.noteControl(event),
+      onPageFailure: (error) => log.failure('pages.failed', error),
     });
+  }
+
+  private processState(): ConsoleProcess {
+    const readiness = this.health.readiness();
+    const threads = this.serving?.state() ?? null;
+    return {
+      version: packageVersion(),
+      startedAtMs: this.startedAtMs,
+      readiness: readiness.kind === 'ready' ? 'ready' : readiness.reason,
+      table: this.live?.status() ?? null,
+      canary: this.canaries?.state() ?? null,
+      isShedding: threads?.shedding.isShedding ?? false,
+      unknownDestinationCount: threads?.doors.unknownDestinationCount ?? 0,
+      policyVersion: this.policies.policy.version,
+      workers: this.config.workers,
+    };
   }
 
   private noteControl(event: ControlEvent): void {
@@ -277,20 +312,9 @@ class RunningSidecar implements Sidecar {
       isReady: health.readiness().kind === 'ready',
       isDraining: health.isDraining,
       version: packageVersion(),
-      horizonLagMs: await this.horizonLagMs(),
+      horizonLagMs: await horizonLagMs(this.upstream?.ledger() ?? null, LEDGER_STATUS_MS),
       webhooks: await this.webhooks.metrics(LEDGER_STATUS_MS),
     };
-  }
-
-  private async horizonLagMs(): Promise<number | null> {
-    const ledger = this.upstream?.ledger() ?? null;
-    if (ledger === null) return null;
-    const late = new Promise<null>((resolve) => setTimeout(resolve, LEDGER_STATUS_MS, null).unref());
-    const asked = ledger.status().then(
-      (status) => status.horizonLagMs,
-      () => null,
-    );
-    return Promise.race([asked, late]);
   }
 
   private async reloadNow(): Promise<ReloadResult> {

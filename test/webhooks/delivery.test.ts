@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { openDatabase } from '../../src/ledger/database.js';
 import { type Ledger, openLedger } from '../../src/ledger/index.js';
 import { EVENT_IDENTIFIERS_MAX } from '../../src/ledger/webhooks/limits.js';
 import { type DelivererOptions, WebhookDeliverer } from '../../src/webhooks/index.js';
@@ -117,6 +118,33 @@ for (const backend of BACKENDS) {
       await add('crm');
       await received(2);
       expect(receiver.received[1]?.json.id).toBe(receiver.received[0]?.json.id);
+    });
+
+    test('what is done to a consumer is in the audit trail, without its secret and the path of its URL', async () => {
+      receiver = await startReceiver(answerWith(410));
+      const secret = await add('audited', { url: `${receiver.url}/token-of-theirs` });
+      await optOut('audit');
+      deliver();
+      await until('it is off', async () => (await ledger.webhooks.get('audited'))?.disabledWhy === 'gone');
+      await add('audited');
+      await ledger.actingAs({ role: 'operator', name: 'jane', via: 'http' }).webhooks.rotate('audited');
+      await ledger.webhooks.replay('audited', { kind: 'dead' });
+      await ledger.webhooks.remove('audited');
+      const database = await openDatabase(place.location).catch(() => null); // a folder has one process
+      if (database === null) return;
+      const rows = await database.query(
+        `select kind, actor_name, body from optgate.audit_entry where subject = 'audited' order by id`,
+      );
+      await database.close();
+      expect(rows.map(({ kind, actor_name }) => [kind, actor_name])).toEqual([
+        ['webhook.added', null],
+        ['webhook.disabled', null],
+        ['webhook.changed', null],
+        ['webhook.rotated', 'jane'],
+        ['webhook.replayed', null],
+        ['webhook.removed', null],
+      ]);
+      expect(JSON.stringify(rows)).not.toMatch(new RegExp(`token-of-theirs|${secret}`));
     });
 
     test('of several processes one sends, and another takes over when it goes', async () => {

@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 import { GateError, InputError } from '../../core/errors.js';
+import { appendAudit } from '../audit/append.js';
 import type { LedgerContext } from '../context.js';
 import type { Row, Session } from '../database.js';
 import { EVENT_KINDS, type EventKind } from './events.js';
@@ -80,7 +81,10 @@ export function putWebhook(context: LedgerContext, id: string, input: unknown): 
        where id = $1 returning 1`,
       values,
     );
-    if (changed.length > 0) return { webhook: await webhookById(session, row), secret: null };
+    if (changed.length > 0) {
+      await appendAudit(session, context, { kind: 'webhook.changed', subject: row, body: auditBody(terms) });
+      return { webhook: await webhookById(session, row), secret: null };
+    }
     const [count] = await session.query('select count(*)::int4 as count from optgate.webhook');
     if (Number(count?.count) >= WEBHOOKS_MAX) {
       throw new InputError('id', 'too_many', `expected at most ${WEBHOOKS_MAX} webhooks`);
@@ -93,8 +97,14 @@ export function putWebhook(context: LedgerContext, id: string, input: unknown): 
          coalesce(max(seq), 0) from optgate.webhook_event`,
       [...values, bytes, isSealed],
     );
+    await appendAudit(session, context, { kind: 'webhook.added', subject: row, body: auditBody(terms) });
     return { webhook: await webhookById(session, row), secret };
   });
+}
+
+/** What the audit trail says of it: of the URL its host, as the rest may be a secret of the consumer. */
+function auditBody({ url, ...terms }: WebhookTerms): object {
+  return { ...terms, host: new URL(url).host };
 }
 
 /** `null`: there is none. */
@@ -108,8 +118,13 @@ export async function listWebhooks(session: Session): Promise<readonly Webhook[]
 }
 
 /** False: there was none. */
-export async function removeWebhook(session: Session, id: string): Promise<boolean> {
-  return (await session.query('delete from optgate.webhook where id = $1 returning 1', [readId(id)])).length > 0;
+export function removeWebhook(context: LedgerContext, id: string): Promise<boolean> {
+  return context.database.transaction(async (session) => {
+    const removed = await session.query('delete from optgate.webhook where id = $1 returning 1', [readId(id)]);
+    if (removed.length === 0) return false;
+    await appendAudit(session, context, { kind: 'webhook.removed', subject: id, body: {} });
+    return true;
+  });
 }
 
 /**
@@ -136,6 +151,7 @@ export async function rotateSecret(
          before_until = clock_timestamp() + $4::float8 * interval '1 millisecond' where id = $1`,
       [row, bytes, isSealed, overlapMs],
     );
+    await appendAudit(session, context, { kind: 'webhook.rotated', subject: row, body: { overlapMs } });
     return { secret, webhook: await webhookById(session, row) };
   });
 }

@@ -3,7 +3,9 @@
  * @module
  */
 import { InputError } from '../../core/errors.js';
-import type { Row, Transactor } from '../database.js';
+import { appendAudit } from '../audit/append.js';
+import type { LedgerContext } from '../context.js';
+import type { Row, Session, Transactor } from '../database.js';
 import type { EventKind } from './events.js';
 import { DELIVERIES_PER_READ, DELIVERIES_PER_READ_MAX } from './limits.js';
 
@@ -81,47 +83,68 @@ export type Replay =
   | { readonly kind: 'since'; readonly sinceMs: number };
 
 /** How many events are sent (again). @throws {InputError} `eventId` where there is no such event any more. */
-export function replay(database: Transactor, id: string, what: Replay): Promise<number> {
-  return database.transaction(async (session) => {
-    if (what.kind === 'dead') {
-      const queued = await session.query(
-        `with consumer as (
-           update optgate.webhook set next_try_at = null, generation = gen_random_uuid() where id = $1 returning id)
-         update optgate.webhook_delivery as one set state = 'queued', attempt_count = 0
-         from consumer where one.webhook_id = consumer.id and one.state = 'dead' returning 1`,
-        [id],
-      );
-      return queued.length;
-    }
-    const [from] =
-      what.kind === 'event'
-        ? await session.query('select seq::float8 from optgate.webhook_event where event_id = $1::uuid', [
-            uuidOf(what.eventId),
-          ])
-        : await session.query(
-            'select min(seq)::float8 as seq from optgate.webhook_event where at >= to_timestamp($1::float8 / 1000)',
-            [momentOf(what.sinceMs)],
-          );
-    if (from?.seq === undefined || from.seq === null) {
-      if (what.kind === 'since') return 0;
-      throw new InputError('eventId', 'unknown', 'there is no such event, or it is no longer kept');
-    }
-    await session.query(
-      `update optgate.webhook set cursor = least(cursor, $2::float8::int8 - 1), next_try_at = null,
-         generation = gen_random_uuid() where id = $1`,
-      [id, from.seq],
-    );
-    await session.query('delete from optgate.webhook_delivery where webhook_id = $1 and seq >= $2::float8::int8', [
-      id,
-      from.seq,
-    ]);
-    const [row] = await session.query(
-      `select count(*)::float8 as count from optgate.webhook_event as event, optgate.webhook
-       where webhook.id = $1 and event.seq > webhook.cursor and webhook.events @> to_jsonb(event.kind)`,
-      [id],
-    );
-    return Number(row?.count ?? 0);
+export function replay(context: LedgerContext, id: string, what: Replay): Promise<number> {
+  return context.database.transaction(async (session) => {
+    const eventCount = what.kind === 'dead' ? await queueDead(session, id) : await goBack(session, id, what);
+    const body = { ...auditBody(what), eventCount };
+    await appendAudit(session, context, { kind: 'webhook.replayed', subject: id, body });
+    return eventCount;
   });
+}
+
+function auditBody(what: Replay): object {
+  switch (what.kind) {
+    case 'dead':
+      return { from: 'dead' };
+    case 'event':
+      return { from: what.eventId };
+    case 'since':
+      return { from: new Date(what.sinceMs).toISOString() };
+    default:
+      return what satisfies never;
+  }
+}
+
+async function queueDead(session: Session, id: string): Promise<number> {
+  const queued = await session.query(
+    `with consumer as (
+       update optgate.webhook set next_try_at = null, generation = gen_random_uuid() where id = $1 returning id)
+     update optgate.webhook_delivery as one set state = 'queued', attempt_count = 0
+     from consumer where one.webhook_id = consumer.id and one.state = 'dead' returning 1`,
+    [id],
+  );
+  return queued.length;
+}
+
+async function goBack(session: Session, id: string, what: Exclude<Replay, { readonly kind: 'dead' }>): Promise<number> {
+  const [from] =
+    what.kind === 'event'
+      ? await session.query('select seq::float8 from optgate.webhook_event where event_id = $1::uuid', [
+          uuidOf(what.eventId),
+        ])
+      : await session.query(
+          'select min(seq)::float8 as seq from optgate.webhook_event where at >= to_timestamp($1::float8 / 1000)',
+          [momentOf(what.sinceMs)],
+        );
+  if (from?.seq === undefined || from.seq === null) {
+    if (what.kind === 'since') return 0;
+    throw new InputError('eventId', 'unknown', 'there is no such event, or it is no longer kept');
+  }
+  await session.query(
+    `update optgate.webhook set cursor = least(cursor, $2::float8::int8 - 1), next_try_at = null,
+       generation = gen_random_uuid() where id = $1`,
+    [id, from.seq],
+  );
+  await session.query('delete from optgate.webhook_delivery where webhook_id = $1 and seq >= $2::float8::int8', [
+    id,
+    from.seq,
+  ]);
+  const [row] = await session.query(
+    `select count(*)::float8 as count from optgate.webhook_event as event, optgate.webhook
+     where webhook.id = $1 and event.seq > webhook.cursor and webhook.events @> to_jsonb(event.kind)`,
+    [id],
+  );
+  return Number(row?.count ?? 0);
 }
 
 function uuidOf(text: unknown): string {

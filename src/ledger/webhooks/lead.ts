@@ -5,6 +5,7 @@
  * it writes nothing, and what it was sending is sent again by the next. Every write is one statement.
  * @module
  */
+import { AUDIT_COLUMNS, auditValues } from '../audit/append.js';
 import type { LedgerContext } from '../context.js';
 import type { DedicatedSession, Row, Session } from '../database.js';
 import { Turns } from '../turns.js';
@@ -140,14 +141,20 @@ export class WebhookLead {
            cursor = case when $6::bool then greatest(cursor, $7::float8::int8) else cursor end,
            next_try_at = clock_timestamp() + $8::float8 * interval '1 millisecond',
            is_enabled = is_enabled and $5 <> 'gone', disabled_why = case when $5 = 'gone' then 'gone' else disabled_why end
-         where id = $1 and generation = $2::uuid returning id)
+         where id = $1 and generation = $2::uuid returning id),
+       audited as (
+         insert into optgate.audit_entry (${AUDIT_COLUMNS})
+         select $10, $11, $12, $13, $14, $15 from consumer where $5 = 'gone')
        insert into optgate.webhook_delivery as one (webhook_id, seq, state, attempt_count, last_status, reason)
        select id, $7::float8::int8, case when $5 in ('delivered', 'dead') then $5 else 'waiting' end, $9, $3, $4 from consumer
        on conflict (webhook_id, seq) do update set
          state = case when excluded.state = 'waiting' and one.state = 'queued' then 'queued' else excluded.state end,
          attempt_count = excluded.attempt_count, last_status = excluded.last_status, reason = excluded.reason,
          last_at = clock_timestamp()`,
-      [id, generation, status, reason, kind, isDone, event.seq, delayMs, attemptCount + 1],
+      [
+        ...[id, generation, status, reason, kind, isDone, event.seq, delayMs, attemptCount + 1],
+        ...auditValues(this.context, { kind: 'webhook.disabled', subject: id, body: { status } }),
+      ],
     );
   }
 

@@ -44,7 +44,7 @@ export class Webhooks {
 
   /** False: there was none. */
   remove(id: string): Promise<boolean> {
-    return removeWebhook(this.#context.database, id);
+    return removeWebhook(this.#context, id);
   }
 
   /** Another secret; both are signed with for `overlapMs`. `null`: there is no such webhook. @throws {InputError}. */
@@ -64,7 +64,7 @@ export class Webhooks {
 
   /** Sends events again; how many. @throws {InputError}. */
   replay(id: string, what: Replay): Promise<number> {
-    return replay(this.#context.database, id, what);
+    return replay(this.#context, id, what);
   }
 
   /** For the deliverer: the right to deliver; `null`: another process has it. */

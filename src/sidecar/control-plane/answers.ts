@@ -3,6 +3,7 @@
  * @module
  */
 import type {
+  AuditEntry,
   EnforcerStatus,
   IdentifierStatus,
   PendingOptIn,
@@ -27,6 +28,10 @@ export function recordAnswer(record: RequestRecord): Answer<'RequestRecord'> {
   const { receivedAtMs, confirmByMs, rights, ...same } = record;
   const moments = { receivedAt: timeOf(receivedAtMs), confirmBy: timeOrNull(confirmByMs) };
   return { ...same, rights: rights === null ? null : [...rights], ...moments };
+}
+
+export function auditEntryAnswer(entry: AuditEntry): Answer<'AuditEntries'>['entries'][number] {
+  return { ...entry, body: { ...entry.body } };
 }
 
 export function identifierAnswer(status: IdentifierStatus): Answer<'IdentifierStatus'> {
