@@ -14,6 +14,7 @@ import {
   ATTEMPTS_MAX,
   CONTEND_MS,
   FORCE_EVERY_MS,
+  NOTICES_MS_MAX,
   POLL_MS,
   PRUNE_EVERY_MS,
   RETRY_AFTER_MS_MAX,
@@ -267,7 +268,8 @@ class Watch {
   ) {}
 
   async look(): Promise<void> {
-    await this.lead.notices();
+    const startMs = performance.now();
+    while ((await this.lead.notices()) && performance.now() - startMs < NOTICES_MS_MAX);
     const nowMs = performance.now();
     if (nowMs >= this.forceAtMs) {
       this.forceAtMs = nowMs + this.forceEveryMs;

@@ -9,6 +9,8 @@ export const POLL_MS = 500;
 export const CONTEND_MS = 2_000;
 /** How often it is asked which requests are in force everywhere. */
 export const FORCE_EVERY_MS = 2_000;
+/** How long notices are looked for at a time, while others wait to be sent. */
+export const NOTICES_MS_MAX = 250;
 /** How often old events are removed. */
 export const PRUNE_EVERY_MS = 600_000;
 

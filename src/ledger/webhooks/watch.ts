@@ -10,15 +10,24 @@ import type { Session } from '../database.js';
 import { type Asked, type GapNotice, noticesFor } from '../gap-notices.js';
 import { keysOfPacked, type PackedIdentifier, unpackIdentifiers } from '../packed-identifiers.js';
 import { packedPage } from './bodies.js';
-import { EVENT_KEEP_MS, EVENTS_PER_PRUNE, FORCE_LOOKS_MAX } from './limits.js';
+import { EVENT_KEEP_MS, EVENTS_PER_PRUNE, EVENTS_PER_STEP, FORCE_LOOKS_MAX } from './limits.js';
 
-/** Somebody is to be told of a kind. */
-async function isAskedFor(session: Session, kind: string): Promise<boolean> {
+/** Somebody is to be told of a kind. If nobody is, what waits for it waits no longer: who comes later is told of what comes later. */
+async function isAskedFor(
+  session: Session,
+  kind: 'opt_out.in_force' | 'gap_notice.due',
+  flag: 'awaits_force' | 'awaits_notices',
+): Promise<boolean> {
   const [row] = await session.query(
-    'select exists (select from optgate.webhook where is_enabled and events @> to_jsonb($1::text)) as there',
+    'select exists (select from optgate.webhook where events @> to_jsonb($1::text)) as there',
     [kind],
   );
-  return row?.there === true;
+  if (row?.there === true) return true;
+  await session.query(
+    `update optgate.webhook_event set ${flag} = false
+     where id in (select id from optgate.webhook_event where ${flag} order by id limit ${EVENTS_PER_STEP})`,
+  );
+  return false;
 }
 
 /** What a look at requests that wait to be in force has found. */
@@ -30,7 +39,7 @@ export interface ForceLook {
 
 /** That a request is in force everywhere is what propagation.ts says: on every enforcer that was there before it. */
 export async function tellInForce(session: Session, afterId: string): Promise<ForceLook> {
-  if (!(await isAskedFor(session, 'opt_out.in_force'))) return { toldCount: 0, afterId: '0' };
+  if (!(await isAskedFor(session, 'opt_out.in_force', 'awaits_force'))) return { toldCount: 0, afterId: '0' };
   const has = `exists (select from optgate.enforcer_ack as ack where ack.enforcer_id = enforcer.id
     and ack.seq >= entry.seq and (ack.epoch = head.epoch or ack.at >= entry.at))`;
   const first = `(select min(ack.at) from optgate.enforcer_ack as ack where ack.enforcer_id = enforcer.id
@@ -64,7 +73,7 @@ export async function tellInForce(session: Session, afterId: string): Promise<Fo
 
 /** Writes the notices of the oldest event that has not been looked at; false: there is none. */
 export async function tellNotices(context: LedgerContext, session: Session): Promise<boolean> {
-  if (!(await isAskedFor(session, 'gap_notice.due'))) return false;
+  if (!(await isAskedFor(session, 'gap_notice.due', 'awaits_notices'))) return false;
   const [event] = await session.query(
     `select event.id::text, event.request_id::text, event.part, event.first, request.public_id,
        round(extract(epoch from request.received_at) * 1000)::float8 as received_ms
