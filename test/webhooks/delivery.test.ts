@@ -169,6 +169,27 @@ for (const backend of BACKENDS) {
       for (const other of others) await other.close();
     });
 
+    test('an opt-out and an opt-in that race: the last event says what is in force', async () => {
+      receiver = await startReceiver();
+      await add('crm', { events: ['opt_out.recorded', 'opt_in.confirmed'] });
+      deliver();
+      const other = backend.name === 'pglite' ? ledger : await openLedger(place.location);
+      const rounds = backend.name === 'pglite' ? 4 : 15; // in a folder one waits for the other anyway
+      for (let round = 0; round < rounds; round++) {
+        const count = receiver.received.length;
+        await optOut('racer');
+        const { requestId, confirmation } = await ledger.recordOptIn({ identifiers: [email('racer')], channel: 'api' });
+        const [confirmed] = await Promise.allSettled([
+          ledger.confirmOptIn(requestId, confirmation ?? ''),
+          other.recordOptOut({ identifiers: [email('racer')], channel: 'phone' }),
+        ]);
+        await received(count + (confirmed.status === 'fulfilled' ? 3 : 2));
+        const isIn = receiver.received.at(-1)?.json.event === 'opt_out.recorded';
+        expect((await ledger.statusOf(email('racer'))).rights.length > 0).toBe(isIn);
+      }
+      if (other !== ledger) await other.close();
+    });
+
     test('a request that is not recorded, or was before, is not told of', async () => {
       receiver = await startReceiver();
       await add('crm');
