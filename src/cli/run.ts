@@ -71,6 +71,11 @@ const GROUPS: readonly CommandGroup[] = [
         summary: 'show what is recorded for an identifier, and how far a request has come',
         load: async () => (await import('./status.js')).status,
       },
+      {
+        name: 'deadlines',
+        summary: 'list the requests that are overdue, or nearly so',
+        load: async () => (await import('./deadlines.js')).deadlines,
+      },
     ],
   },
   {

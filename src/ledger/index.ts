@@ -15,6 +15,10 @@ export type { RequestInput } from './input.js';
 export { Ledger, type LedgerEvents, type LedgerStatus, openLedger } from './ledger.js';
 export type { LedgerOptions } from './ledger-options.js';
 export type { EnforcerPropagation, Propagation } from './propagation.js';
+export { DEADLINE_STATES, type DeadlineState } from './records/deadline.js';
+export type { DeadlineList, DeadlineOptions, DueRequest } from './records/deadline-list.js';
+export type { LedgerRecords } from './records/records.js';
+export type { RequestDeadline } from './records/request-deadline.js';
 export {
   CHANNELS,
   type Channel,

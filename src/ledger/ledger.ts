@@ -42,6 +42,7 @@ import { checkMigrated, migrate } from './migrations.js';
 import { confirmOptIn, recordOptIn } from './opt-in.js';
 import { recordOptOut } from './opt-out.js';
 import { type Propagation, propagationOf } from './propagation.js';
+import { LedgerRecords } from './records/records.js';
 import type { OptInReceipt, PendingOptIn, Receipt, RequestRecord } from './request.js';
 import { receiptOf, recordOf, requestById } from './requests.js';
 import { waitSequenced } from './sequenced.js';
@@ -316,6 +317,11 @@ export class Ledger {
    */
   gapNotices(options: GapOptions): AsyncGenerator<GapNotice> {
     return gapNotices(this.#context, options);
+  }
+
+  /** What an audit asks for: deadlines, the record of requests, metrics. */
+  get records(): LedgerRecords {
+    return new LedgerRecords(this.#context);
   }
 
   /** Checks the ledger against itself; reads all of it. */

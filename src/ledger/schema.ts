@@ -5,6 +5,8 @@
  * @module
  */
 
+import { RECORDS_SCHEMA } from './records/schema.js';
+
 /** One step; its statements run in one transaction. */
 export interface Migration {
   readonly version: number;
@@ -261,4 +263,5 @@ export const MIGRATIONS: readonly Migration[] = [
       ...COMMENTS,
     ],
   },
+  { version: 2, statements: RECORDS_SCHEMA },
 ];

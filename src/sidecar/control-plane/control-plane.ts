@@ -23,6 +23,7 @@ import { oversightRoutes } from './oversight-routes.js';
 import { ProblemError, problemOf, sendControlProblem } from './problems.js';
 import { RateLimiter } from './rate-limit.js';
 import { readBody } from './read-body.js';
+import { recordsRoutes } from './records-routes.js';
 import { relayRoutes } from './relay-routes.js';
 import { type Exchange, type Reply, type Route, type RouteContext, route } from './route.js';
 import type { Principal } from './tokens.js';
@@ -110,6 +111,7 @@ class Plane {
       exportRoute(context, this.limits),
       ...oversightRoutes(context, this.options.status),
       ...destinationRoutes(context, () => this.tell({ kind: 'destinations_changed' })),
+      ...recordsRoutes(context),
       ...relayRoutes(context),
       route({
         operationId: 'getOpenApi',

@@ -10,6 +10,7 @@ import { IDENTIFIER_LENGTH_MAX } from '../../core/identity/index.js';
 import { RIGHTS } from '../../core/vocabulary.js';
 import { CHANNELS, destinationSchema, SCOPES } from '../../ledger/index.js';
 import { IDEMPOTENCY_KEY_LENGTH_MAX, IDENTIFIERS_PER_REQUEST_LIMIT, OPERATOR_LENGTH_MAX } from '../../ledger/limits.js';
+import { DEADLINE_MEMBERS, RECORDS_ANSWERS } from './records-schemas.js';
 
 /** Longest kind: `eid:` and a domain. */
 const KIND_LENGTH_MAX = IDENTIFIER_LENGTH_MAX;
@@ -112,6 +113,7 @@ export const ANSWERS = {
     confirmBy: time.nullable(),
     identifierCount: count,
     refusedCount: count,
+    ...DEADLINE_MEMBERS,
     token,
   }),
   IdentifierStatus: z.strictObject({
@@ -120,7 +122,11 @@ export const ANSWERS = {
     noAskUntil: day.nullable(),
     token,
     requests: z.array(
-      z.strictObject({ requestId, nature, channel, status: requestStatus, inForce: z.boolean(), receivedAt: time }),
+      z.strictObject({
+        ...{ requestId, nature, channel, status: requestStatus, inForce: z.boolean(), receivedAt: time },
+        dueAt: DEADLINE_MEMBERS.dueAt,
+        deadlineState: DEADLINE_MEMBERS.deadlineState,
+      }),
     ),
   }),
   Propagation: z.strictObject({
@@ -170,6 +176,7 @@ export const ANSWERS = {
       .max(REFUSED_SHOWN_MAX)
       .describe(`The first ${REFUSED_SHOWN_MAX} rows that could not be used.`),
   }),
+  ...RECORDS_ANSWERS,
   Status: z.looseObject({}),
   OpenApi: z.looseObject({ openapi: z.string() }),
   Problem: z.looseObject({

@@ -371,6 +371,11 @@ describe('what each operation answers', () => {
     expect((await provoke('whole', 'removeDestination')).status).toBe(404);
   });
 
+  test('records', async () => {
+    expect((await provoke('whole', 'listDeadlines', { query: '?nearlyBusinessDays=5&limit=10' })).status).toBe(200);
+    expect((await provoke('whole', 'listDeadlines', { query: '?limit=0' })).status).toBe(422);
+  });
+
   test('the set passed on', async () => {
     const whole = await provoke('whole', 'getSnapshot');
     expect(whole.status).toBe(200);
