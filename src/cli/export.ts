@@ -22,6 +22,7 @@ import { exportRecordOf, type Manifest } from '../exports/manifest.js';
 import { type Pass, type RunOptions, runExport } from '../exports/run.js';
 import { exportRunIdOf } from '../ledger/export-runs.js';
 import type { Ledger } from '../ledger/index.js';
+import { withInventory } from '../policy-inventory.js';
 import { packageVersion } from '../version.js';
 import {
   type Command,
@@ -63,7 +64,8 @@ Options:
   --in FILE           .csv, .tsv (with a header), .ndjson; may be given again, and its name may hold * and ?
   --out FILE|DIR      a folder, which has to be there, if there are several inputs
   --map K=C,K=C|C,…   which columns, or paths of JSON such as user.ids[].value, hold which kind: email=email,maid=idfa|gaid
-  --destination ID    in the data inventory of the policy or the ledger; one that is in neither is a third party
+  --destination ID    in the data inventory of the ledger or the policy, in this order; one that is in neither is a third
+                      party
   --purpose PURPOSE   ${PURPOSES.join(', ')}
   --set FILE          go by a snapshot instead of a ledger
   --policy FILE       policy, JSON; every default is in docs/policy.md
@@ -97,7 +99,7 @@ Exit codes: 0 done, 2 wrong usage, 3 a file, the set or the ledger failed, 130 s
           await runAll(given, { opened, policy: given.policy, ledger: null, stopped, io });
         } else {
           await withLedger(ledgerLocation(given.ledger, io), io, { mayMake: false }, async (ledger) => {
-            const policy = await withInventory(given.policy, given.destination, ledger);
+            const policy = withInventory(given.policy, await ledger.destinations());
             const opened = await openLedgerSet(ledger, policy);
             await runAll(given, { opened, policy, ledger, stopped, io }).finally(() => opened.close());
           });
@@ -216,15 +218,6 @@ function formatOfName(path: string): RowFormat {
   const format = FORMAT_OF_ENDING[ending];
   if (format === undefined) throw new UsageError(`--format: expected ${FORMATS.join(', ')}, as the name does not tell`);
   return format;
-}
-
-/** The policy; a destination that only the ledger's inventory has is added to its own. */
-async function withInventory(policy: Policy, destination: string, ledger: Ledger): Promise<Policy> {
-  if (policy.destinations.some(({ id }) => id === destination)) return policy;
-  const known = await ledger.getDestination(destination);
-  if (known === null) return policy;
-  const { parsePolicy } = await import('../policy-file.js');
-  return parsePolicy({ ...policy, destinations: [...policy.destinations, known] });
 }
 
 interface Running {
