@@ -76,6 +76,11 @@ const GROUPS: readonly CommandGroup[] = [
         summary: 'list the requests that are overdue, or nearly so',
         load: async () => (await import('./deadlines.js')).deadlines,
       },
+      {
+        name: 'report',
+        summary: 'write the record of requests, yearly metrics, the report of a quarter',
+        load: async () => (await import('./report.js')).report,
+      },
     ],
   },
   {

@@ -20,7 +20,9 @@ export type { EnforcerPropagation, Propagation } from './propagation.js';
 export { DEADLINE_STATES, type DeadlineState } from './records/deadline.js';
 export type { DeadlineList, DeadlineOptions, DueRequest } from './records/deadline-list.js';
 export type { LedgerRecords } from './records/records.js';
+export { REPORT_FORMATS, type ReportFormat, recordsText } from './records/report-text.js';
 export type { RequestDeadline } from './records/request-deadline.js';
+export type { AuditRecord, RecordOptions } from './records/request-records.js';
 export {
   CHANNELS,
   type Channel,

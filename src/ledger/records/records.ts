@@ -6,6 +6,7 @@
  */
 import type { LedgerContext } from '../context.js';
 import { type DeadlineList, type DeadlineOptions, dueRequests } from './deadline-list.js';
+import { type AuditRecord, type RecordOptions, requestRecords } from './request-records.js';
 
 export class LedgerRecords {
   readonly #context: LedgerContext;
@@ -18,5 +19,13 @@ export class LedgerRecords {
   /** Requests whose deadline has passed or is near, and that are not in force everywhere. @throws {InputError}. */
   deadlines(options?: DeadlineOptions): Promise<DeadlineList> {
     return dueRequests(this.#context, options);
+  }
+
+  /**
+   * The record of every request received in a period, oldest first, as 11 CCR 7101(b) asks for it and more. Reads in pages.
+   * @throws {InputError}; {GateError} `ledger.clear_key` where clear values are asked for without their key.
+   */
+  requests(options: RecordOptions): AsyncGenerator<AuditRecord> {
+    return requestRecords(this.#context, options);
   }
 }

@@ -112,7 +112,7 @@ class Plane {
       exportRoute(context, this.limits),
       ...oversightRoutes(context, this.options.status),
       ...destinationRoutes(context, () => this.tell({ kind: 'destinations_changed' })),
-      ...recordsRoutes(context),
+      ...recordsRoutes(),
       ...relayRoutes(context),
       route({
         operationId: 'getOpenApi',

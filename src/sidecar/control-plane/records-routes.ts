@@ -3,13 +3,15 @@
  * @module
  */
 import { InputError } from '../../core/errors.js';
-import type { DeadlineList } from '../../ledger/index.js';
+import { type DeadlineList, recordsText } from '../../ledger/index.js';
 import { timeOf } from './answers.js';
 import { INPUT_CODES } from './problems.js';
-import { type Parameter, type Route, type RouteContext, route } from './route.js';
+import { FORMAT, flagOf, flagParameter, formatOf, momentOf, momentParameter, numberOf, wholeNumber } from './query.js';
+import { type Route, route } from './route.js';
 import type { Answer } from './schemas.js';
+import { sendReport } from './streamed-report.js';
 
-export function recordsRoutes({ ledger }: RouteContext): readonly Route[] {
+export function recordsRoutes(): readonly Route[] {
   return [
     route({
       operationId: 'listDeadlines',
@@ -28,23 +30,44 @@ export function recordsRoutes({ ledger }: RouteContext): readonly Route[] {
       answers: { 200: { description: 'The most urgent first.', body: 'Deadlines' } },
       problems: INPUT_CODES,
       needs: 'ledger',
-      async handle({ query }) {
+      async handle({ query, ledger }) {
         const options = { nearlyBusinessDays: numberOf(query, 'nearlyBusinessDays'), limit: numberOf(query, 'limit') };
         return { status: 200, body: deadlinesAnswer(await ledger.records.deadlines(options)) };
       },
     }),
+    route({
+      operationId: 'reportRecords',
+      method: 'get',
+      path: '/v1/reports/records',
+      summary: 'The record of every request received in a period, oldest first (11 CCR 7101(b)). Without clear values.',
+      roles: ['operator', 'auditor'],
+      parameters: [
+        momentParameter('since', 'Received then or later.'),
+        momentParameter('until', 'Received before. Default: now.'),
+        FORMAT,
+        flagParameter('rows', 'One record for each row of an import, instead of one for all of it.'),
+      ],
+      body: null,
+      answers: {
+        200: { description: 'Cut off without an end if it breaks off.', body: 'Records', otherMediaType: 'text/csv' },
+      },
+      problems: INPUT_CODES,
+      needs: 'ledger',
+      isWaiting: true,
+      isRateLimited: true,
+      async handle(exchange) {
+        const { query, ledger } = exchange;
+        const sinceMs = momentOf(query, 'since');
+        if (sinceMs === undefined)
+          throw new InputError('since', 'required', 'expected a day, or a moment with its zone');
+        const untilMs = momentOf(query, 'until') ?? Math.max(sinceMs, Date.now());
+        if (untilMs < sinceMs) throw new InputError('until', 'out_of_range', 'expected no earlier moment than since');
+        const format = formatOf(query);
+        const records = ledger.records.requests({ sinceMs, untilMs, eachRow: flagOf(query, 'rows') });
+        return sendReport(exchange, format, recordsText(records, format));
+      },
+    }),
   ];
-}
-
-function wholeNumber(name: string, description: string): Parameter {
-  return { in: 'query', name, description, schema: { type: 'integer', minimum: 0 } };
-}
-
-function numberOf(query: ReadonlyMap<string, string>, name: string): number | undefined {
-  const text = query.get(name);
-  if (text === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw new InputError(name, 'malformed', 'expected a whole number');
-  return Number(text);
 }
 
 function deadlinesAnswer({ requests, ...same }: DeadlineList): Answer<'Deadlines'> {

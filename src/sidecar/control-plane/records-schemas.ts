@@ -20,6 +20,7 @@ export const DEADLINE_MEMBERS = {
 };
 
 export const RECORDS_ANSWERS = {
+  Records: z.array(z.looseObject({ requestId, dateOfRequest: time, mannerOfRequest: z.enum(CHANNELS) })),
   Deadlines: z.strictObject({
     nearlyBusinessDays: count.describe('Business days before the last one from when on a request is nearly overdue.'),
     overdueCount: count,

@@ -25,6 +25,8 @@ export interface Parameter {
 export interface DocumentedAnswer {
   readonly description: string;
   readonly body: AnswerName | { readonly mediaType: string } | null;
+  /** Another media type it can come in. */
+  readonly otherMediaType?: string;
   /** Names and meanings of headers. */
   readonly headers?: Readonly<Record<string, string>>;
 }
