@@ -13,18 +13,26 @@ import { momentMs } from './time.js';
 
 export const report: Command = {
   help: `Usage: optgate report records --since TIME [--until TIME] [--format csv|json] [--rows] [--out FILE]
+       optgate report metrics --year YEAR [--format csv|json] [--out FILE]
+       optgate report quarter --quarter 2026Q4 [--format json|md] [--out FILE]
 
 records     the record of every request received in a period, oldest first, as 11 CCR 7101(b) asks for it: date, nature
             and manner of the request, date and nature of the response, basis of a denial; and besides who recorded and
             who denied it, its identifiers as digests, since when it is in force everywhere, whom to tell of it, and
             what was sent afterwards.
+metrics     what is published each year (11 CCR 7102(a)): for each right how many requests were received, complied with
+            and denied, and the median and mean of days.
+quarter     what a quarter brought: requests by channel, time to effect, exports and what they dropped, exemptions used,
+            changes of the data inventory, what was late. "md" is to be read.
 
 A file appears whole or not at all. Without --out it goes to standard output. docs/records.md has every column.
 
 Options:
   --since TIME        received then or later, such as 2026-11-20 (UTC) or 2026-11-20T10:00:00-08:00
   --until TIME        received before (default: now)
-  --format NAME       csv or json (default: json)
+  --format NAME       json (default), csv; of a quarter json, md
+  --year YEAR         a calendar year, as California counts it
+  --quarter 2026Q4    a quarter of one
   --rows              one record for each row of an import, instead of one for all of it
   --clear-key-file F  also the clear values, opened with the key in F they were sealed with
   --out FILE          where to write
@@ -32,6 +40,8 @@ ${LEDGER_HELP}
 
 Examples:
   optgate report records --since 2026-01-01 --until 2027-01-01 --format csv --out records-2026.csv
+  optgate report metrics --year 2026 --format csv
+  optgate report quarter --quarter 2026Q4 --format md --out 2026Q4.md
 
 Exit codes: 0 done, 2 wrong usage, 3 a file or the ledger failed.`,
 
@@ -40,8 +50,12 @@ Exit codes: 0 done, 2 wrong usage, 3 a file or the ledger failed.`,
     switch (action) {
       case 'records':
         return records(rest, io);
+      case 'metrics':
+        return metrics(rest, io);
+      case 'quarter':
+        return quarter(rest, io);
       default:
-        throw new UsageError('expected "records"');
+        throw new UsageError('expected "records", "metrics" or "quarter"');
     }
   },
 };
@@ -73,6 +87,52 @@ async function records(args: readonly string[], io: Io): Promise<number> {
       return EXIT.ok;
     }),
   );
+}
+
+async function metrics(args: readonly string[], io: Io): Promise<number> {
+  const options = {
+    ...LEDGER_OPTION,
+    year: { type: 'string' },
+    format: { type: 'string' },
+    out: { type: 'string' },
+  } as const;
+  const { values, positionals } = parseOptions(args, options);
+  if (positionals.length > 0) throw new UsageError('expected no further argument');
+  if (!/^(?:19|20)\d{2}$/.test(values.year ?? '')) throw new UsageError('expected --year YEAR');
+  const year = Number(values.year);
+  const format = formatOf(values.format);
+  const location = ledgerLocation(values.ledger, io);
+  const { METRIC_COLUMNS, metricsJson, reportText } = await import('../ledger/index.js');
+  const use = { mayMake: false, sequence: false };
+  const found = await withLedger(location, io, use, (ledger) => ledger.records.metrics(year));
+  const rows = found.rights.map((one) => ({ year, ...one }));
+  const pieces =
+    format === 'json'
+      ? [`${JSON.stringify(metricsJson(found), null, 2)}\n`]
+      : reportText(rows, format, { columns: METRIC_COLUMNS, json: (row) => row });
+  await untilInterrupted((stopped) => writeReport(pieces, values.out, { io, stopped }));
+  return EXIT.ok;
+}
+
+async function quarter(args: readonly string[], io: Io): Promise<number> {
+  const options = {
+    ...LEDGER_OPTION,
+    quarter: { type: 'string' },
+    format: { type: 'string' },
+    out: { type: 'string' },
+  } as const;
+  const { values, positionals } = parseOptions(args, options);
+  const { quarter: name = '', format = 'json' } = values;
+  if (positionals.length > 0) throw new UsageError('expected no further argument');
+  if (!/^\d{4}-?Q[1-4]$/.test(name)) throw new UsageError('expected --quarter, such as 2026Q4');
+  if (format !== 'json' && format !== 'md') throw new UsageError('--format: expected json or md');
+  const location = ledgerLocation(values.ledger, io);
+  const { quarterJson, quarterMarkdown } = await import('../ledger/index.js');
+  const use = { mayMake: false, sequence: false };
+  const found = await withLedger(location, io, use, (ledger) => ledger.records.quarter(name));
+  const text = format === 'md' ? quarterMarkdown(found) : `${JSON.stringify(quarterJson(found), null, 2)}\n`;
+  await untilInterrupted((stopped) => writeReport([text], values.out, { io, stopped }));
+  return EXIT.ok;
 }
 
 async function readKey(path: string | undefined): Promise<Uint8Array | null> {

@@ -77,6 +77,11 @@ const GROUPS: readonly CommandGroup[] = [
         load: async () => (await import('./deadlines.js')).deadlines,
       },
       {
+        name: 'inventory',
+        summary: 'write the data inventory to a file, or put one in force',
+        load: async () => (await import('./inventory.js')).inventory,
+      },
+      {
         name: 'report',
         summary: 'write the record of requests, yearly metrics, the report of a quarter',
         load: async () => (await import('./report.js')).report,

@@ -20,6 +20,7 @@ import {
 } from './control-plane/index.js';
 import { HttpDrain } from './http-drain.js';
 import { type Listening, listenOn } from './listen.js';
+import type { UnknownDestination } from './observe/index.js';
 
 export interface ControlOptions {
   readonly config: SidecarConfig;
@@ -30,6 +31,8 @@ export interface ControlOptions {
   /** Answers probes and metrics; false: the path is none of theirs. */
   readonly operator: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly status: () => object;
+  /** Destinations in traffic that the policy did not list. */
+  readonly unknownDestinations: () => readonly UnknownDestination[];
   readonly onEvent: (event: ControlEvent) => void;
 }
 
@@ -75,7 +78,7 @@ export class Control {
   }
 
   #make(): ControlPlane {
-    const { config, tokens, ledger, relay, status, onEvent } = this.options;
+    const { config, tokens, ledger, relay, status, unknownDestinations, onEvent } = this.options;
     const exports = this.options.exports();
     const open = config['control.listen'].find((address) => !isLocal(address));
     return createControlPlane({
@@ -85,6 +88,7 @@ export class Control {
       tokens,
       host: open?.kind === 'tcp' ? open.host : null,
       status,
+      unknownDestinations,
       limits: limitsOf(config, 'control'),
       onEvent,
     });

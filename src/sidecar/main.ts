@@ -168,7 +168,7 @@ class RunningSidecar implements Sidecar {
       ledger: this.config.ledger === null ? 'none' : this.upstream?.ledger() == null ? 'unavailable' : 'open',
       decisionLog: this.decisions?.state() ?? null,
       canary: this.canaries?.state() ?? null,
-      threads: this.serving?.state() ?? null,
+      threads: threadsShown(this.serving),
     };
   }
 
@@ -248,6 +248,7 @@ class RunningSidecar implements Sidecar {
       exports: () => (this.live === null ? null : { holder: this.live.holder, policy: () => this.policies.policy }),
       operator: createOperatorHandler({ health, metrics, onFailure }),
       status: () => this.status(),
+      unknownDestinations: () => this.serving?.state().doors.unknownDestinations ?? [],
       onEvent: (event) => this.noteControl(event),
     });
   }
@@ -354,6 +355,14 @@ class RunningSidecar implements Sidecar {
     await this.upstream?.close();
     if (serving !== null) log.event('sidecar.ended', { durationMs: Math.round(performance.now() - startMs) });
   }
+}
+
+/** Names of unknown destinations are told elsewhere. */
+function threadsShown(serving: Serving | null): object | null {
+  if (serving === null) return null;
+  const state = serving.state();
+  const { unknownDestinations, ...doors } = state.doors;
+  return { ...state, doors: { ...doors, unknownDestinationCount: unknownDestinations.length } };
 }
 
 /** Beside an embedded ledger there is a place for the last good state already. */

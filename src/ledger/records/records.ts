@@ -5,7 +5,17 @@
  * @module
  */
 import type { LedgerContext } from '../context.js';
+import type { DestinationInput } from '../destinations.js';
 import { type DeadlineList, type DeadlineOptions, dueRequests } from './deadline-list.js';
+import {
+  applyInventory,
+  type InventoryChange,
+  type InventoryOptions,
+  type UnlistedDestination,
+  unlistedDestinations,
+} from './inventory.js';
+import { type YearMetrics, yearMetrics } from './metrics.js';
+import { type QuarterReport, quarterReport } from './quarter.js';
 import { type AuditRecord, type RecordOptions, requestRecords } from './request-records.js';
 
 export class LedgerRecords {
@@ -27,5 +37,31 @@ export class LedgerRecords {
    */
   requests(options: RecordOptions): AsyncGenerator<AuditRecord> {
     return requestRecords(this.#context, options);
+  }
+
+  /** What is published each year: for each right received, complied with, denied, in how many days (11 CCR 7102(a)). */
+  metrics(year: number): Promise<YearMetrics> {
+    return yearMetrics(this.#context, year);
+  }
+
+  /** The report of a quarter, such as `2026Q4`. @throws {InputError}. */
+  quarter(quarter: string): Promise<QuarterReport> {
+    return quarterReport(this.#context, quarter);
+  }
+
+  /**
+   * Puts destinations in force, all of them or none, and says what that changed.
+   * @throws {InputError} with the index of one that cannot be used.
+   */
+  applyInventory(
+    destinations: readonly DestinationInput[],
+    options?: InventoryOptions,
+  ): Promise<readonly InventoryChange[]> {
+    return applyInventory(this.#context.database, destinations, options);
+  }
+
+  /** Destinations that were exported to and are not in the inventory, the ones seen last. */
+  unlistedDestinations(): Promise<readonly UnlistedDestination[]> {
+    return unlistedDestinations(this.#context.database);
   }
 }

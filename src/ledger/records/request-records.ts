@@ -10,12 +10,13 @@ import { GateError, InputError } from '../../core/errors.js';
 import { BASE_KINDS, type Right, rightsOfMask } from '../../core/vocabulary.js';
 import { unpackClear } from '../clear-values.js';
 import type { LedgerContext } from '../context.js';
-import type { Row, Session } from '../database.js';
+import type { Row } from '../database.js';
 import { int8Column } from '../packed-column.js';
 import { keysOfPacked, type PackedIdentifier, unpackIdentifiers } from '../packed-identifiers.js';
 import type { Channel, RequestNature, RequestStatus } from '../request.js';
 import type { DeadlineState } from './deadline.js';
-import { requestDeadlines, TIMED_COLUMNS, type TimedDeadline, timedRequestOf } from './request-deadline.js';
+import { requestDeadlines, type TimedDeadline, timedRequestOf } from './request-deadline.js';
+import { pagesOfRequests } from './request-pages.js';
 import { type Sent, type SentQuery, sentOf } from './sent.js';
 
 /** Requests that are read at a time. */
@@ -84,7 +85,7 @@ export async function* requestRecords(context: LedgerContext, options: RecordOpt
   }
   if (untilMs < sinceMs) throw new InputError('untilMs', 'out_of_range', 'expected no earlier moment than the first');
   if (withClear && context.vault === null) throw new GateError('ledger.clear_key');
-  for await (const rows of pagesOfRequests(context.database, sinceMs, untilMs)) {
+  for await (const rows of pagesOfRequests(context.database, { sinceMs, untilMs }, REQUESTS_PER_PAGE)) {
     const deadlines = await requestDeadlines(context.database, rows.map(timedRequestOf), context.now());
     const single = rows.filter(({ nature }) => nature !== 'import').map((row) => String(row.row));
     const named = await identifiersOf(context, single, withClear);
@@ -98,24 +99,6 @@ export async function* requestRecords(context: LedgerContext, options: RecordOpt
       if (eachRow && row.nature === 'import') yield* importRows(context, row, record, withClear);
       else yield record;
     }
-  }
-}
-
-async function* pagesOfRequests(session: Session, sinceMs: number, untilMs: number): AsyncGenerator<readonly Row[]> {
-  for (let after: Row = { received_text: new Date(sinceMs).toISOString(), row: '0' }; ; ) {
-    const rows = await session.query(
-      `select public_id, ${TIMED_COLUMNS}, received_at::text as received_text, denial_basis, operator, denied_by, agent_name,
-         agent_permission, identifier_count::float8, refused_count::float8,
-         round(extract(epoch from recorded_at) * 1000)::float8 as recorded_at_ms
-       from optgate.request as request
-       where (received_at, id) > ($1::text::timestamptz, $2::int8) and received_at < to_timestamp($3::float8 / 1000)
-       order by request.received_at, request.id limit ${REQUESTS_PER_PAGE}`,
-      [after.received_text, after.row, untilMs],
-    );
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    yield rows;
-    after = last;
   }
 }
 

@@ -28,6 +28,7 @@ import { recordsRoutes } from './records-routes.js';
 import { relayRoutes } from './relay-routes.js';
 import { type Exchange, type Reply, type Route, type RouteContext, route } from './route.js';
 import type { Principal } from './tokens.js';
+import { unknownDestinationsRoute } from './unknown-destinations.js';
 
 export interface ControlPlane {
   /** A request listener for `createServer(CONTROL_SERVER_OPTIONS, app)`. */
@@ -103,14 +104,15 @@ class Plane {
 
   private routes(): readonly Route[] {
     // a route is only called where what it needs is there
-    const { ledger, relay, exports = null } = this.options;
-    const context = { ledger, relay, exports } as RouteContext;
+    const { ledger, relay, exports = null, unknownDestinations = () => [] } = this.options;
+    const context = { ledger, relay, exports, unknownDestinations } as RouteContext;
     return [
       ...optOutRoutes(context),
       ...optInRoutes(context),
       importRoute(context, this.limits),
       exportRoute(context, this.limits),
       ...oversightRoutes(context, this.options.status),
+      unknownDestinationsRoute(context), // before the destination with an id
       ...destinationRoutes(context, () => this.tell({ kind: 'destinations_changed' })),
       ...recordsRoutes(),
       ...relayRoutes(context),

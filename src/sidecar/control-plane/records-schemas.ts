@@ -19,7 +19,56 @@ export const DEADLINE_MEMBERS = {
   compliedAt: time.nullable().describe('When it was in force everywhere; null: not yet, or it was denied.'),
 };
 
+const spread = z.strictObject({
+  count,
+  meanMs: z.number().nullable(),
+  p50Ms: z.number().nullable(),
+  p90Ms: z.number().nullable(),
+  p99Ms: z.number().nullable(),
+  maxMs: z.number().nullable(),
+});
+
 export const RECORDS_ANSWERS = {
+  YearMetrics: z.strictObject({
+    year: count,
+    since: time,
+    until: time,
+    generatedAt: time,
+    rights: z.array(
+      z.strictObject({
+        right: z.enum(RIGHTS),
+        received: count,
+        imported: count.describe('Of those received, rows of lists; a list counts for every right.'),
+        compliedInWhole: count,
+        compliedInPart: count,
+        denied: count,
+        open: count,
+        medianDays: z.number().nullable(),
+        meanDays: z.number().nullable(),
+      }),
+    ),
+  }),
+  QuarterReport: z.looseObject({
+    quarter: z.string(),
+    since: time,
+    until: time,
+    generatedAt: time,
+    outcomes: z.strictObject({ complied: count, denied: count, open: count }),
+    timeToEffect: spread,
+    timeSinceReceipt: spread,
+    canaries: z.strictObject({ count, longestGapMs: z.number().nullable() }),
+  }),
+  UnknownDestinations: z.strictObject({
+    limit: count,
+    destinations: z.array(
+      z.strictObject({
+        id: z.string(),
+        decisionCount: count.describe('Of this process, since it began, in all its threads.'),
+        exportCount: count.describe('In the ledger.'),
+        lastSeenAt: time,
+      }),
+    ),
+  }),
   Records: z.array(z.looseObject({ requestId, dateOfRequest: time, mannerOfRequest: z.enum(CHANNELS) })),
   Deadlines: z.strictObject({
     nearlyBusinessDays: count.describe('Business days before the last one from when on a request is nearly overdue.'),

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Ledger } from '../../ledger/index.js';
 import type { RelayHandler } from '../../sync/index.js';
+import type { UnknownDestination } from '../observe/index.js';
 import type { ExportBasis } from './export-route.js';
 import type { ControlProblemCode } from './problems.js';
 import type { AnswerName, Body, BodyName } from './schemas.js';
@@ -89,4 +90,5 @@ export interface RouteContext {
   readonly ledger: Ledger;
   readonly relay: RelayHandler;
   readonly exports: ExportBasis | null;
+  readonly unknownDestinations: () => readonly UnknownDestination[];
 }

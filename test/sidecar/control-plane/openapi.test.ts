@@ -134,6 +134,7 @@ const GOOD: Readonly<Record<string, Ask & { readonly query?: string }>> = {
   putDestination: { json: { role: 'contractor', states: { CA: { whenOptedOut: 'block' } } } },
   reportEnforcer: { json: report },
   reportRecords: { query: '?since=2020-01-01' },
+  reportQuarter: { query: '?quarter=2026Q4' },
 };
 
 function operations() {
@@ -378,6 +379,15 @@ describe('what each operation answers', () => {
     for (const query of ['?since=2020-01-01', '?since=2020-01-01&format=csv&rows=true&until=2020-02-01T00:00:00Z']) {
       expect((await provoke('whole', 'reportRecords', { query })).status).toBe(200);
     }
+    expect((await provoke('whole', 'listUnknownDestinations')).json.destinations).toMatchObject([{ id: 'acme' }]);
+    for (const query of ['', '?year=2026&format=csv']) {
+      expect((await provoke('whole', 'reportMetrics', { query })).status).toBe(200);
+    }
+    expect((await provoke('whole', 'reportMetrics', { query: '?year=99999' })).status).toBe(422);
+    expect((await provoke('tight', 'reportMetrics')).status).toBe(429);
+    expect((await provoke('whole', 'reportQuarter', { query: '?quarter=2026Q4' })).status).toBe(200);
+    expect((await provoke('whole', 'reportQuarter')).status).toBe(422);
+    expect((await provoke('tight', 'reportQuarter')).status).toBe(429);
     for (const query of ['', '?since=x', '?since=2020-01-02&until=2020-01-01', '?since=2020-01-01&format=pdf']) {
       expect((await provoke('whole', 'reportRecords', { query })).status).toBe(422);
     }
