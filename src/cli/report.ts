@@ -4,8 +4,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { AtomicFile, removeLeftovers } from '../exports/atomic-file.js';
+import { AtomicFile } from '../exports/atomic-file.js';
 import { REPORT_FORMATS, type ReportFormat } from '../ledger/records/report-text.js';
+import { removeLeftovers } from '../temporary-files.js';
 import { type Command, CommandError, EXIT, type Io, isSystemError, parseOptions, UsageError } from './command.js';
 import { untilInterrupted } from './interrupt.js';
 import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, withLedger } from './ledger-location.js';

@@ -2,7 +2,7 @@
  * Exports: files and streams of rows, filtered by the suppression set.
  * @module
  */
-export { type Compression, compressed, compressionOfName, decompressed } from './compression.js';
+export { type Compression, compressed, compressionOfName, decompressed, isSupported } from './compression.js';
 export { type Filtering, type FilterOptions, filterRows, MODES, ON_UNIDENTIFIABLE, type RowFormat } from './filter.js';
 export { fingerprintsOf } from './fingerprint.js';
 export { ROW_BYTES_MAX } from './limits.js';

@@ -9,6 +9,7 @@
  */
 import { GateError, InputError } from '../core/errors.js';
 import { BASE_KINDS, type BaseKind, rightsMask } from '../core/vocabulary.js';
+import { appendAudit } from './audit/append.js';
 import type { LedgerContext } from './context.js';
 import type { Row, Session } from './database.js';
 import { hitsIn, pagesOfRuns, type StoredRun } from './export-lineage.js';
@@ -62,6 +63,8 @@ export async function* gapNotices(
     throw new InputError('sinceMs', 'out_of_range', 'expected whole milliseconds since 1970');
   }
   const { database } = context;
+  const body = { destination: destination ?? null, since: new Date(sinceMs).toISOString() };
+  await appendAudit(database, context, { kind: 'gap_notices.made', subject: destination ?? null, body });
   for await (const some of askedPages(context, sinceMs)) {
     const rights = await rightsOn(
       database,

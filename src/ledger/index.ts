@@ -3,6 +3,10 @@
  * @module
  */
 export { type Actor, type ActorRole, type ActorVia, SYSTEM_ACTOR } from './audit/actor.js';
+export { type AuditEvent, appendAudit } from './audit/append.js';
+export type { AuditEntry } from './audit/entry.js';
+export type { AuditHead, AuditQuery } from './audit/query.js';
+export type { AuditTrail } from './audit/trail.js';
 export type { ClearIdentifier } from './clear-values.js';
 export type { CurrentDigest, CurrentSet } from './current-digests.js';
 export { type DestinationChange, type DestinationInput, destinationSchema } from './destinations.js';

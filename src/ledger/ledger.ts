@@ -4,12 +4,14 @@
  * Only puts together what stands in the other files of this folder.
  * @module
  */
+import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { type Destination, GateError } from '../core/index.js';
 import type { Frame, Head } from '../core/suppression/index.js';
 import type { Identifier } from '../core/vocabulary.js';
 import type { EnforcerReport, LedgerFeed } from '../sync/source.js';
 import { type Actor, readActor } from './audit/actor.js';
+import { AuditTrail } from './audit/trail.js';
 import { readClearValues } from './clear-read.js';
 import type { ClearIdentifier } from './clear-values.js';
 import type { LedgerContext } from './context.js';
@@ -37,7 +39,7 @@ import type { RequestInput } from './input.js';
 import { type LedgerOptions, readLedgerOptions } from './ledger-options.js';
 import { type LedgerEvents, LedgerParts } from './ledger-parts.js';
 import { CHANGES_PER_READ, CHANGES_PER_READ_MAX } from './limits.js';
-import { checkMigrated, migrate } from './migrations.js';
+import { checkMigrated, migrate, randomSeeds } from './migrations.js';
 import { confirmOptIn, recordOptIn } from './opt-in.js';
 import { recordOptOut } from './opt-out.js';
 import { type Propagation, propagationOf } from './propagation.js';
@@ -78,7 +80,7 @@ export async function openLedger(
   if (typeof place !== 'string' || place === '') throw new TypeError('location: expected a URL, a path or { dataDir }');
   const database = await openDatabase(place);
   try {
-    if (settings.migrate) await migrate(database);
+    if (settings.migrate) await migrate(database, randomSeeds(), settings.actor);
     else await checkMigrated(database);
     const [meta] = await database.query('select seed from optgate.meta');
     if (meta === undefined) throw new GateError('ledger.not_migrated');
@@ -93,6 +95,8 @@ export async function openLedger(
 export class Ledger {
   /** `postgres` or `pglite`. */
   readonly backend: 'postgres' | 'pglite';
+  /** Who did what, in order, as nobody can change it unseen. */
+  readonly audit: AuditTrail;
   readonly #context: LedgerContext;
   readonly #parts: LedgerParts;
 
@@ -101,6 +105,7 @@ export class Ledger {
     this.backend = parts.context.database.name;
     this.#parts = parts;
     this.#context = { ...parts.context, actor };
+    this.audit = new AuditTrail(this.#context);
   }
 
   /**
@@ -229,7 +234,8 @@ export class Ledger {
 
   /** Takes an enforcer out of every count that is gone for good; false if there is none that is waited for. */
   retireEnforcer(id: string): Promise<boolean> {
-    return retireEnforcer(this.#context.database, id);
+    const { database } = this.#context;
+    return database.transaction((session) => retireEnforcer(session, this.#context, id));
   }
 
   /** When a request was received, processed, in force on k of n enforcers, and everywhere. @throws {GateError}. */
@@ -239,7 +245,8 @@ export class Ledger {
 
   /** Adds a destination to the data inventory, or replaces it. @throws {InputError}. */
   putDestination(destination: DestinationInput): Promise<Destination> {
-    return putDestination(this.#context.database, destination);
+    const { database } = this.#context;
+    return database.transaction((session) => putDestination(session, this.#context, destination));
   }
 
   /**
@@ -251,7 +258,7 @@ export class Ledger {
     id: string,
     change: (current: Destination | null) => DestinationInput | null,
   ): Promise<DestinationChange> {
-    return changeDestination(this.#context.database, id, change);
+    return changeDestination(this.#context, id, change);
   }
 
   getDestination(id: string): Promise<Destination | null> {
@@ -264,7 +271,8 @@ export class Ledger {
 
   /** False: there was none. */
   removeDestination(id: string): Promise<boolean> {
-    return removeDestination(this.#context.database, id);
+    const { database } = this.#context;
+    return database.transaction((session) => removeDestination(session, this.#context, id));
   }
 
   /**
@@ -313,7 +321,7 @@ export class Ledger {
    * state in a way it cannot know of, such as the copy of a disk.
    */
   rotateEpoch(): Promise<string> {
-    return rotateEpoch(this.#context.database);
+    return rotateEpoch(this.#context.database, randomUUID, this.#context.actor);
   }
 
   async status(): Promise<LedgerStatus> {

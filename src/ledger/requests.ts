@@ -5,9 +5,12 @@
  * the receipt of the first; with other content it is refused.
  * @module
  */
+
 import { GateError, InputError } from '../core/errors.js';
 import { parseKind } from '../core/identity/kind.js';
 import { KIND_TAG, rightsOfMask } from '../core/vocabulary.js';
+import { AUDIT_COLUMNS } from './audit/append.js';
+import { requestTold } from './audit/requests-told.js';
 import type { LedgerContext } from './context.js';
 import type { Row, Session } from './database.js';
 import { NEXT_ENTRY_ID } from './entry.js';
@@ -70,6 +73,7 @@ export async function insertRequest(
   request: NewRequest,
 ): Promise<EntryOrigin | null> {
   const isComplied = request.status === 'complied';
+  const told = requestTold(context, read, request);
   const rows = await session.query(
     `with new as (
        insert into optgate.request (public_id, idempotency_key, content_digest, nature, channel, rights, scope, state,
@@ -84,6 +88,10 @@ export async function insertRequest(
        select new.id, one.n, one.kind, one.identity, one.digests, one.clear from new,
          unnest($17::int4[], $18::text[], $19::uuid[], $20::bytea[], $21::bytea[])
            as one (n, kind, identity, digests, clear)
+     ), told as (
+       insert into optgate.audit_entry (${AUDIT_COLUMNS}) select $22, $23, $24, $25, $26, $27 from new returning id
+     ), salted as (
+       insert into optgate.audit_salt (entry_id, request_id, salts) select told.id, new.id, $28::bytea from told, new
      )
      select id::text, last_entry::text from new`,
     [
@@ -104,6 +112,8 @@ export async function insertRequest(
       read.identifiers.length,
       read.operator,
       ...identifierArrays(context, read.identifiers, request.requestId),
+      ...told.values,
+      told.salts,
     ],
   );
   const [row] = rows;
@@ -178,7 +188,7 @@ function requestRowOf(row: Row): RequestRow {
     channel: String(row.channel),
     rights: Number(row.rights),
     status: row.status as RequestStatus,
-    contentDigest: Buffer.from(row.content_digest as Uint8Array),
+    contentDigest: bytesOrNull(row.content_digest) ?? Buffer.alloc(0), // erased: equal to none
     state: row.state === null ? null : String(row.state),
     receivedAtMs: Number(row.received_at_ms),
     respondedAtMs: row.responded_at_ms === null ? null : Number(row.responded_at_ms),

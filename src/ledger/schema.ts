@@ -4,7 +4,7 @@
  * The rules for writing to it are in order.ts (what entries leave behind) and sequencer.ts (how they get their seq).
  * @module
  */
-
+import { AUDIT_STATEMENTS } from './audit/schema.js';
 import { RECORDS_SCHEMA } from './records/schema.js';
 
 /** One step; its statements run in one transaction. */
@@ -263,5 +263,6 @@ export const MIGRATIONS: readonly Migration[] = [
       ...COMMENTS,
     ],
   },
-  { version: 2, statements: RECORDS_SCHEMA },
+  { version: 2, statements: AUDIT_STATEMENTS },
+  { version: 3, statements: RECORDS_SCHEMA },
 ];

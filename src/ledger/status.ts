@@ -4,6 +4,7 @@
  * @module
  */
 import { type Identifier, type Right, rightsOfMask } from '../core/vocabulary.js';
+import { recordLookUp } from './audit/look-ups.js';
 import type { LedgerContext } from './context.js';
 import type { Session } from './database.js';
 import { identitiesOfPacked } from './digest-identities.js';
@@ -56,6 +57,7 @@ interface Held {
 /** See Ledger.statusOf. */
 export async function statusOf(context: LedgerContext, identifier: Identifier): Promise<IdentifierStatus> {
   const one = readOne(identifier, 'identifier', context.reader);
+  await recordLookUp(context, one, 'status');
   const identities = [one.identity.toString('hex')];
   for (const stored of unpackIdentifiers(packed(one, context.mixer))) identities.push(...identitiesOfPacked(stored));
   const keys = context.mixer.keysOf({ words: one.keyWords, count: one.keyCount });

@@ -46,6 +46,8 @@ export interface SidecarAddresses {
   readonly data: readonly string[];
   readonly control: readonly string[];
   readonly socket: readonly string[];
+  /** Of the public pages, where they have addresses of their own. */
+  readonly public: readonly string[];
 }
 
 export interface ReloadResult {
@@ -152,7 +154,13 @@ class RunningSidecar implements Sidecar {
     const { data = [], socket = [] } = this.serving?.sockets ?? {};
     const textOf = (list: readonly { readonly address: Parameters<typeof addressText>[0] }[]) =>
       list.map(({ address }) => addressText(address));
-    return { data: textOf(data), control: textOf(this.control?.listening ?? []), socket: textOf(socket) };
+    const { control } = this;
+    return {
+      data: textOf(data),
+      control: textOf(control?.listening ?? []),
+      socket: textOf(socket),
+      public: textOf(control?.publicListening ?? []),
+    };
   }
 
   status(): object {
@@ -250,6 +258,7 @@ class RunningSidecar implements Sidecar {
       status: () => this.status(),
       unknownDestinations: () => this.serving?.state().doors.unknownDestinations ?? [],
       onEvent: (event) => this.noteControl(event),
+      onPageFailure: (error) => log.failure('pages.failed', error),
     });
   }
 

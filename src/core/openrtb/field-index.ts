@@ -57,6 +57,7 @@ export const FOLDED: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
 
 /** Names in lower case; the first is none. */
 const names: string[] = [''];
+export const NAMES: readonly string[] = names;
 const places: Place[] = [NOWHERE];
 /** Open addressing, three to a slot: hash, name, and where its bytes begin. */
 const nameTable = new Int32Array(3 * HASH_SLOTS);
@@ -88,9 +89,11 @@ export const TOUCHED_BY: Uint16Array = Uint16Array.from(places, ({ node }, numbe
 /** By node: its elements; `NO_NODE` where the table expects none. */
 export const ELEMENTS_OF: Uint16Array = Uint16Array.from(places, ({ elements }) => elements);
 /** By node: where its row of `children` begins. */
-const rowOf = new Uint32Array(places.length);
+export const ROW_OF: Uint32Array = new Uint32Array(places.length);
+const rowOf = ROW_OF;
 /** A row for each node that has members: by name, the child. A table of its own for each took 25 ns to search. */
-const children = compileChildren();
+export const CHILDREN: Uint16Array = compileChildren();
+const children = CHILDREN;
 
 /** HOT. One more byte of a key; start with 0. Disregards case, and more: whoever finds something has to compare. */
 export function hashByte(hash: number, byte: number): number {

@@ -4,7 +4,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { type Destination, InputError } from '../../core/index.js';
-import type { Database, Session } from '../database.js';
+import type { LedgerContext } from '../context.js';
+import type { Session } from '../database.js';
 import {
   type DestinationInput,
   listDestinations,
@@ -32,12 +33,12 @@ export interface InventoryOptions {
 
 /** Puts destinations in force together. Throws an InputError with the index of one that cannot be used; then nothing changes. */
 export async function applyInventory(
-  database: Database,
+  context: LedgerContext,
   destinations: readonly DestinationInput[],
   { removesOthers = false, isDryRun = false }: InventoryOptions = {},
 ): Promise<readonly InventoryChange[]> {
   const wanted = readAll(destinations);
-  return database.transaction(async (session) => {
+  return context.database.transaction(async (session) => {
     // what is compared with must stay as it is until it is replaced
     if (!isDryRun) await session.query('lock table optgate.destination in share row exclusive mode');
     const present = new Map((await listDestinations(session)).map((one) => [one.id, one]));
@@ -50,13 +51,13 @@ export async function applyInventory(
       for (const before of present.values())
         if (!wanted.has(before.id)) changes.push({ id: before.id, before, after: null });
     }
-    if (!isDryRun) for (const change of changes) await apply(session, change);
+    if (!isDryRun) for (const change of changes) await apply(session, context, change);
     return changes;
   });
 }
 
-function apply(session: Session, { id, after }: InventoryChange): Promise<unknown> {
-  return after === null ? removeDestination(session, id) : putDestination(session, after);
+function apply(session: Session, context: LedgerContext, { id, after }: InventoryChange): Promise<unknown> {
+  return after === null ? removeDestination(session, context, id) : putDestination(session, context, after);
 }
 
 function readAll(destinations: readonly DestinationInput[]): ReadonlyMap<string, Destination> {

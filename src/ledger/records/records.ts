@@ -57,7 +57,7 @@ export class LedgerRecords {
     destinations: readonly DestinationInput[],
     options?: InventoryOptions,
   ): Promise<readonly InventoryChange[]> {
-    return applyInventory(this.#context.database, destinations, options);
+    return applyInventory(this.#context, destinations, options);
   }
 
   /** Destinations that were exported to and are not in the inventory, the ones seen last. */
