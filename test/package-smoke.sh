@@ -12,10 +12,12 @@ cat > smoke.mjs <<'JS'
 import { createGate, parsePolicy } from 'optgate';
 import { connect } from 'optgate/client';
 import { createGate as fromCore } from 'optgate/core';
+import { filterRows, parseMapping } from 'optgate/exports';
 if (createGate !== fromCore) throw new Error('two copies of the gate');
 const gate = createGate({ table: 'none', policy: parsePolicy({ version: 'smoke' }) });
 const decision = gate.check({ id: '1', imp: [], regs: { ext: { gpc: '1' } } });
 if (decision.action !== 'restrict' || decision.reasons[0] !== 'gpc.regs') throw new Error(JSON.stringify(decision));
+if (typeof filterRows !== 'function' || parseMapping('email=mail').length !== 1) throw new Error('no exports');
 const client = connect({ path: './nobody' });
 const unasked = await client.check({ imp: [] });
 if (unasked.action !== 'restrict' || unasked.reasons[0] !== 'client.unavailable') throw new Error(JSON.stringify(unasked));

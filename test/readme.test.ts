@@ -47,6 +47,25 @@ test('every command of the command line blocks runs, and then the example', () =
   expect([stdout.trim(), stderr]).toEqual(['restrict true true', '']);
 });
 
+test('the export block lets two of four rows go, from the command line and in a program', () => {
+  expect(readFileSync(join(folder, 'acme.csv'), 'utf8').match(/^\d/gm)).toEqual(['2', '4']);
+  const block = blocks.find(({ text }) => text.includes("'optgate/exports'"))?.text ?? '';
+  const script = `import { createReadStream, createWriteStream, readFileSync } from 'node:fs';
+    import { pipeline } from 'node:stream/promises';
+    import { parsePolicy, readSnapshotFile } from ${JSON.stringify(resolve('dist/index.js'))};
+    const policy = parsePolicy(JSON.parse(readFileSync('demo/policy.json', 'utf8')));
+    const table = await readSnapshotFile('optouts.snap');
+    ${block
+      .replace("'optgate/exports'", JSON.stringify(resolve('dist/exports/index.js')))
+      .replace("'audience.csv'", "'demo/audience.csv'")
+      .replace("'acme.csv'", "'from-program.csv'")}
+    console.log(rowsIn, rowsKept, droppedSuppressed);`;
+  writeFileSync(join(folder, 'exports.mjs'), script);
+  const { stdout, stderr } = spawnSync(process.execPath, ['exports.mjs'], { cwd: folder, encoding: 'utf8' });
+  expect([stdout.trim(), stderr]).toEqual(['4 2 2', '']);
+  expect(readFileSync(join(folder, 'from-program.csv'))).toEqual(readFileSync(join(folder, 'acme.csv')));
+});
+
 test('every link leads to a file', () => {
   const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => path ?? '');
   expect(links.length).toBeGreaterThan(5);

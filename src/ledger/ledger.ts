@@ -4,17 +4,19 @@
  * Only puts together what stands in the other files of this folder.
  * @module
  */
+import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { type Destination, GateError } from '../core/index.js';
 import type { Frame, Head } from '../core/suppression/index.js';
 import type { Identifier } from '../core/vocabulary.js';
 import type { EnforcerReport, LedgerFeed } from '../sync/source.js';
-import { Canary } from './canary.js';
+import { type Actor, readActor } from './audit/actor.js';
+import { AuditTrail } from './audit/trail.js';
 import { readClearValues } from './clear-read.js';
 import type { ClearIdentifier } from './clear-values.js';
 import type { LedgerContext } from './context.js';
 import { type CurrentDigest, type CurrentSet, eachCurrentDigest } from './current-digests.js';
-import { type Database, openDatabase } from './database.js';
+import { openDatabase } from './database.js';
 import {
   changeDestination,
   type DestinationChange,
@@ -26,37 +28,30 @@ import {
 } from './destinations.js';
 import { type EnforcerStatus, listEnforcers, retireEnforcer } from './enforcers.js';
 import { rotateEpoch } from './epoch.js';
+import { type Erasure, eraseRequest } from './erasure.js';
 import { exportsOf } from './export-lineage.js';
 import { type ExportIndex, type ExportRecord, type ExportRun, exportRun, recordExport } from './export-runs.js';
 import { createFeed } from './feed.js';
 import { type GapNotice, type GapOptions, gapNotices } from './gap-notices.js';
 import type { HorizonAlarm } from './horizon.js';
-import { IdentifierReader } from './identity.js';
 import { importOptOuts } from './import.js';
 import type { ImportOptions, ImportReceipt, ImportRow } from './import-input.js';
 import type { RequestInput } from './input.js';
-import { KeyMixer } from './keys.js';
-import { type LedgerOptions, type LedgerSettings, readLedgerOptions } from './ledger-options.js';
+import { type LedgerOptions, readLedgerOptions } from './ledger-options.js';
+import { type LedgerEvents, LedgerParts } from './ledger-parts.js';
 import { CHANGES_PER_READ, CHANGES_PER_READ_MAX } from './limits.js';
-import { checkMigrated, migrate } from './migrations.js';
+import { checkMigrated, migrate, randomSeeds } from './migrations.js';
 import { confirmOptIn, recordOptIn } from './opt-in.js';
 import { recordOptOut } from './opt-out.js';
+import { Oversight } from './oversight/oversight.js';
 import { type Propagation, propagationOf } from './propagation.js';
+import { LedgerRecords } from './records/records.js';
 import type { OptInReceipt, PendingOptIn, Receipt, RequestRecord } from './request.js';
 import { receiptOf, recordOf, requestById } from './requests.js';
-import { waitSequenced } from './sequenced.js';
-import { Sequencer } from './sequencer.js';
+import { type RetentionOptions, type RetentionReport, runRetention } from './retention.js';
 import { type SnapshotOutOptions, type WrittenSnapshot, writeSnapshot } from './snapshot-out.js';
 import { type IdentifierStatus, statusOf } from './status.js';
 import { type Verification, verifyLedger } from './verify.js';
-
-/** What a ledger tells without being asked. */
-export interface LedgerEvents {
-  /** Entries wait for their place in the log for too long; `null`: no more. */
-  readonly alarm: HorizonAlarm | null;
-  /** Something failed in the background, and is tried again. */
-  readonly failure: Error;
-}
 
 export interface LedgerStatus {
   readonly backend: 'postgres' | 'pglite';
@@ -88,11 +83,12 @@ export async function openLedger(
   if (typeof place !== 'string' || place === '') throw new TypeError('location: expected a URL, a path or { dataDir }');
   const database = await openDatabase(place);
   try {
-    if (settings.migrate) await migrate(database);
+    if (settings.migrate) await migrate(database, randomSeeds(), settings.actor);
     else await checkMigrated(database);
     const [meta] = await database.query('select seed from optgate.meta');
     if (meta === undefined) throw new GateError('ledger.not_migrated');
-    return new Ledger(database, BigInt.asUintN(64, BigInt(String(meta.seed))), settings);
+    const parts = new LedgerParts(database, BigInt.asUintN(64, BigInt(String(meta.seed))), settings);
+    return new Ledger(parts, settings.actor);
   } catch (error) {
     await database.close();
     throw error;
@@ -102,34 +98,29 @@ export async function openLedger(
 export class Ledger {
   /** `postgres` or `pglite`. */
   readonly backend: 'postgres' | 'pglite';
+  /** Lists and sums. */
+  readonly oversight: Oversight;
+  /** Who did what, in order, as nobody can change it unseen. */
+  readonly audit: AuditTrail;
   readonly #context: LedgerContext;
-  readonly #sequencer: Sequencer | null;
-  readonly #canary: Canary | null;
-  readonly #reader: LedgerFeed;
-  readonly #listeners = { alarm: new Set<(event: never) => void>(), failure: new Set<(event: never) => void>() };
-  #closing: Promise<void> | null = null;
+  readonly #parts: LedgerParts;
 
   /** @internal Made by {@link openLedger}. */
-  constructor(database: Database, seed: bigint, settings: LedgerSettings) {
-    this.backend = database.name;
-    this.#sequencer = settings.sequence ? new Sequencer(database) : null;
-    this.#context = {
-      ...settings,
-      database,
-      seed,
-      mixer: new KeyMixer(seed),
-      reader: new IdentifierReader({ defaultCountry: settings.defaultCountry }),
-      imports: new Set(),
-      placeOf: (entryId, waitMs) => waitSequenced(database, entryId, waitMs),
-      wake: () => this.#sequencer?.wake(),
-    };
-    this.#reader = createFeed(database);
-    const fail = (error: unknown) => this.#tell('failure', asError(error));
-    this.#sequencer?.on('failure', fail).on('alarm', (alarm) => this.#tell('alarm', alarm));
-    this.#sequencer?.on('calm', () => this.#tell('alarm', null)).start();
-    const { canaryEveryMs } = settings;
-    this.#canary =
-      canaryEveryMs === null ? null : new Canary(this.#context, canaryEveryMs, () => this.#isSequencer(), fail);
+  constructor(parts: LedgerParts, actor: Actor) {
+    this.backend = parts.context.database.name;
+    this.oversight = new Oversight(parts.context.database);
+    this.#parts = parts;
+    this.#context = { ...parts.context, actor };
+    this.audit = new AuditTrail(this.#context);
+  }
+
+  /**
+   * The same ledger, whose writes and look-ups are recorded under `actor`. It shares everything: closing one closes all.
+   * @throws {TypeError} for an actor that cannot be one.
+   * @example await ledger.actingAs({ role: 'operator', name: 'jane', via: 'http' }).removeDestination('acme');
+   */
+  actingAs(actor: Actor): Ledger {
+    return new Ledger(this.#parts, readActor(actor));
   }
 
   /**
@@ -209,17 +200,17 @@ export class Ledger {
     if (!Number.isInteger(limit) || limit < 1 || limit > CHANGES_PER_READ_MAX) {
       throw new RangeError(`limit: expected 1 to ${CHANGES_PER_READ_MAX}, got ${limit}`);
     }
-    return this.#reader.entriesAfter(seq, limit);
+    return this.#parts.reader.entriesAfter(seq, limit);
   }
 
   /** Where the log ends. */
   async head(): Promise<Head> {
-    return (await this.#reader.entriesAfter(Number.MAX_SAFE_INTEGER, 1)).head;
+    return (await this.#parts.reader.entriesAfter(Number.MAX_SAFE_INTEGER, 1)).head;
   }
 
   /** Writes a snapshot of the set at the settled seq, to a file or a stream, which is ended. @throws {GateError}. */
   async snapshotTo(target: string | Writable, options: SnapshotOutOptions = {}): Promise<WrittenSnapshot> {
-    const table = await this.#reader.buildTable(options.signal ?? new AbortController().signal);
+    const table = await this.#parts.reader.buildTable(options.signal ?? new AbortController().signal);
     return writeSnapshot(target, table, this.#context.now(), options);
   }
 
@@ -239,7 +230,7 @@ export class Ledger {
 
   /** Takes down what an enforcer says of itself. */
   ack(report: EnforcerReport): Promise<void> {
-    return this.#reader.report(report);
+    return this.#parts.reader.report(report);
   }
 
   /** All enforcers, silent ones included. */
@@ -249,7 +240,8 @@ export class Ledger {
 
   /** Takes an enforcer out of every count that is gone for good; false if there is none that is waited for. */
   retireEnforcer(id: string): Promise<boolean> {
-    return retireEnforcer(this.#context.database, id);
+    const { database } = this.#context;
+    return database.transaction((session) => retireEnforcer(session, this.#context, id));
   }
 
   /** When a request was received, processed, in force on k of n enforcers, and everywhere. @throws {GateError}. */
@@ -259,7 +251,8 @@ export class Ledger {
 
   /** Adds a destination to the data inventory, or replaces it. @throws {InputError}. */
   putDestination(destination: DestinationInput): Promise<Destination> {
-    return putDestination(this.#context.database, destination);
+    const { database } = this.#context;
+    return database.transaction((session) => putDestination(session, this.#context, destination));
   }
 
   /**
@@ -271,7 +264,7 @@ export class Ledger {
     id: string,
     change: (current: Destination | null) => DestinationInput | null,
   ): Promise<DestinationChange> {
-    return changeDestination(this.#context.database, id, change);
+    return changeDestination(this.#context, id, change);
   }
 
   getDestination(id: string): Promise<Destination | null> {
@@ -284,7 +277,8 @@ export class Ledger {
 
   /** False: there was none. */
   removeDestination(id: string): Promise<boolean> {
-    return removeDestination(this.#context.database, id);
+    const { database } = this.#context;
+    return database.transaction((session) => removeDestination(session, this.#context, id));
   }
 
   /**
@@ -318,6 +312,24 @@ export class Ledger {
     return gapNotices(this.#context, options);
   }
 
+  /**
+   * Erases who a request was about, once it was answered. The opt-out stays in force, and the audit trail valid.
+   * @throws {InputError}; {GateError} `ledger.unknown_request`.
+   */
+  erase(requestId: string): Promise<Erasure> {
+    return eraseRequest(this.#context, requestId);
+  }
+
+  /** Erases who those requests were about that were answered longer ago than 24 months, or more. @throws {InputError}. */
+  retention(options: RetentionOptions = {}): Promise<RetentionReport> {
+    return runRetention(this.#context, options);
+  }
+
+  /** What an audit asks for: deadlines, the record of requests, metrics. */
+  get records(): LedgerRecords {
+    return new LedgerRecords(this.#context);
+  }
+
   /** Checks the ledger against itself; reads all of it. */
   verify(): Promise<Verification> {
     return verifyLedger(this.#context.database);
@@ -328,13 +340,13 @@ export class Ledger {
    * state in a way it cannot know of, such as the copy of a disk.
    */
   rotateEpoch(): Promise<string> {
-    return rotateEpoch(this.#context.database);
+    return rotateEpoch(this.#context.database, randomUUID, this.#context.actor);
   }
 
   async status(): Promise<LedgerStatus> {
     const head = await this.head();
-    const state = this.#sequencer?.state;
-    const isSequencer = this.#isSequencer();
+    const state = this.#parts.sequencer?.state;
+    const { isSequencer } = this.#parts;
     return {
       backend: this.backend,
       isSequencer,
@@ -347,33 +359,11 @@ export class Ledger {
 
   /** Calls `listener` with every event from now on; returns what ends that. */
   on<E extends keyof LedgerEvents>(event: E, listener: (event: LedgerEvents[E]) => void): () => void {
-    const listeners = this.#listeners[event] as Set<(event: LedgerEvents[E]) => void>;
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+    return this.#parts.on(event, listener);
   }
 
   /** Lets go of everything. Calls in flight may fail with `ledger.unavailable`. Never throws. */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    return this.#parts.close();
   }
-
-  async #close(): Promise<void> {
-    await this.#canary?.close();
-    await this.#sequencer?.close();
-    await this.#reader.close();
-    await this.#context.database.close();
-  }
-
-  #isSequencer(): boolean {
-    return this.#sequencer?.state.isLeader === true;
-  }
-
-  #tell<E extends keyof LedgerEvents>(event: E, what: LedgerEvents[E]): void {
-    for (const listener of this.#listeners[event]) (listener as (event: LedgerEvents[E]) => void)(what);
-  }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error('failed');
 }

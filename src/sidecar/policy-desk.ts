@@ -2,14 +2,11 @@
  * The policy in force, and how another takes its place: read, checked, and only then put into use, in all threads.
  * @module
  */
-import { createHash } from 'node:crypto';
 import type { Destination } from '../core/index.js';
 import { DEFAULT_POLICY, type Policy } from '../core/policy/policy.js';
 import { PolicyError, readPolicyFile } from '../policy-file.js';
+import { withInventory } from '../policy-inventory.js';
 import type { PolicyState } from './observe/index.js';
-
-/** Characters that a ledger's inventory adds to a policy's version. */
-const VERSION_MARK_LENGTH = 8;
 
 /** A policy file cannot be used; the message names the file and everything that is wrong, and quotes nothing of it. */
 export class PolicyFileError extends Error {
@@ -79,16 +76,6 @@ export class PolicyDesk {
     this.#policy = policy;
     return true;
   }
-}
-
-/** The policy with a ledger's destinations. Its version tells one inventory from another, for whoever audits decisions. */
-function withInventory(written: Policy, inventory: readonly Destination[]): Policy {
-  if (inventory.length === 0) return written;
-  const text = JSON.stringify(inventory.toSorted((a, b) => (a.id < b.id ? -1 : 1)));
-  const mark = createHash('sha256').update(text).digest('hex').slice(0, VERSION_MARK_LENGTH);
-  const ids = new Set(inventory.map(({ id }) => id));
-  const destinations = [...written.destinations.filter(({ id }) => !ids.has(id)), ...inventory];
-  return { ...written, destinations, version: `${written.version}+${mark}` };
 }
 
 function readPolicy(path: string): Policy {

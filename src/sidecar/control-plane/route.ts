@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Ledger } from '../../ledger/index.js';
 import type { RelayHandler } from '../../sync/index.js';
+import type { UnknownDestination } from '../observe/index.js';
 import type { ExportBasis } from './export-route.js';
 import type { ControlProblemCode } from './problems.js';
 import type { AnswerName, Body, BodyName } from './schemas.js';
@@ -25,6 +26,8 @@ export interface Parameter {
 export interface DocumentedAnswer {
   readonly description: string;
   readonly body: AnswerName | { readonly mediaType: string } | null;
+  /** Another media type it can come in. */
+  readonly otherMediaType?: string;
   /** Names and meanings of headers. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -37,6 +40,8 @@ export interface Exchange<B extends BodyName | null = BodyName | null> {
   readonly query: ReadonlyMap<string, string>;
   readonly body: B extends BodyName ? Body<B> : null;
   readonly principal: Principal;
+  /** As the principal: what it does is recorded under its name. Only where the route needs it. */
+  readonly ledger: Ledger;
   /** Aborted when the client goes, or the control plane closes. */
   readonly signal: AbortSignal;
 }
@@ -81,7 +86,9 @@ export function route<B extends BodyName | null>(row: Route<B>): Route {
 
 /** What routes work with. They are only called where what they need is there. */
 export interface RouteContext {
+  /** As the system itself; what is done for somebody goes through {@link Exchange.ledger}. */
   readonly ledger: Ledger;
   readonly relay: RelayHandler;
   readonly exports: ExportBasis | null;
+  readonly unknownDestinations: () => readonly UnknownDestination[];
 }
