@@ -68,6 +68,7 @@ async function bench(url) {
   });
   try {
     const origin = `http://${await controlAddress(sidecar)}`;
+    await untilOpen(origin);
     printMachine();
     console.log(`\n${REQUEST_COUNT.toLocaleString('en-US')} requests in PostgreSQL\n`);
     await benchPages(origin);
@@ -87,6 +88,14 @@ async function controlAddress(child) {
     return found[1];
   }
   throw new Error(said);
+}
+
+async function untilOpen(origin) {
+  for (;;) {
+    const { ledger } = await (await fetch(`${origin}/console/api/state`)).json();
+    if (ledger === 'open') return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
 }
 
 async function benchPages(origin) {
