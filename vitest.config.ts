@@ -9,8 +9,10 @@ const FAULT_FILES = ['test/fault/**', 'test/sync/nats-faults.test.ts', 'test/syn
 /** Minutes of ledgers, DuckDB and killed processes around exports: `npm run test:exports`. */
 const EXPORT_FILES = [
   'test/exports/parquet/**',
+  'test/exports/kills.test.ts',
   'test/exports/run.test.ts',
   'test/cli/export.test.ts',
+  'test/cli/export-files.test.ts',
   'test/cli/lineage.test.ts',
   'test/ledger/exports.test.ts',
 ];

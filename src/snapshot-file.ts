@@ -5,9 +5,8 @@
  * in the same folder, which is renamed only when everything is on disk; a failure leaves the file that was there.
  * @module
  */
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { GateError } from './core/errors.js';
 import type { Signer, Verifier } from './core/suppression/signature.js';
@@ -19,12 +18,10 @@ import {
   type SnapshotHeader,
 } from './core/suppression/snapshot-header.js';
 import type { SuppressionTable } from './core/suppression/table.js';
+import { removeLeftovers, temporaryPath } from './temporary-files.js';
 
 /** Blocks read at the same time; the system zeroes memory and copies, which takes longer than checking. */
 const READS_IN_FLIGHT = 3;
-
-/** Age from which a temporary file is taken to be left behind by a writer that was killed. */
-const LEFTOVER_AGE_MS = 3_600_000;
 
 export interface SnapshotReadOptions {
   /** Larger files are refused before anything is allocated. Default: SNAPSHOT_BYTES_MAX. */
@@ -72,10 +69,10 @@ export async function writeSnapshotFile(
   { signer }: SnapshotWriteOptions = {},
 ): Promise<void> {
   const writer = new SnapshotWriter(table, createdAtMs, { signer });
-  const temporaryPath = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
-  await removeLeftovers(path);
+  const unfinished = temporaryPath(path);
+  await removeLeftovers(path, Date.now());
   try {
-    const file = await open(temporaryPath, 'wx', 0o640);
+    const file = await open(unfinished, 'wx', 0o640);
     try {
       // the hash begins with the head, which holds the checksums of all blocks
       for (let index = 0; index < writer.blockCount && signer !== undefined; index++) {
@@ -92,10 +89,10 @@ export async function writeSnapshotFile(
     } finally {
       await file.close();
     }
-    await rename(temporaryPath, path);
+    await rename(unfinished, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    await rm(temporaryPath, { force: true }).catch(() => {});
+    await rm(unfinished, { force: true }).catch(() => {});
     throw asGateError(error);
   }
 }
@@ -168,18 +165,6 @@ export async function syncFolder(path: string): Promise<void> {
     await folder.sync();
   } finally {
     await folder.close();
-  }
-}
-
-/** Temporary files of writers that were killed: what is older than an hour is nobody's any more. */
-async function removeLeftovers(path: string): Promise<void> {
-  const folder = dirname(path);
-  const start = `.${basename(path)}.`;
-  for (const name of await readdir(folder).catch((): string[] => [])) {
-    if (!name.startsWith(start) || !/^[0-9a-f]{12}\.tmp$/.test(name.slice(start.length))) continue;
-    const leftover = join(folder, name);
-    const { mtimeMs } = await stat(leftover).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
-    if (Date.now() - mtimeMs > LEFTOVER_AGE_MS) await rm(leftover, { force: true }).catch(() => {});
   }
 }
 

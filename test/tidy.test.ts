@@ -26,7 +26,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/core/errors.ts',
   ],
   'src/backoff.ts': [],
-  'src/snapshot-file.ts': ['src/core/suppression', 'src/core/errors.ts'],
+  'src/temporary-files.ts': [],
+  'src/snapshot-file.ts': ['src/core/suppression', 'src/core/errors.ts', 'src/temporary-files.ts'],
   'src/sync/source.ts': ['src/core/suppression'],
   'src/sync': [
     'src/backoff.ts',
@@ -68,6 +69,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/growing-bytes.ts',
     'src/rows',
     'src/snapshot-file.ts',
+    'src/temporary-files.ts',
   ],
   'src/rows': ['src/core/identity', 'src/growing-bytes.ts'],
   'src/sidecar': ['*'],

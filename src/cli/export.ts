@@ -3,23 +3,23 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { PURPOSES, type Purpose } from '../core/policy/destinations.js';
 import type { Policy } from '../core/policy/policy.js';
+import { delimiterByte } from '../exports/csv/layout.js';
 import {
   type ColumnMapping,
+  type Compression,
   type ExportTerms,
   exportTerms,
-  filterRows,
   MODES,
   ON_UNIDENTIFIABLE,
   parseMapping,
   RowError,
-  type RowFormat,
 } from '../exports/index.js';
+import { THREADS_MAX } from '../exports/limits.js';
 import { exportRecordOf, type Manifest } from '../exports/manifest.js';
-import { type Pass, type RunOptions, runExport } from '../exports/run.js';
+import { ParquetError } from '../exports/parquet/parquet-error.js';
+import { type RunOptions, runExport } from '../exports/run.js';
 import { exportRunIdOf } from '../ledger/export-runs.js';
 import type { Ledger } from '../ledger/index.js';
 import { withInventory } from '../policy-inventory.js';
@@ -35,18 +35,12 @@ import {
   UsageError,
   wholeNumber,
 } from './command.js';
+import { COMPRESSIONS, type ExportJob, exportJobs, FORMATS } from './export-files.js';
+import { passOf } from './export-pass.js';
 import { ExportProgress } from './export-progress.js';
 import type { OpenedSet } from './export-set.js';
 import { EXIT_INTERRUPTED, untilInterrupted } from './interrupt.js';
 import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, withLedger } from './ledger-location.js';
-
-const FORMATS = ['csv', 'tsv', 'ndjson'] as const;
-const FORMAT_OF_ENDING: Readonly<Record<string, RowFormat>> = {
-  csv: 'csv',
-  tsv: 'tsv',
-  ndjson: 'ndjson',
-  jsonl: 'ndjson',
-};
 
 export const exportCommand: Command = {
   help: `Usage: optgate export --destination ID --purpose PURPOSE --map KIND=COLUMN,… --in FILE --out FILE [options]
@@ -61,8 +55,9 @@ A service provider or contractor whose contract is live may be sent everybody fo
 manifest then names the exemption.
 
 Options:
-  --in FILE           .csv, .tsv (with a header), .ndjson; may be given again, and its name may hold * and ?
-  --out FILE|DIR      a folder, which has to be there, if there are several inputs
+  --in FILE           .csv, .tsv (with a header), .ndjson, .jsonl, each also as .gz and .zst, or .parquet; may be given
+                      again, and its name may hold * and ?
+  --out FILE|DIR      compressed as its name says; a folder, which has to be there, if there are several inputs
   --map K=C,K=C|C,…   which columns, or paths of JSON such as user.ids[].value, hold which kind: email=email,maid=idfa|gaid
   --destination ID    in the data inventory of the ledger or the policy, in this order; one that is in neither is a third
                       party
@@ -72,7 +67,8 @@ Options:
   --mode drop|blank   blank: rows of suppressed people leave without the values mapped (default: drop)
   --on-unidentifiable keep|drop|fail
                       rows without an identifier that can be looked up (default: drop)
-  --format F          csv, tsv or ndjson, where the name does not tell
+  --format F          csv, tsv, ndjson or parquet, where the name does not tell
+  --compression C     of the output, where its name does not tell: none, gzip, or zstd from Node.js 22.15 on
   --delimiter C       between cells
   --threads N         threads that judge rows (default: 1)
   --no-recheck        do not look again for opt-outs that came in while the run went on
@@ -85,6 +81,7 @@ Prints the manifest of each run, one a line.
 Examples:
   optgate export --destination acme --purpose audience --map email=email,maid=idfa --in users.csv --out acme.csv
   optgate export --set optouts.snap --destination acme --purpose audience --map email=user.email --in 'day-*.ndjson' --out out/
+  optgate export --destination acme --purpose audience --map email=user.email --in 'part-*.parquet' --out out/ --threads 2
   optgate export --dry-run --destination acme --purpose audience --map email=email --in users.csv --out acme.csv
 
 Exit codes: 0 done, 2 wrong usage, 3 a file, the set or the ledger failed, 130 stopped. Runs before that are complete.`,
@@ -114,7 +111,7 @@ Exit codes: 0 done, 2 wrong usage, 3 a file, the set or the ledger failed, 130 s
 };
 
 interface Given {
-  readonly jobs: readonly { readonly input: string; readonly output: string; readonly format: RowFormat }[];
+  readonly jobs: readonly ExportJob[];
   readonly destination: string;
   readonly purpose: Purpose;
   readonly mapping: ColumnMapping;
@@ -142,6 +139,7 @@ const OPTIONS = {
   mode: { type: 'string' },
   'on-unidentifiable': { type: 'string' },
   format: { type: 'string' },
+  compression: { type: 'string' },
   delimiter: { type: 'string' },
   threads: { type: 'string' },
   'no-recheck': { type: 'boolean' },
@@ -159,8 +157,9 @@ async function readArguments(args: readonly string[], io: Io): Promise<Given> {
   if (set !== undefined && ledger !== undefined) throw new UsageError('expected --set or --ledger, not both');
   if (set === undefined) ledgerLocation(ledger, io); // what is wrong with it is said before anything is read
   const format = values.format === undefined ? undefined : oneOf('format', values.format, FORMATS, 'csv');
+  const jobs = exportJobs(values.in ?? [], out ?? '', { format, compression: compressionOption(values.compression) });
   return {
-    jobs: jobsOf((values.in ?? []).flatMap(filesOf), out ?? '', format),
+    jobs,
     destination: destination ?? '',
     purpose: oneOf('purpose', purpose, PURPOSES, 'audience'),
     mapping: parseMapping(map ?? ''),
@@ -169,8 +168,8 @@ async function readArguments(args: readonly string[], io: Io): Promise<Given> {
     ledger,
     mode: oneOf('mode', values.mode, MODES, 'drop'),
     onUnidentifiable: oneOf('on-unidentifiable', values['on-unidentifiable'], ON_UNIDENTIFIABLE, 'drop'),
-    delimiter: values.delimiter,
-    threads: wholeNumber('threads', values.threads, 1),
+    delimiter: delimiterOption(values.delimiter, jobs),
+    threads: threadsOption(values.threads),
     recheck: values['no-recheck'] !== true,
     operator: values.operator ?? null,
     isDryRun: values['dry-run'] === true,
@@ -184,40 +183,27 @@ function oneOf<W extends string>(name: string, text: string | undefined, words: 
   return word;
 }
 
-/** The files that a name stands for. Only its last part may hold * and ?. @throws {UsageError} where there are none. */
-function filesOf(pattern: string): readonly string[] {
-  const name = basename(pattern);
-  if (!/[*?]/.test(name)) return [pattern];
-  const source = name
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  const expression = new RegExp(`^${source}$`, 's');
-  const folder = dirname(pattern);
-  const names = readdirSync(folder).filter(
-    (one) => expression.test(one) && (!one.startsWith('.') || name.startsWith('.')),
-  );
-  if (names.length === 0) throw new UsageError(`--in: there is no file ${pattern}`);
-  return names.sort().map((one) => join(folder, one));
+function compressionOption(text: string | undefined): Compression | undefined {
+  return text === undefined ? undefined : oneOf('compression', text, COMPRESSIONS, 'none');
 }
 
-function jobsOf(inputs: readonly string[], out: string, format: RowFormat | undefined): Given['jobs'] {
-  const isFolder = statSync(out, { throwIfNoEntry: false })?.isDirectory() === true;
-  if (inputs.length > 1 && !isFolder) throw new UsageError('--out: expected a folder, since there are several inputs');
-  const names = inputs.map((input) => basename(input));
-  if (new Set(names).size !== names.length) throw new UsageError('--in: expected files with different names');
-  return inputs.map((input) => ({
-    input,
-    output: isFolder ? join(out, basename(input)) : out,
-    format: format ?? formatOfName(input),
-  }));
+function delimiterOption(text: string | undefined, jobs: readonly ExportJob[]): string | undefined {
+  if (text === undefined) return undefined;
+  if (jobs.some(({ format }) => format === 'ndjson' || format === 'parquet')) {
+    throw new UsageError('--delimiter: expected none, since there are no cells of text');
+  }
+  try {
+    delimiterByte(text);
+  } catch (error) {
+    throw new UsageError(`--${messageOf(error)}`);
+  }
+  return text;
 }
 
-function formatOfName(path: string): RowFormat {
-  const ending = /\.([a-z]+)$/i.exec(path)?.[1]?.toLowerCase() ?? '';
-  const format = FORMAT_OF_ENDING[ending];
-  if (format === undefined) throw new UsageError(`--format: expected ${FORMATS.join(', ')}, as the name does not tell`);
-  return format;
+function threadsOption(text: string | undefined): number {
+  const threads = wholeNumber('threads', text, 1);
+  if (threads > THREADS_MAX) throw new UsageError(`--threads: expected at most ${THREADS_MAX}`);
+  return threads;
 }
 
 interface Running {
@@ -237,8 +223,9 @@ async function runAll(given: Given, running: Running): Promise<void> {
     );
   }
   const terms = exportTerms({ policy, destination, purpose, now: io.now() });
-  for (const job of given.jobs) {
-    const manifest = await runOne(given, running, terms, job);
+  for (const [index, job] of given.jobs.entries()) {
+    const progress = new ExportProgress(io, given.jobs.length === 1 ? '' : `${index + 1}/${given.jobs.length}`);
+    const manifest = await runOne(given, running, terms, job, progress).finally(() => progress.end());
     io.stdout.write(`${JSON.stringify(manifest)}\n`);
   }
 }
@@ -247,18 +234,18 @@ async function runOne(
   given: Given,
   running: Running,
   terms: ExportTerms,
-  job: Given['jobs'][number],
+  job: ExportJob,
+  progress: ExportProgress,
 ): Promise<Manifest> {
   const { opened, policy, ledger, stopped, io } = running;
   const { destination, purpose, mode, onUnidentifiable, mapping, recheck, operator, isDryRun } = given;
-  const progress = new ExportProgress(io);
   const record: RunOptions['record'] = (manifest, index) =>
     ledger === null ? Promise.resolve() : ledger.recordExport(exportRecordOf(manifest, terms), index);
   try {
     return await runExport({
       runId: exportRunIdOf(randomBytes(16)),
       ...job,
-      pass: passOf(given, opened, terms, job.format, progress),
+      pass: passOf(given, opened.holder, terms, job.format),
       set: opened.set,
       destination,
       purpose,
@@ -268,6 +255,7 @@ async function runOne(
       optgate: packageVersion(),
       filter: {
         format: job.format,
+        compression: job.compression.output,
         mapping: mapping.map(({ kind, place }) => `${kind}=${place}`),
         mode,
         onUnidentifiable,
@@ -281,32 +269,9 @@ async function runOne(
       onProgress: (at) => progress.at(at),
     });
   } catch (error) {
-    if (error instanceof RowError) throw new CommandError(`${job.input}: ${messageOf(error)}`, { cause: error });
+    if (error instanceof RowError || error instanceof ParquetError) {
+      throw new CommandError(`${job.input}: ${messageOf(error)}`, { cause: error });
+    }
     throw error;
-  } finally {
-    progress.end();
   }
-}
-
-function passOf(
-  given: Given,
-  { holder }: OpenedSet,
-  terms: ExportTerms,
-  format: RowFormat,
-  progress: ExportProgress,
-): Pass {
-  const { mapping, mode, onUnidentifiable, threads, delimiter } = given;
-  return (input, { isRecheck, onFingerprints }) =>
-    filterRows(progress.counted(input), {
-      table: holder,
-      terms,
-      format,
-      mapping,
-      mode,
-      // what was kept although it names nobody, or was blanked, stays
-      onUnidentifiable: isRecheck ? 'keep' : onUnidentifiable,
-      threads,
-      delimiter,
-      onFingerprints,
-    });
 }

@@ -5,8 +5,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AtomicFile, removeLeftovers } from '../exports/atomic-file.js';
+import { AtomicFile } from '../exports/atomic-file.js';
 import type { GapNotice, Ledger } from '../ledger/index.js';
+import { removeLeftovers } from '../temporary-files.js';
 import { type Command, CommandError, EXIT, type Io, isSystemError, parseOptions, UsageError } from './command.js';
 import { untilInterrupted } from './interrupt.js';
 import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, withLedger } from './ledger-location.js';

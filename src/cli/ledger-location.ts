@@ -6,9 +6,11 @@
  * @module
  */
 import { existsSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { GateError } from '../core/errors.js';
-import type { Ledger, LedgerOptions } from '../ledger/index.js';
+import { ACTOR_NAME_LENGTH_MAX } from '../ledger/audit/actor.js';
+import type { Actor, Ledger, LedgerOptions } from '../ledger/index.js';
 import { CommandError, type Io, UsageError } from './command.js';
 import { failureText, isSqlError } from './failures.js';
 
@@ -88,6 +90,7 @@ export async function withLedger<T>(
   try {
     const ledger = await openLedger(location.kind === 'folder' ? { dataDir: location.folder } : location.url, {
       migrate: location.kind === 'folder',
+      actor: cliActor(),
       ...options,
     });
     try {
@@ -97,6 +100,20 @@ export async function withLedger<T>(
     }
   } catch (error) {
     throw withLocation(error, location);
+  }
+}
+
+/** Whoever runs a command: the user of the system, as an operator. */
+export function cliActor(): Actor {
+  return { role: 'operator', name: userName(), via: 'cli' };
+}
+
+/** A user may have no name, such as a bare number in a container. */
+function userName(): string | null {
+  try {
+    return userInfo().username.slice(0, ACTOR_NAME_LENGTH_MAX) || null;
+  } catch {
+    return null;
   }
 }
 

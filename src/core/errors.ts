@@ -59,6 +59,7 @@ export const GATE_ERRORS = {
   'sync.store': 'the local folder of the enforcer could not be read or written',
   'sync.closed': 'the follower is closed',
   'export.io': 'a file of the export could not be read or written',
+  'export.input_changed': 'the input was changed while the export read it',
   'export.same_file': 'the export would overwrite what it reads',
   'export.set_replaced': 'the set was replaced by one of another ledger while the export ran',
   'lineage.damaged': 'the lineage file is damaged, or none',

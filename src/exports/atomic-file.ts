@@ -5,12 +5,13 @@
  * killed one left behind is removed by the next one, when it is old enough to be nobody's.
  * @module
  */
-import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { syncFolder } from '../snapshot-file.js';
+import { temporaryPath } from '../temporary-files.js';
 
-/** Age from which a temporary file that nobody writes to is taken to be left behind. */
-export const LEFTOVER_AGE_MS = 86_400_000;
+/** Age from which a file of an export is a leftover: what a pass has written lies there until the next one is through. */
+export const EXPORT_LEFTOVER_AGE_MS = 86_400_000;
 /** Only this user and group may read what is written: it names people. */
 const FILE_MODE = 0o640;
 
@@ -27,8 +28,8 @@ export class AtomicFile {
 
   /** @param token Tells this file from others that are written to the same place: 1 to 64 of `A-Za-z0-9_-`. */
   static async create(path: string, token: string): Promise<AtomicFile> {
-    const temporaryPath = join(dirname(path), `.${basename(path)}.${token}.tmp`);
-    return new AtomicFile(temporaryPath, path, await open(temporaryPath, 'wx', FILE_MODE));
+    const unfinished = temporaryPath(path, token);
+    return new AtomicFile(unfinished, path, await open(unfinished, 'wx', FILE_MODE));
   }
 
   get byteCount(): number {
@@ -65,16 +66,5 @@ export class AtomicFile {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     await this.file.close();
-  }
-}
-
-/** Removes the temporary files of killed processes that were to become `path`. Never throws. */
-export async function removeLeftovers(path: string, nowMs: number): Promise<void> {
-  const start = `.${basename(path)}.`;
-  for (const name of await readdir(dirname(path)).catch((): string[] => [])) {
-    if (!name.startsWith(start) || !/^[A-Za-z0-9_-]{1,64}\.tmp(\.\d+)?$/.test(name.slice(start.length))) continue;
-    const leftover = join(dirname(path), name);
-    const { mtimeMs } = await stat(leftover).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
-    if (nowMs - mtimeMs > LEFTOVER_AGE_MS) await rm(leftover, { force: true }).catch(() => {});
   }
 }

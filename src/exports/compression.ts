@@ -7,22 +7,32 @@
  */
 import { pipeline, Readable, type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
+import { MemberSource } from './members.js';
 import { RowError } from './row-error.js';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
-type MakeTransform = () => Transform;
+/** Both kinds count the bytes that they have taken. */
+type Engine = Transform & { readonly bytesWritten: number };
+type MakeTransform = (options: { readonly chunkSize: number }) => Engine;
 /** What may not be there. */
 const { createZstdCompress, createZstdDecompress } = zlib as {
   readonly createZstdCompress?: MakeTransform;
   readonly createZstdDecompress?: MakeTransform;
 };
 
+/** Bytes that come out at a time. */
+const CHUNK_BYTES = 256 * 1024;
 const MAGIC_BYTES_MAX = 4;
 const MAGICS: readonly (readonly [Compression, readonly number[]])[] = [
   ['gzip', [0x1f, 0x8b]],
   ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
 ];
+
+/** Whether this Node.js can read and write it. */
+export function isSupported(compression: Compression): boolean {
+  return compression !== 'zstd' || (createZstdCompress !== undefined && createZstdDecompress !== undefined);
+}
 
 /** How a file is compressed that is named so: `.gz`, `.gzip`, `.zst` or `.zstd` at the end. */
 export function compressionOfName(path: string): Compression {
@@ -31,11 +41,16 @@ export function compressionOfName(path: string): Compression {
 }
 
 /**
- * The bytes of a file, decompressed if they are compressed.
+ * The bytes of a file, decompressed if they are compressed: several members, or frames, one after another, are one file.
  *
  * Ends with a {RowError} `compression.unsupported` or `compression.damaged`, or with the error that the input ends with.
+ * @param expected How it is compressed; its first bytes say so unless told.
  */
-export async function* decompressed(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* decompressed(
+  input: AsyncIterable<Uint8Array>,
+  expected?: Compression,
+): AsyncGenerator<Uint8Array> {
+  if (expected === 'none') return yield* input;
   const iterator = input[Symbol.asyncIterator]();
   const begun: Uint8Array[] = [];
   let byteCount = 0;
@@ -48,8 +63,9 @@ export async function* decompressed(input: AsyncIterable<Uint8Array>): AsyncGene
     }
     const all = putBack(begun, iterator);
     const compression = compressionOfBytes(Buffer.concat(begun));
+    if (expected !== undefined && compression !== expected) throw new RowError('compression.damaged', null);
     if (compression === 'none') yield* all;
-    else yield* through(all, decompressor(compression), true);
+    else yield* allMembers(all, () => decompressor(compression));
   } finally {
     await iterator.return?.();
   }
@@ -61,10 +77,10 @@ export function compressed(output: AsyncIterable<Uint8Array>, compression: Compr
     case 'none':
       return output;
     case 'gzip':
-      return through(output, zlib.createGzip(), false);
+      return through(output, zlib.createGzip({ chunkSize: CHUNK_BYTES }));
     case 'zstd':
       if (createZstdCompress === undefined) throw unsupported();
-      return through(output, createZstdCompress(), false);
+      return through(output, createZstdCompress({ chunkSize: CHUNK_BYTES }));
     default:
       return compression satisfies never;
   }
@@ -75,10 +91,10 @@ function compressionOfBytes(bytes: Uint8Array): Compression {
   return found === undefined ? 'none' : found[0];
 }
 
-function decompressor(compression: 'gzip' | 'zstd'): Transform {
-  if (compression === 'gzip') return zlib.createGunzip();
+function decompressor(compression: 'gzip' | 'zstd'): Engine {
+  if (compression === 'gzip') return zlib.createGunzip({ chunkSize: CHUNK_BYTES });
   if (createZstdDecompress === undefined) throw unsupported();
-  return createZstdDecompress();
+  return createZstdDecompress({ chunkSize: CHUNK_BYTES });
 }
 
 async function* putBack(begun: readonly Uint8Array[], iterator: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -86,31 +102,31 @@ async function* putBack(begun: readonly Uint8Array[], iterator: AsyncIterator<Ui
   for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
 }
 
-async function* through(
-  input: AsyncIterable<Uint8Array>,
-  transform: Transform,
-  isReading: boolean,
-): AsyncGenerator<Uint8Array> {
-  let inputError: unknown = null;
-  const source = Readable.from(noting(input, (error) => (inputError = error)));
-  pipeline(source, transform, () => {}); // whoever takes from the transform hears of errors
-  try {
-    yield* transform as AsyncIterable<Uint8Array>;
-  } catch (error) {
-    if (inputError !== null || !isReading) throw inputError ?? error;
-    throw new RowError('compression.damaged', null, undefined, { cause: error });
-  }
+async function* through(input: AsyncIterable<Uint8Array>, engine: Engine): AsyncGenerator<Uint8Array> {
+  pipeline(Readable.from(input), engine, () => {}); // whoever takes from the engine hears of errors
+  yield* engine as AsyncIterable<Uint8Array>;
 }
 
-async function* noting(input: AsyncIterable<Uint8Array>, note: (error: unknown) => void): AsyncGenerator<Uint8Array> {
+/** An engine for each member: that of gzip stops before zeros, that of zstd before whatever comes in the same piece. */
+async function* allMembers(input: AsyncIterable<Uint8Array>, makeEngine: () => Engine): AsyncGenerator<Uint8Array> {
+  const source = new MemberSource(input);
   try {
-    yield* input;
+    for (let hasMore = true; hasMore; ) {
+      const engine = makeEngine();
+      yield* through(
+        source.pieces(() => engine.bytesWritten),
+        engine,
+      );
+      hasMore = await source.hasMore(engine.bytesWritten);
+    }
   } catch (error) {
-    note(error);
-    throw error;
+    if (source.error !== null || error instanceof RowError) throw source.error ?? error;
+    throw new RowError('compression.damaged', null, undefined, { cause: error });
+  } finally {
+    await source.close();
   }
 }
 
 function unsupported(): RowError {
-  return new RowError('compression.unsupported', null, `Node.js ${process.versions.node}`);
+  return new RowError('compression.unsupported', null, `this is ${process.versions.node}`);
 }

@@ -3,23 +3,21 @@
  * @module
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { SuppressionTable } from '../core/suppression/index.js';
 import { BlockFilter, type BlockTerms } from './block-filter.js';
-import type { FromThread, ToThread } from './thread-messages.js';
+import type { BlockAnswer, BlockJob } from './thread-messages.js';
+import { AttachedTable, type WithTable } from './thread-table.js';
 
 function serve(): void {
   const port = parentPort;
   if (port === null) throw new TypeError('expected to run in a worker thread');
   const filter = new BlockFilter(workerData as BlockTerms);
-  let table: SuppressionTable | null = null;
-  let tableNumber = -1;
-  port.on('message', (message: ToThread) => {
-    if (table === null || message.tableNumber !== tableNumber) table = SuppressionTable.attach(message.table);
-    tableNumber = message.tableNumber;
+  const attached = new AttachedTable();
+  port.on('message', (message: BlockJob & WithTable) => {
     const { memory, length, isLast } = message;
-    const { output, ...rest } = filter.run({ bytes: new Uint8Array(memory), length, isLast }, table);
+    const block = { bytes: new Uint8Array(memory), length, isLast };
+    const { output, ...rest } = filter.run(block, attached.of(message));
     const own = output.buffer === memory ? null : (output.buffer as ArrayBuffer);
-    const answer: FromThread = {
+    const answer: BlockAnswer = {
       ...rest,
       memory,
       output: { memory: own, from: output.byteOffset, length: output.length },

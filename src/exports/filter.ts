@@ -45,6 +45,14 @@ export interface FilterOptions {
   readonly blockBytes?: number | undefined;
   /** Told of the fingerprints of rows that left as they came, in order, after those rows were taken. */
   readonly onFingerprints?: ((fingerprints: BigUint64Array) => void) | undefined;
+  /** Told how far it is, after every block. */
+  readonly onProgress?: ((progress: FilterProgress) => void) | undefined;
+}
+
+/** Rows that were judged, and bytes that were read of what the filter was given. */
+export interface FilterProgress {
+  readonly rowsIn: number;
+  readonly bytesIn: number;
 }
 
 export interface Filtering {
@@ -100,7 +108,7 @@ async function* filtered(
   options: FilterOptions,
   totals: RowTotals,
 ): AsyncGenerator<Uint8Array> {
-  const { blockBytes = BLOCK_BYTES, rowBytesMax = ROW_BYTES_MAX, threads = 1, onFingerprints } = options;
+  const { blockBytes = BLOCK_BYTES, rowBytesMax = ROW_BYTES_MAX, threads = 1, onFingerprints, onProgress } = options;
   const reader = new BlockReader(input, { blockBytes, rowBytesMax, endsWithReturn: options.format !== 'ndjson' });
   try {
     const { head, layout } = await readHead(reader, options, rowBytesMax);
@@ -116,6 +124,7 @@ async function* filtered(
       if (result.fault !== null) throw errorOfFault(result.fault, linesBefore);
       if (result.fingerprints !== null && result.fingerprints.length > 0) onFingerprints?.(result.fingerprints);
       linesBefore += result.lines;
+      onProgress?.(totals);
     }
     totals.bytesIn = reader.bytesIn;
   } finally {

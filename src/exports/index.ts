@@ -8,6 +8,7 @@ export { fingerprintsOf } from './fingerprint.js';
 export { ROW_BYTES_MAX } from './limits.js';
 export { type ColumnMapping, type MappedPlace, type MappingRecord, parseMapping } from './mapping.js';
 export { filterParquet } from './parquet/filter.js';
+export { ParquetError, type ParquetErrorCode } from './parquet/parquet-error.js';
 export type { RowCounts } from './row-counts.js';
 export { ROW_ERRORS, RowError, type RowErrorCode } from './row-error.js';
 export { type ExportTerms, type ExportTermsOptions, exportTerms } from './terms.js';

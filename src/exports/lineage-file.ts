@@ -32,8 +32,9 @@ export interface LineageOptions {
 export class LineageBuilder {
   /** Where the file is after {@link finish}. */
   readonly path: string;
-  readonly #buffer: BigInt64Array;
+  #buffer: BigInt64Array;
   #count = 0;
+  #isDiscarded = false;
   /** Files of sorted pieces. */
   readonly #spills: string[] = [];
   /** The spill in progress; fingerprints arrive without waiting for it. */
@@ -47,6 +48,7 @@ export class LineageBuilder {
 
   /** Takes fingerprints in any order. The memory stays the caller's. */
   add(fingerprints: BigUint64Array): void {
+    if (this.#isDiscarded) return; // from a filter that has not heard yet that its run failed
     const signed = new BigInt64Array(fingerprints.buffer, fingerprints.byteOffset, fingerprints.length);
     for (let from = 0; from < signed.length; ) {
       const some = signed.subarray(from, from + this.#buffer.length - this.#count);
@@ -86,6 +88,8 @@ export class LineageBuilder {
 
   /** Removes what was written, unless it was published. Never throws. */
   async discard(): Promise<void> {
+    this.#isDiscarded = true;
+    this.#buffer = new BigInt64Array(0);
     await this.#spilling.catch(() => {});
     await this.#removeSpills();
     await rm(this.path, { force: true }).catch(() => {});

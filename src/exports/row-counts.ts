@@ -36,6 +36,10 @@ export class RowTotals {
     this.#sums = new Float64Array(TALLY.kinds + this.#kinds.length);
   }
 
+  get rowsIn(): number {
+    return this.#sums[TALLY.rowsIn] ?? 0;
+  }
+
   add(tally: Float64Array): void {
     for (let index = 0; index < tally.length; index++) this.#sums[index]! += tally[index]!;
   }

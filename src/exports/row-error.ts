@@ -13,7 +13,7 @@ export const ROW_ERRORS = {
   'row.too_long': 'the row is longer than the limit',
   'row.quote_open': 'a quoted cell begins here and never ends',
   'row.unidentifiable': 'the row has no identifier that can be looked up',
-  'compression.unsupported': 'this Node.js can neither read nor write zstd',
+  'compression.unsupported': 'zstd needs Node.js 22.15 or later',
   'compression.damaged': 'the compressed file is damaged or ends too early',
   'output.abandoned': 'the output was not read to its end',
 } as const;

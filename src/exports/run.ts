@@ -7,14 +7,16 @@
  * are used up; then `seqEnd` is what the last pass began with.
  * @module
  */
-import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { GateError } from '../core/errors.js';
 import type { TableHolder } from '../core/suppression/index.js';
-import { AtomicFile, removeLeftovers } from './atomic-file.js';
-import { tableOf } from './filter.js';
+import { removeLeftovers } from '../temporary-files.js';
+import { AtomicFile, EXPORT_LEFTOVER_AGE_MS } from './atomic-file.js';
+import { type Compression, compressed } from './compression.js';
+import { type FilterProgress, tableOf } from './filter.js';
+import { InputFile } from './input-file.js';
 import { LineageBuilder, LineageFile } from './lineage-file.js';
 import {
   LINEAGE_SUFFIX,
@@ -31,8 +33,6 @@ import {
 
 /** Passes over the rows at most, the first included. */
 export const PASSES_MAX = 6;
-/** Bytes read from a file at a time. */
-const READ_BYTES = 1024 * 1024;
 
 /** The set that rows are judged by. */
 export interface ExportSet {
@@ -64,18 +64,23 @@ export interface PassHooks {
   readonly isRecheck: boolean;
   /** Of rows that stay, after they were given out. */
   onFingerprints(fingerprints: BigUint64Array): void;
+  /** Of what was read so far; `bytesIn` counts where the file is read in place. */
+  onProgress?(progress: FilterProgress): void;
 }
 
 /** A filter made ready: judges rows by the set as it is while they are read. */
-export type Pass = (
-  input: AsyncIterable<Uint8Array>,
+export type Pass<Input = AsyncIterable<Uint8Array>> = (
+  input: Input,
   hooks: PassHooks,
 ) => { readonly output: AsyncIterable<Uint8Array>; readonly done: Promise<PassCounts> };
 
 export interface RunOptions extends RunFacts {
   readonly input: string;
   readonly output: string;
-  readonly pass: Pass;
+  /** Reads the input as rows, or in place. */
+  readonly pass: Pass<InputFile>;
+  /** How the files are compressed. Default: the input as its first bytes say, the output not at all. */
+  readonly compression?: { readonly input?: Compression | undefined; readonly output: Compression };
   readonly set: ExportSet;
   /** Filter what was kept again where the set has moved. Default: true. */
   readonly recheck?: boolean;
@@ -95,14 +100,16 @@ export interface RunOptions extends RunFacts {
 export interface RunProgress {
   /** From 1. */
   readonly passNumber: number;
+  readonly rowsRead: number;
+  /** Bytes on disk. */
   readonly bytesRead: number;
-  /** Bytes of what this pass reads. */
+  /** Bytes on disk of what this pass reads; 0: nobody knows, since it is a pipe. */
   readonly bytesTotal: number;
 }
 
 /**
  * Runs an export; resolves when the output has its name.
- * @throws {GateError} `export.io`, `export.same_file`, `export.set_replaced`; what the filter, the set and `record` throw, and
+ * @throws {GateError} `export.io`, `export.same_file`, `export.input_changed`, `export.set_replaced`; what the filter, the set and `record` throw, and
  * the reason of `signal`. In all these cases there is no output, or the one that was there before.
  */
 export async function runExport(options: RunOptions): Promise<Manifest> {
@@ -130,7 +137,6 @@ class Run {
   /** What is to be removed if the run fails. */
   readonly #made = new Set<{ discard(): Promise<void> }>();
   #passCount = 0;
-  #inputBytes = 0;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -143,24 +149,26 @@ class Run {
     await refuseSameFile(input, output);
     if (!isDryRun)
       for (const suffix of ['', MANIFEST_SUFFIX, LINEAGE_SUFFIX])
-        await removeLeftovers(`${output}${suffix}`, startedAtMs);
+        await removeLeftovers(`${output}${suffix}`, startedAtMs, EXPORT_LEFTOVER_AGE_MS);
     const { seed, epoch } = set;
     const seqStart = await set.catchUp();
-    const inputHash = createHash('sha256');
-    let { counts, written } = await this.#pass(input, inputHash);
+    const source = await this.#source(input, this.#options.compression?.input);
+    let { counts, written } = await this.#pass(source);
+    const read = await source.finish();
     let rows = manifestRows(counts);
     let seqEnd = seqStart;
     while (recheck && !isDryRun && terms.rightsMask !== 0 && this.#passCount < PASSES_MAX) {
       const seq = await set.catchUp();
       if (seq === seqEnd && set.epoch === epoch) break;
       const before = written;
-      ({ counts, written } = await this.#pass(before.file?.temporaryPath ?? '', null));
+      await before.lineage?.discard(); // its memory is needed for the next one
+      ({ counts, written } = await this.#pass(await this.#source(before.file?.temporaryPath ?? '', this.#packing)));
       await this.#drop(before);
       rows = recheckedRows(rows, counts);
       seqEnd = seq;
     }
     if (set.seed !== seed) throw new GateError('export.set_replaced');
-    return this.#finish({ startedAtMs, seqStart, seqEnd, rows, written, inputSha256: inputHash.digest('hex') });
+    return this.#finish({ startedAtMs, seqStart, seqEnd, rows, written, input: { name: basename(input), ...read } });
   }
 
   /** Removes everything that has no final name. Never throws. */
@@ -168,8 +176,17 @@ class Run {
     await Promise.all(Array.from(this.#made, (one) => one.discard()));
   }
 
+  /** How the output is compressed. */
+  get #packing(): Compression {
+    return this.#options.compression?.output ?? 'none';
+  }
+
+  #source(path: string, compression: Compression | undefined): Promise<InputFile> {
+    return InputFile.open(path, { compression, signal: this.#options.signal });
+  }
+
   /** Filters a file into a temporary one. */
-  async #pass(path: string, inputHash: Hash | null): Promise<{ counts: PassCounts; written: Written }> {
+  async #pass(source: InputFile): Promise<{ counts: PassCounts; written: Written }> {
     const { pass, output, runId, isDryRun = false, signal } = this.#options;
     const passNumber = ++this.#passCount;
     const file = isDryRun ? null : this.#keep(await AtomicFile.create(output, `${runId}-${passNumber}`));
@@ -177,12 +194,13 @@ class Run {
       file === null ? null : this.#keep(new LineageBuilder(`${file.temporaryPath.slice(0, -4)}-index.tmp`));
     const hash = createHash('sha256');
     let bytes = 0;
-    const filtering = pass(this.#read(path, passNumber, inputHash), {
+    const filtering = pass(source, {
       isRecheck: passNumber > 1,
       onFingerprints: (fingerprints) => lineage?.add(fingerprints),
+      onProgress: (progress) => this.#tell(passNumber, source, progress),
     });
     filtering.done.catch(() => {}); // looked at below, unless writing fails first
-    for await (const chunk of filtering.output) {
+    for await (const chunk of compressed(filtering.output, isDryRun ? 'none' : this.#packing)) {
       signal?.throwIfAborted();
       hash.update(chunk);
       bytes += chunk.length;
@@ -194,19 +212,8 @@ class Run {
     return { counts, written: { file, lineage, sha256: hash.digest('hex'), bytes } };
   }
 
-  async *#read(path: string, passNumber: number, hash: Hash | null): AsyncGenerator<Uint8Array> {
-    const { signal, onProgress } = this.#options;
-    const bytesTotal = (await stat(path)).size;
-    let bytesRead = 0;
-    const stream = createReadStream(path, { highWaterMark: READ_BYTES, ...(signal === undefined ? {} : { signal }) });
-    for await (const chunk of stream) {
-      const bytes = chunk as Uint8Array;
-      hash?.update(bytes);
-      bytesRead += bytes.length;
-      if (passNumber === 1) this.#inputBytes = bytesRead;
-      yield bytes;
-      onProgress?.({ passNumber, bytesRead, bytesTotal });
-    }
+  #tell(passNumber: number, { bytesStreamed, bytesTotal }: InputFile, { rowsIn, bytesIn }: FilterProgress): void {
+    this.#options.onProgress?.({ passNumber, rowsRead: rowsIn, bytesRead: bytesStreamed ?? bytesIn, bytesTotal });
   }
 
   async #finish(end: {
@@ -215,16 +222,16 @@ class Run {
     seqEnd: number;
     rows: ManifestRows;
     written: Written;
-    inputSha256: string;
+    input: ManifestFile;
   }): Promise<Manifest> {
-    const { input, output, set, isDryRun = false } = this.#options;
-    const { startedAtMs, seqStart, seqEnd, rows, written, inputSha256 } = end;
+    const { output, set, isDryRun = false } = this.#options;
+    const { startedAtMs, seqStart, seqEnd, rows, written, input } = end;
     const manifest = manifestOf(this.#options, {
       set: { epoch: set.epoch, seqStart, seqEnd, passes: this.#passCount },
       startedAtMs,
       finishedAtMs: this.#now(),
-      input: fileOf(input, this.#inputBytes, inputSha256),
-      output: fileOf(output, written.bytes, written.sha256),
+      input,
+      output: { name: basename(output), bytes: written.bytes, sha256: written.sha256 },
       rows,
       fingerprintCount: (await written.lineage?.finish(set.seed)) ?? 0,
     });
@@ -285,10 +292,6 @@ function recheckedRows(rows: ManifestRows, counts: PassCounts): ManifestRows {
     suppressedOnRecheck: rows.suppressedOnRecheck + found,
     byKind,
   };
-}
-
-function fileOf(path: string, bytes: number, sha256: string): ManifestFile {
-  return { name: basename(path), bytes, sha256 };
 }
 
 async function refuseSameFile(input: string, output: string): Promise<void> {

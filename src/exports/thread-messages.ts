@@ -2,20 +2,17 @@
  * What a filter and its threads say to each other. Blocks are handed over, not copied.
  * @module
  */
-import type { TableShare } from '../core/suppression/index.js';
 import type { RowFault } from './row-sink.js';
 
-/** A block to be filtered, by a table that is attached to anew only where its number has changed. */
-export interface ToThread {
+/** A block to be filtered. */
+export interface BlockJob {
   readonly memory: ArrayBuffer;
   readonly length: number;
   readonly isLast: boolean;
-  readonly tableNumber: number;
-  readonly table: TableShare;
 }
 
 /** What the block came to, and its memory back. */
-export interface FromThread {
+export interface BlockAnswer {
   readonly memory: ArrayBuffer;
   /** What leaves: memory of its own, or a part of the block's. */
   readonly output: { readonly memory: ArrayBuffer | null; readonly from: number; readonly length: number };

@@ -1,40 +1,44 @@
 /**
- * Threads that filter blocks, each one block at a time.
+ * Threads that do jobs for a filter, each one job at a time, over the table of the moment that a job begins in.
  * @module
  */
 import { Worker } from 'node:worker_threads';
-import { type SuppressionTable, workerUrl } from '../core/suppression/index.js';
-import type { Block, BlockResult, BlockTerms } from './block-filter.js';
-import type { FromThread, ToThread } from './thread-messages.js';
+import type { SuppressionTable } from '../core/suppression/index.js';
+import type { WithTable } from './thread-table.js';
 
-/** A block that was filtered, and what it came to. */
-export interface FilteredBlock {
-  readonly block: Block;
-  readonly result: BlockResult;
+export interface ThreadPoolOptions {
+  /** The module that a thread runs. It answers every message with one. */
+  readonly module: URL;
+  /** What a thread is told when it begins. */
+  readonly workerData: unknown;
+  readonly threadCount: number;
+  /** Asked for every job as it begins. */
+  readonly tableNow: () => SuppressionTable;
 }
 
-interface Waiting {
-  readonly block: Block;
-  resolve(filtered: FilteredBlock): void;
+interface Waiting<Job, Answer> {
+  readonly job: Job;
+  /** What is handed over, not copied. */
+  readonly memory: readonly ArrayBuffer[];
+  resolve(answer: Answer): void;
   reject(error: unknown): void;
 }
 
-export class ThreadPool {
+export class ThreadPool<Job extends object, Answer> {
   readonly #workers: readonly Worker[];
   readonly #idle: Worker[];
-  readonly #busy = new Map<Worker, Waiting>();
-  readonly #queue: Waiting[] = [];
+  readonly #busy = new Map<Worker, Waiting<Job, Answer>>();
+  readonly #queue: Waiting<Job, Answer>[] = [];
   readonly #tableNow: () => SuppressionTable;
   #table: SuppressionTable | null = null;
   #tableNumber = 0;
   #failure: unknown = null;
 
-  /** @param tableNow Asked for every block as it begins. */
-  constructor(terms: BlockTerms, threadCount: number, tableNow: () => SuppressionTable) {
+  constructor({ module, workerData, threadCount, tableNow }: ThreadPoolOptions) {
     this.#tableNow = tableNow;
     this.#workers = Array.from({ length: threadCount }, () => {
-      const worker = new Worker(workerUrl('./filter-thread.js', import.meta.url), { workerData: terms, execArgv: [] });
-      worker.on('message', (answer: FromThread) => this.#hear(worker, answer));
+      const worker = new Worker(module, { workerData, execArgv: [] });
+      worker.on('message', (answer: Answer) => this.#hear(worker, answer));
       worker.on('error', (error) => this.#fail(error));
       worker.on('exit', () => this.#fail(new Error('a filtering thread ended')));
       return worker;
@@ -42,10 +46,10 @@ export class ThreadPool {
     this.#idle = [...this.#workers];
   }
 
-  /** Filters a block, whose memory is handed over until then. */
-  run(block: Block): Promise<FilteredBlock> {
+  /** Has a job done by the next thread that has time. @param memory Handed over until the answer hands it back. */
+  run(job: Job, memory: readonly ArrayBuffer[] = []): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ block, resolve, reject });
+      this.#queue.push({ job, memory, resolve, reject });
       this.#next();
     });
   }
@@ -65,7 +69,7 @@ export class ThreadPool {
       const worker = this.#idle.pop();
       if (waiting === undefined || worker === undefined) return;
       try {
-        this.#tell(worker, waiting.block);
+        worker.postMessage({ ...waiting.job, ...this.#withTable() }, waiting.memory);
         this.#busy.set(worker, waiting);
       } catch (error) {
         this.#idle.push(worker);
@@ -74,26 +78,17 @@ export class ThreadPool {
     }
   }
 
-  #tell(worker: Worker, { bytes, length, isLast }: Block): void {
+  #withTable(): WithTable {
     const table = this.#tableNow();
     if (table !== this.#table) this.#tableNumber++;
     this.#table = table;
-    const memory = bytes.buffer as ArrayBuffer;
-    const message: ToThread = { memory, length, isLast, tableNumber: this.#tableNumber, table: table.share() };
-    worker.postMessage(message, [memory]);
+    return { tableNumber: this.#tableNumber, table: table.share() };
   }
 
-  #hear(worker: Worker, { memory, output, ...rest }: FromThread): void {
-    const waiting = this.#busy.get(worker);
+  #hear(worker: Worker, answer: Answer): void {
+    this.#busy.get(worker)?.resolve(answer);
     this.#busy.delete(worker);
     this.#idle.push(worker);
-    if (waiting !== undefined) {
-      const { length, isLast } = waiting.block;
-      waiting.resolve({
-        block: { bytes: new Uint8Array(memory), length, isLast },
-        result: { ...rest, output: new Uint8Array(output.memory ?? memory, output.from, output.length) },
-      });
-    }
     this.#next();
   }
 

@@ -4,6 +4,7 @@
  */
 import type { CountryCode } from 'libphonenumber-js/min';
 import type { Position } from '../sync/source.js';
+import type { Actor } from './audit/actor.js';
 import type { ClearVault } from './clear-values.js';
 import type { Database } from './database.js';
 import type { IdentifierReader } from './identity.js';
@@ -11,6 +12,8 @@ import type { KeyMixer } from './keys.js';
 
 export interface LedgerContext {
   readonly database: Database;
+  /** Under whom writes and look-ups are recorded. */
+  readonly actor: Actor;
   readonly seed: bigint;
   readonly mixer: KeyMixer;
   /** One for all: reading is synchronous, and what was read is copied before the next is. */

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type CountryCode, isSupportedCountry } from 'libphonenumber-js/min';
+import { type Actor, readActor, SYSTEM_ACTOR } from './audit/actor.js';
 import { ClearVault } from './clear-values.js';
 import {
   CANARY_EVERY_MS_MIN,
@@ -28,6 +29,8 @@ export interface LedgerOptions {
   readonly tokenWaitMs?: number;
   /** Identifiers in one request at most, up to 256. Default: 64. */
   readonly identifiersPerRequestMax?: number;
+  /** Under whom writes and look-ups are recorded. Default: the system itself, through the library. */
+  readonly actor?: Actor;
   /** Wall clock, ms since 1970. */
   readonly now?: () => number;
   /** Random bytes. */
@@ -43,6 +46,7 @@ export interface LedgerSettings {
   readonly defaultCountry: CountryCode | undefined;
   readonly tokenWaitMs: number;
   readonly identifiersMax: number;
+  readonly actor: Actor;
   readonly now: () => number;
   readonly random: (byteCount: number) => Uint8Array;
 }
@@ -51,7 +55,7 @@ export interface LedgerSettings {
 export function readLedgerOptions(options: LedgerOptions): LedgerSettings {
   const { migrate = true, sequence = true, canaryEveryMs = null, keepClear = null, defaultCountry } = options;
   const { tokenWaitMs = TOKEN_WAIT_MS, identifiersPerRequestMax = IDENTIFIERS_PER_REQUEST_MAX } = options;
-  const { now = Date.now, random = randomBytes } = options;
+  const { actor = SYSTEM_ACTOR, now = Date.now, random = randomBytes } = options;
   checkRange('tokenWaitMs', tokenWaitMs, 0, TOKEN_WAIT_MS_MAX);
   checkRange('identifiersPerRequestMax', identifiersPerRequestMax, 1, IDENTIFIERS_PER_REQUEST_LIMIT);
   if (canaryEveryMs !== null) checkRange('canaryEveryMs', canaryEveryMs, CANARY_EVERY_MS_MIN, 2 ** 31 - 1);
@@ -66,6 +70,7 @@ export function readLedgerOptions(options: LedgerOptions): LedgerSettings {
     defaultCountry,
     tokenWaitMs,
     identifiersMax: identifiersPerRequestMax,
+    actor: readActor(actor),
     now,
     random,
   };

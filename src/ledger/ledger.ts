@@ -9,12 +9,12 @@ import { type Destination, GateError } from '../core/index.js';
 import type { Frame, Head } from '../core/suppression/index.js';
 import type { Identifier } from '../core/vocabulary.js';
 import type { EnforcerReport, LedgerFeed } from '../sync/source.js';
-import { Canary } from './canary.js';
+import { type Actor, readActor } from './audit/actor.js';
 import { readClearValues } from './clear-read.js';
 import type { ClearIdentifier } from './clear-values.js';
 import type { LedgerContext } from './context.js';
 import { type CurrentDigest, type CurrentSet, eachCurrentDigest } from './current-digests.js';
-import { type Database, openDatabase } from './database.js';
+import { openDatabase } from './database.js';
 import {
   changeDestination,
   type DestinationChange,
@@ -31,12 +31,11 @@ import { type ExportIndex, type ExportRecord, type ExportRun, exportRun, recordE
 import { createFeed } from './feed.js';
 import { type GapNotice, type GapOptions, gapNotices } from './gap-notices.js';
 import type { HorizonAlarm } from './horizon.js';
-import { IdentifierReader } from './identity.js';
 import { importOptOuts } from './import.js';
 import type { ImportOptions, ImportReceipt, ImportRow } from './import-input.js';
 import type { RequestInput } from './input.js';
-import { KeyMixer } from './keys.js';
-import { type LedgerOptions, type LedgerSettings, readLedgerOptions } from './ledger-options.js';
+import { type LedgerOptions, readLedgerOptions } from './ledger-options.js';
+import { type LedgerEvents, LedgerParts } from './ledger-parts.js';
 import { CHANGES_PER_READ, CHANGES_PER_READ_MAX } from './limits.js';
 import { checkMigrated, migrate } from './migrations.js';
 import { confirmOptIn, recordOptIn } from './opt-in.js';
@@ -44,19 +43,9 @@ import { recordOptOut } from './opt-out.js';
 import { type Propagation, propagationOf } from './propagation.js';
 import type { OptInReceipt, PendingOptIn, Receipt, RequestRecord } from './request.js';
 import { receiptOf, recordOf, requestById } from './requests.js';
-import { waitSequenced } from './sequenced.js';
-import { Sequencer } from './sequencer.js';
 import { type SnapshotOutOptions, type WrittenSnapshot, writeSnapshot } from './snapshot-out.js';
 import { type IdentifierStatus, statusOf } from './status.js';
 import { type Verification, verifyLedger } from './verify.js';
-
-/** What a ledger tells without being asked. */
-export interface LedgerEvents {
-  /** Entries wait for their place in the log for too long; `null`: no more. */
-  readonly alarm: HorizonAlarm | null;
-  /** Something failed in the background, and is tried again. */
-  readonly failure: Error;
-}
 
 export interface LedgerStatus {
   readonly backend: 'postgres' | 'pglite';
@@ -92,7 +81,8 @@ export async function openLedger(
     else await checkMigrated(database);
     const [meta] = await database.query('select seed from optgate.meta');
     if (meta === undefined) throw new GateError('ledger.not_migrated');
-    return new Ledger(database, BigInt.asUintN(64, BigInt(String(meta.seed))), settings);
+    const parts = new LedgerParts(database, BigInt.asUintN(64, BigInt(String(meta.seed))), settings);
+    return new Ledger(parts, settings.actor);
   } catch (error) {
     await database.close();
     throw error;
@@ -103,33 +93,22 @@ export class Ledger {
   /** `postgres` or `pglite`. */
   readonly backend: 'postgres' | 'pglite';
   readonly #context: LedgerContext;
-  readonly #sequencer: Sequencer | null;
-  readonly #canary: Canary | null;
-  readonly #reader: LedgerFeed;
-  readonly #listeners = { alarm: new Set<(event: never) => void>(), failure: new Set<(event: never) => void>() };
-  #closing: Promise<void> | null = null;
+  readonly #parts: LedgerParts;
 
   /** @internal Made by {@link openLedger}. */
-  constructor(database: Database, seed: bigint, settings: LedgerSettings) {
-    this.backend = database.name;
-    this.#sequencer = settings.sequence ? new Sequencer(database) : null;
-    this.#context = {
-      ...settings,
-      database,
-      seed,
-      mixer: new KeyMixer(seed),
-      reader: new IdentifierReader({ defaultCountry: settings.defaultCountry }),
-      imports: new Set(),
-      placeOf: (entryId, waitMs) => waitSequenced(database, entryId, waitMs),
-      wake: () => this.#sequencer?.wake(),
-    };
-    this.#reader = createFeed(database);
-    const fail = (error: unknown) => this.#tell('failure', asError(error));
-    this.#sequencer?.on('failure', fail).on('alarm', (alarm) => this.#tell('alarm', alarm));
-    this.#sequencer?.on('calm', () => this.#tell('alarm', null)).start();
-    const { canaryEveryMs } = settings;
-    this.#canary =
-      canaryEveryMs === null ? null : new Canary(this.#context, canaryEveryMs, () => this.#isSequencer(), fail);
+  constructor(parts: LedgerParts, actor: Actor) {
+    this.backend = parts.context.database.name;
+    this.#parts = parts;
+    this.#context = { ...parts.context, actor };
+  }
+
+  /**
+   * The same ledger, whose writes and look-ups are recorded under `actor`. It shares everything: closing one closes all.
+   * @throws {TypeError} for an actor that cannot be one.
+   * @example await ledger.actingAs({ role: 'operator', name: 'jane', via: 'http' }).removeDestination('acme');
+   */
+  actingAs(actor: Actor): Ledger {
+    return new Ledger(this.#parts, readActor(actor));
   }
 
   /**
@@ -209,17 +188,17 @@ export class Ledger {
     if (!Number.isInteger(limit) || limit < 1 || limit > CHANGES_PER_READ_MAX) {
       throw new RangeError(`limit: expected 1 to ${CHANGES_PER_READ_MAX}, got ${limit}`);
     }
-    return this.#reader.entriesAfter(seq, limit);
+    return this.#parts.reader.entriesAfter(seq, limit);
   }
 
   /** Where the log ends. */
   async head(): Promise<Head> {
-    return (await this.#reader.entriesAfter(Number.MAX_SAFE_INTEGER, 1)).head;
+    return (await this.#parts.reader.entriesAfter(Number.MAX_SAFE_INTEGER, 1)).head;
   }
 
   /** Writes a snapshot of the set at the settled seq, to a file or a stream, which is ended. @throws {GateError}. */
   async snapshotTo(target: string | Writable, options: SnapshotOutOptions = {}): Promise<WrittenSnapshot> {
-    const table = await this.#reader.buildTable(options.signal ?? new AbortController().signal);
+    const table = await this.#parts.reader.buildTable(options.signal ?? new AbortController().signal);
     return writeSnapshot(target, table, this.#context.now(), options);
   }
 
@@ -239,7 +218,7 @@ export class Ledger {
 
   /** Takes down what an enforcer says of itself. */
   ack(report: EnforcerReport): Promise<void> {
-    return this.#reader.report(report);
+    return this.#parts.reader.report(report);
   }
 
   /** All enforcers, silent ones included. */
@@ -333,8 +312,8 @@ export class Ledger {
 
   async status(): Promise<LedgerStatus> {
     const head = await this.head();
-    const state = this.#sequencer?.state;
-    const isSequencer = this.#isSequencer();
+    const state = this.#parts.sequencer?.state;
+    const { isSequencer } = this.#parts;
     return {
       backend: this.backend,
       isSequencer,
@@ -347,33 +326,11 @@ export class Ledger {
 
   /** Calls `listener` with every event from now on; returns what ends that. */
   on<E extends keyof LedgerEvents>(event: E, listener: (event: LedgerEvents[E]) => void): () => void {
-    const listeners = this.#listeners[event] as Set<(event: LedgerEvents[E]) => void>;
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+    return this.#parts.on(event, listener);
   }
 
   /** Lets go of everything. Calls in flight may fail with `ledger.unavailable`. Never throws. */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    return this.#parts.close();
   }
-
-  async #close(): Promise<void> {
-    await this.#canary?.close();
-    await this.#sequencer?.close();
-    await this.#reader.close();
-    await this.#context.database.close();
-  }
-
-  #isSequencer(): boolean {
-    return this.#sequencer?.state.isLeader === true;
-  }
-
-  #tell<E extends keyof LedgerEvents>(event: E, what: LedgerEvents[E]): void {
-    for (const listener of this.#listeners[event]) (listener as (event: LedgerEvents[E]) => void)(what);
-  }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error('failed');
 }

@@ -51,6 +51,27 @@ test.skipIf(hasZstd)('zstd where this Node.js has none is refused, and not taken
   );
 });
 
+test.skipIf(!hasZstd).each([1, 3, 1000, 100_000_000])('several frames of zstd, in pieces of %i bytes', async (size) => {
+  const frame = async (from: number, to?: number) => all(compressed(pieces(FILE.subarray(from, to), [999]), 'zstd'));
+  const skipped = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4]);
+  const twice = Buffer.concat([await frame(0, 777), skipped, await frame(777)]);
+  expect((await all(decompressed(pieces(twice, [size])))).equals(FILE)).toBe(true);
+  const more = Buffer.concat([twice, Buffer.alloc(3)]);
+  await expect(all(decompressed(pieces(more, [size])))).rejects.toMatchObject({ code: 'compression.damaged' });
+});
+
+test.each([1, 3, 1000, 100_000])('what stands behind the end is damage, in pieces of %i bytes', async (size) => {
+  for (const more of [Buffer.alloc(600), Buffer.from('more'), Buffer.concat([Buffer.alloc(9), gzipSync(FILE)])]) {
+    const long = Buffer.concat([gzipSync(FILE), more]);
+    await expect(all(decompressed(pieces(long, [size])))).rejects.toMatchObject({ code: 'compression.damaged' });
+  }
+});
+
+test('a file that is told to be compressed must be', async () => {
+  await expect(all(decompressed(pieces(FILE, [999]), 'gzip'))).rejects.toMatchObject({ code: 'compression.damaged' });
+  expect((await all(decompressed(pieces(gzipSync(FILE), [999]), 'none'))).equals(gzipSync(FILE))).toBe(true);
+});
+
 test('a file cut short or damaged, an input that fails, a reader who leaves', async () => {
   const packed = gzipSync(FILE);
   const damaged = Buffer.from(packed);

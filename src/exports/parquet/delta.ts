@@ -2,7 +2,8 @@
  * The delta encodings of Parquet (parquet-format, Encodings.md, 5 to 7), read into plain form.
  * @module
  */
-import { damaged } from './parquet-error.js';
+import { damaged, type ParquetError } from './parquet-error.js';
+import { NumberReader } from './varint.js';
 
 const BLOCK_VALUES_MAX = 1 << 16;
 
@@ -19,11 +20,10 @@ export function readDeltaNumbers(bytes: Uint8Array, from: number, count: number)
   return { numbers, end: reader.at };
 }
 
-class DeltaReader {
-  constructor(
-    private readonly bytes: Uint8Array,
-    public at: number,
-  ) {}
+class DeltaReader extends NumberReader {
+  protected override ended(): ParquetError {
+    return damaged('a delta block');
+  }
 
   numbers(countMax: number): BigInt64Array {
     const blockValues = this.count(BLOCK_VALUES_MAX);
@@ -48,34 +48,6 @@ class DeltaReader {
       }
     }
     return numbers;
-  }
-
-  private take(byteCount: number): Uint8Array {
-    if (byteCount > this.bytes.length - this.at) throw damaged('a delta block');
-    this.at += byteCount;
-    return this.bytes.subarray(this.at - byteCount, this.at);
-  }
-
-  private count(max: number): number {
-    const count = this.varint();
-    if (count > BigInt(max)) throw damaged('a count');
-    return Number(count);
-  }
-
-  private zigzag(): bigint {
-    const value = this.varint();
-    return BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n));
-  }
-
-  private varint(): bigint {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = this.bytes[this.at++];
-      if (byte === undefined) break;
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
-    }
-    throw damaged('a number');
   }
 }
 

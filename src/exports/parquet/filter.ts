@@ -6,23 +6,31 @@
  * @module
  */
 import { open } from 'node:fs/promises';
+import { type SuppressionTable, workerUrl } from '../../core/suppression/index.js';
 import { type Filtering, type FilterOptions, filteringOf, tableOf } from '../filter.js';
 import { THREADS_MAX } from '../limits.js';
 import { RowTotals } from '../row-counts.js';
+import { ThreadPool } from '../thread-pool.js';
 import { chunkEntry, copiedEntry, type Footer, groupEntry, readFooter, writeFooter } from './footer.js';
 import { MAGIC } from './format.js';
 import { GroupFilter, type GroupResult } from './group-filter.js';
-import { GroupThreads } from './group-threads.js';
 import { mappedColumns } from './mapped-columns.js';
 import { type ReadAt, readerOf } from './read-at.js';
+import { type GroupAnswer, type GroupJob, type GroupThreadTerms, resultOf } from './thread-messages.js';
 import type { ThriftStruct } from './thrift.js';
 import type { VerdictTerms } from './verdicts.js';
+
+/** Bytes of a file from which on threads are started: to start them takes about as long as to filter so much. */
+const THREADS_BYTES_MIN = 16 * 1024 * 1024;
 
 /** As for rows of text; a mapping names columns as schema.ts says. */
 export type ParquetFilterOptions = Pick<
   FilterOptions,
-  'table' | 'terms' | 'mapping' | 'mode' | 'onUnidentifiable' | 'threads' | 'onFingerprints'
->;
+  'table' | 'terms' | 'mapping' | 'mode' | 'onUnidentifiable' | 'threads' | 'onFingerprints' | 'onProgress'
+> & {
+  /** Default: `THREADS_BYTES_MIN`. */
+  readonly threadsBytesMin?: number;
+};
 
 /**
  * Starts to filter the file at `path`. Nothing is read before the output is; the file must stay as it is until that ends.
@@ -56,17 +64,20 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
     const { size: fileBytes } = await file.stat();
     const readAt = readerOf(file.fd);
     const footer = await readFooter(readAt, fileBytes);
-    const { terms: exportTerms, mapping, mode = 'drop', onUnidentifiable = 'drop', onFingerprints } = options;
-    const wantsFingerprints = onFingerprints !== undefined;
+    const { terms: exportTerms, mapping, mode = 'drop', onUnidentifiable = 'drop' } = options;
+    const wantsFingerprints = options.onFingerprints !== undefined;
     const { rightsMask } = exportTerms;
     const terms: VerdictTerms = { mapping, rightsMask, mode, onUnidentifiable, wantsFingerprints };
     const filter = new GroupFilter(readAt, footer, mappedColumns(footer, terms), terms);
-    const threadCount = Math.min(options.threads ?? 1, footer.groups.length);
-    const threads = threadCount > 1 ? new GroupThreads({ descriptor: file.fd, fileBytes, terms }, threadCount) : null;
+    const tableNow = () => tableOf(options.table);
+    const { threads: wanted = 1, threadsBytesMin = THREADS_BYTES_MIN } = options;
+    const threadCount = fileBytes < threadsBytesMin ? 1 : Math.min(wanted, footer.groups.length);
+    const threads =
+      threadCount > 1 ? groupThreads({ descriptor: file.fd, fileBytes, terms }, threadCount, tableNow) : null;
+    const run = async (index: number, rowsBefore: number) =>
+      threads === null ? filter.run(index, rowsBefore, tableNow()) : resultOf(await threads.run({ index, rowsBefore }));
     try {
-      const run = (index: number, rowsBefore: number) =>
-        (threads ?? filter).run(index, rowsBefore, tableOf(options.table));
-      yield* written(readAt, footer, results(footer, threads === null ? 1 : threadCount, run), totals, onFingerprints);
+      yield* written(readAt, footer, results(footer, threads === null ? 1 : threadCount, run), totals, options);
     } finally {
       await threads?.close();
     }
@@ -74,6 +85,11 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
   } finally {
     await file.close();
   }
+}
+
+function groupThreads(workerData: GroupThreadTerms, threadCount: number, tableNow: () => SuppressionTable) {
+  const module = workerUrl('./group-thread.js', import.meta.url);
+  return new ThreadPool<GroupJob, GroupAnswer>({ module, workerData, threadCount, tableNow });
 }
 
 /** What every group came to, in order; so many are under way while one is being written. */
@@ -109,7 +125,7 @@ async function* written(
   footer: Footer,
   groupResults: AsyncIterable<GroupResult>,
   totals: RowTotals,
-  onFingerprints: ParquetFilterOptions['onFingerprints'],
+  { onFingerprints, onProgress }: ParquetFilterOptions,
 ): AsyncGenerator<Uint8Array> {
   const entries: ThriftStruct[] = [];
   let offset = MAGIC.length;
@@ -119,6 +135,8 @@ async function* written(
   for await (const { keptCount, chunks, tally, fingerprints } of groupResults) {
     const group = footer.groups[index++];
     totals.add(tally);
+    totals.bytesIn += group?.chunks.reduce((sum, { byteCount }) => sum + byteCount, 0) ?? 0;
+    onProgress?.(totals);
     if (keptCount === 0 || group === undefined) continue;
     const start = offset;
     const columns: ThriftStruct[] = [];

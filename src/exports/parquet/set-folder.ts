@@ -9,18 +9,16 @@
  * two renames; whoever looks between them finds nothing, and so fails instead of joining with nobody.
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { BASE_KINDS, type BaseKind } from '../../core/vocabulary.js';
 import { syncFolder } from '../../snapshot-file.js';
+import { removeLeftovers, temporaryPath } from '../../temporary-files.js';
 import { TableFile } from './table-file.js';
 
 /** Says that a folder is one of these; engines skip names that begin with an underscore. */
 export const SET_FILE = '_optgate.json';
 const FORMAT_VERSION = 1;
-/** Age from which a temporary folder is taken to be left behind by a process that was killed. */
-const LEFTOVER_AGE_MS = 3_600_000;
 
 /** Kinds that are published: digests, and what stands for ids that have no dialects. */
 export const PUBLISHED_KINDS: readonly BaseKind[] = BASE_KINDS.filter(
@@ -70,10 +68,10 @@ export async function writeSetFolder(
   const parent = dirname(target);
   await mkdir(parent, { recursive: true });
   await removeLeftovers(target, nowMs);
-  const unfinished = temporaryName(target);
+  const unfinished = temporaryPath(target);
   try {
     const manifest = await writeFiles(unfinished, fill, nowMs);
-    const previous = temporaryName(target);
+    const previous = temporaryPath(target);
     if (isThere) await rename(target, previous);
     await rename(unfinished, target);
     await syncFolder(parent);
@@ -138,19 +136,4 @@ async function isSetFolder(folder: string): Promise<boolean> {
     if (code !== 'ENOENT' && code !== 'ENOTDIR' && !(error instanceof SyntaxError)) throw error;
   }
   throw new SetFolderTaken('expected a folder that is empty, not there yet, or holds a set that was published before');
-}
-
-function temporaryName(target: string): string {
-  return join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.tmp`);
-}
-
-async function removeLeftovers(target: string, nowMs: number): Promise<void> {
-  const prefix = `.${basename(target)}.`;
-  for (const name of await readdir(dirname(target))) {
-    if (!name.startsWith(prefix) || !/^[0-9a-f]{12}\.tmp$/.test(name.slice(prefix.length))) continue;
-    const path = join(dirname(target), name);
-    const found = await stat(path).catch(() => null);
-    if (found?.isDirectory() && nowMs - found.mtimeMs > LEFTOVER_AGE_MS)
-      await rm(path, { recursive: true, force: true });
-  }
 }

@@ -2,10 +2,9 @@
  * What a Parquet filter and its threads say to each other. What leaves is handed over, not copied.
  * @module
  */
-import type { TableShare } from '../../core/suppression/index.js';
-import type { RowErrorCode } from '../row-error.js';
+import { RowError, type RowErrorCode } from '../row-error.js';
 import type { GroupResult } from './group-filter.js';
-import type { ParquetErrorCode } from './parquet-error.js';
+import { ParquetError, type ParquetErrorCode } from './parquet-error.js';
 import type { VerdictTerms } from './verdicts.js';
 
 /** What a thread is told when it begins. */
@@ -16,16 +15,38 @@ export interface GroupThreadTerms {
   readonly terms: VerdictTerms;
 }
 
-/** A row group to be filtered, by a table that is attached to anew only where its number has changed. */
-export interface ToGroupThread {
+/** A row group to be filtered. */
+export interface GroupJob {
   readonly index: number;
   readonly rowsBefore: number;
-  readonly tableNumber: number;
-  readonly table: TableShare;
 }
 
-export type FromGroupThread =
+/** Classes do not survive being posted. */
+export type GroupAnswer =
   | { readonly kind: 'result'; readonly result: GroupResult }
   | { readonly kind: 'parquet'; readonly code: ParquetErrorCode; readonly detail: string | undefined }
   | { readonly kind: 'row'; readonly code: RowErrorCode; readonly detail: string | undefined }
   | { readonly kind: 'other'; readonly error: unknown };
+
+/** An error as an answer. */
+export function failureAnswer(error: unknown): GroupAnswer {
+  if (error instanceof ParquetError) return { kind: 'parquet', code: error.code, detail: error.detail };
+  if (error instanceof RowError) return { kind: 'row', code: error.code, detail: error.detail };
+  return { kind: 'other', error };
+}
+
+/** What the answer holds. Throws as GroupFilter does. */
+export function resultOf(answer: GroupAnswer): GroupResult {
+  switch (answer.kind) {
+    case 'result':
+      return answer.result;
+    case 'parquet':
+      throw new ParquetError(answer.code, answer.detail);
+    case 'row':
+      throw new RowError(answer.code, null, answer.detail);
+    case 'other':
+      throw answer.error;
+    default:
+      return answer satisfies never;
+  }
+}

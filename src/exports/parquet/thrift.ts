@@ -4,7 +4,8 @@
  * Structs are read whole, with every field there is, and written again as they were: what this code does not know stays.
  * @module
  */
-import { damaged, ParquetError } from './parquet-error.js';
+import { damaged } from './parquet-error.js';
+import { NumberReader } from './varint.js';
 
 /** Types of the wire. A boolean field has its value in its type. */
 export const THRIFT = {
@@ -59,12 +60,7 @@ export function readStruct(bytes: Uint8Array, at = 0): { readonly struct: Thrift
   return { struct, end: reader.at };
 }
 
-class Reader {
-  constructor(
-    private readonly bytes: Uint8Array,
-    public at: number,
-  ) {}
-
+class Reader extends NumberReader {
   struct(depth: number): ThriftStruct {
     if (depth > THRIFT_DEPTH_MAX) throw damaged('nesting');
     const fields: ThriftStruct = new Map();
@@ -129,45 +125,6 @@ class Reader {
       entries.push([this.value(keyType, depth), this.value(valueType, depth)]);
     }
     return { kind: 'map', keyType, valueType, entries };
-  }
-
-  private byte(): number {
-    const byte = this.bytes[this.at++];
-    if (byte === undefined) throw new ParquetError('parquet.truncated');
-    return byte;
-  }
-
-  private need(byteCount: number): void {
-    if (byteCount > this.bytes.length - this.at) throw new ParquetError('parquet.truncated');
-  }
-
-  private take(byteCount: number): Uint8Array {
-    this.need(byteCount);
-    this.at += byteCount;
-    return this.bytes.subarray(this.at - byteCount, this.at);
-  }
-
-  private count(): number {
-    const count = this.varint();
-    if (count > 0x7fff_ffffn) throw damaged('a length');
-    return Number(count);
-  }
-
-  private zigzag(): bigint {
-    const value = this.varint();
-    return BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n));
-  }
-
-  private varint(): bigint {
-    let value = 0n;
-    let small = 0;
-    for (let shift = 0; shift < 70; shift += 7) {
-      const byte = this.byte();
-      if (shift < 28) small |= (byte & 0x7f) << shift;
-      else value |= BigInt(byte & 0x7f) << BigInt(shift);
-      if (byte < 0x80) return value | BigInt(small);
-    }
-    throw damaged('a number');
   }
 }
 

@@ -9,6 +9,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { GateError } from '../../core/errors.js';
 import { hasUnreadBody } from '../../sync/http-problem.js';
 import { linkSignals } from '../../sync/linked-signal.js';
+import { actingAs } from './acting.js';
 import { admit, checkRate, readQuery } from './admission.js';
 import { readJson } from './body.js';
 import { destinationRoutes } from './destination-routes.js';
@@ -192,7 +193,8 @@ class Plane {
     try {
       const body = one.body === null ? null : readBody(one.body, await readJson(request, this.limits));
       const { id = '' } = request.params as { readonly id?: string };
-      const exchange = { request, response, id, query, body, principal, signal } as unknown as Exchange;
+      const ledger = actingAs(this.options.ledger, principal);
+      const exchange = { request, response, id, query, body, principal, ledger, signal } as unknown as Exchange;
       send(response, await one.handle(exchange));
     } finally {
       unlink();

@@ -28,11 +28,11 @@ const ETAG = { ETag: 'Version of the destination.' };
 
 const PATH = '/v1/destinations/{id}';
 
-export function destinationRoutes(context: RouteContext, onChanged: () => void): readonly Route[] {
-  return [...readingRoutes(context), ...writingRoutes(context, onChanged)];
+export function destinationRoutes(_context: RouteContext, onChanged: () => void): readonly Route[] {
+  return [...readingRoutes(), ...writingRoutes(onChanged)];
 }
 
-function readingRoutes({ ledger }: RouteContext): readonly Route[] {
+function readingRoutes(): readonly Route[] {
   return [
     route({
       operationId: 'listDestinations',
@@ -44,7 +44,7 @@ function readingRoutes({ ledger }: RouteContext): readonly Route[] {
       answers: { 200: { description: 'All of them.', body: 'Destinations' } },
       problems: [],
       needs: 'ledger',
-      handle: async () => ({ status: 200, body: { destinations: await ledger.destinations() } }),
+      handle: async ({ ledger }) => ({ status: 200, body: { destinations: await ledger.destinations() } }),
     }),
     route({
       operationId: 'getDestination',
@@ -56,7 +56,7 @@ function readingRoutes({ ledger }: RouteContext): readonly Route[] {
       answers: { 200: { description: 'The destination.', body: 'Destination', headers: ETAG } },
       problems: [...INPUT_CODES, 'destination.unknown'],
       needs: 'ledger',
-      async handle({ id }) {
+      async handle({ id, ledger }) {
         const destination = await ledger.getDestination(id);
         if (destination === null) throw new ProblemError('destination.unknown');
         return { status: 200, body: destination, headers: { etag: entityTagOf(destination) } };
@@ -65,7 +65,7 @@ function readingRoutes({ ledger }: RouteContext): readonly Route[] {
   ];
 }
 
-function writingRoutes({ ledger }: RouteContext, onChanged: () => void): readonly Route[] {
+function writingRoutes(onChanged: () => void): readonly Route[] {
   return [
     route({
       operationId: 'putDestination',
@@ -81,7 +81,7 @@ function writingRoutes({ ledger }: RouteContext, onChanged: () => void): readonl
       },
       problems: [...INPUT_CODES, 'http.precondition'],
       needs: 'ledger',
-      async handle({ request, id, body }) {
+      async handle({ request, id, body, ledger }) {
         const { before, after } = await ledger.changeDestination(id, (current) => {
           checkPreconditions(request, current);
           return { ...body, id } as DestinationInput;
@@ -104,7 +104,7 @@ function writingRoutes({ ledger }: RouteContext, onChanged: () => void): readonl
       answers: { 204: { description: 'Removed.', body: null } },
       problems: [...INPUT_CODES, 'destination.unknown', 'http.precondition'],
       needs: 'ledger',
-      async handle({ request, id }) {
+      async handle({ request, id, ledger }) {
         await ledger.changeDestination(id, (current) => {
           if (current === null) throw new ProblemError('destination.unknown');
           checkPreconditions(request, current);

@@ -80,7 +80,7 @@ function parameter(name: string, description: string, schema: object): Parameter
   return { in: 'query', name, description, schema };
 }
 
-export function exportRoute({ ledger, exports }: RouteContext, limits: ExportLimits): Route {
+export function exportRoute({ exports }: RouteContext, limits: ExportLimits): Route {
   let inFlight = 0;
   return route({
     operationId: 'exportRows',
@@ -117,7 +117,7 @@ export function exportRoute({ ledger, exports }: RouteContext, limits: ExportLim
       if (inFlight >= limits.exportsInFlightMax) throw new ProblemError('http.busy');
       inFlight++;
       try {
-        await run(exchange, mediaType, { basis: exports, ledger: openLedgerOf(ledger), limits });
+        await run(exchange, mediaType, { basis: exports, ledger: openLedgerOf(exchange.ledger), limits });
       } catch (error) {
         if (!exchange.response.headersSent) throw error instanceof RowError ? rowProblem(error) : error;
         exchange.response.destroy(); // whoever reads must not take it for the end

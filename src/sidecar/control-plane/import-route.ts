@@ -38,7 +38,7 @@ function parameter(name: string, description: string, schema: object): Parameter
   return { in: 'query', name, description, schema };
 }
 
-export function importRoute({ ledger }: RouteContext, limits: ImportLimits): Route {
+export function importRoute(_context: RouteContext, limits: ImportLimits): Route {
   let inFlight = 0;
   return route({
     operationId: 'importOptOuts',
@@ -71,7 +71,7 @@ export function importRoute({ ledger }: RouteContext, limits: ImportLimits): Rou
     },
   });
 
-  async function run({ request, signal }: Exchange, format: RowFormat, options: ImportOptions) {
+  async function run({ request, signal, ledger }: Exchange, format: RowFormat, options: ImportOptions) {
     const faults = new FaultList();
     const chunks = readChunks(request, limits.importBytesMax, limits, signal);
     const onFault = (line: number, field: string, detail: string) => faults.found({ line, field, detail });

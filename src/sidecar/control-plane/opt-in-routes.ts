@@ -16,7 +16,7 @@ import { INPUT_CODES } from './problems.js';
 import { type Route, type RouteContext, route } from './route.js';
 import type { Answer } from './schemas.js';
 
-export function optInRoutes({ ledger }: RouteContext): readonly Route[] {
+export function optInRoutes(_context: RouteContext): readonly Route[] {
   return [
     route({
       operationId: 'recordOptIn',
@@ -33,7 +33,7 @@ export function optInRoutes({ ledger }: RouteContext): readonly Route[] {
       problems: [...INPUT_CODES, 'ledger.idempotency_conflict'],
       needs: 'ledger',
       isRateLimited: true,
-      async handle({ request, body, principal }) {
+      async handle({ request, body, principal, ledger }) {
         const pending = pendingAnswer(await ledger.recordOptIn(requestInput(request, body, principal)));
         return { status: pending.repeat ? 200 : 201, body: pending, headers: locationOf(pending) };
       },
@@ -52,7 +52,7 @@ export function optInRoutes({ ledger }: RouteContext): readonly Route[] {
       problems: [...INPUT_CODES, 'ledger.unknown_request'],
       needs: 'ledger',
       isRateLimited: true,
-      async handle({ id, body }) {
+      async handle({ id, body, ledger }) {
         const { remaining, ...receipt } = await ledger.confirmOptIn(requestIdOf(id), body.confirmation);
         const answer = { ...receiptAnswer(receipt), remaining: [...remaining] } satisfies Answer<'OptInReceipt'>;
         return { ...receiptReply(answer, answer.token === null), status: answer.token === null ? 202 : 200 };

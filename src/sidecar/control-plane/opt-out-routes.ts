@@ -7,7 +7,7 @@ import { IDEMPOTENCY_KEY, REQUEST_ANSWERS, receiptReply, requestIdOf, requestInp
 import { INPUT_CODES } from './problems.js';
 import { type Route, type RouteContext, route } from './route.js';
 
-export function optOutRoutes({ ledger }: RouteContext): readonly Route[] {
+export function optOutRoutes(_context: RouteContext): readonly Route[] {
   return [
     route({
       operationId: 'recordOptOut',
@@ -21,7 +21,7 @@ export function optOutRoutes({ ledger }: RouteContext): readonly Route[] {
       problems: [...INPUT_CODES, 'ledger.idempotency_conflict'],
       needs: 'ledger',
       isRateLimited: true,
-      async handle({ request, body, principal }) {
+      async handle({ request, body, principal, ledger }) {
         const receipt = receiptAnswer(await ledger.recordOptOut(requestInput(request, body, principal)));
         return receiptReply(receipt, receipt.token === null);
       },
@@ -36,7 +36,7 @@ export function optOutRoutes({ ledger }: RouteContext): readonly Route[] {
       answers: { 200: { description: 'The request.', body: 'RequestRecord' } },
       problems: ['ledger.unknown_request'],
       needs: 'ledger',
-      handle: async ({ id }) => ({ status: 200, body: recordAnswer(await ledger.request(requestIdOf(id))) }),
+      handle: async ({ id, ledger }) => ({ status: 200, body: recordAnswer(await ledger.request(requestIdOf(id))) }),
     }),
     route({
       operationId: 'statusOf',
@@ -49,7 +49,7 @@ export function optOutRoutes({ ledger }: RouteContext): readonly Route[] {
       problems: INPUT_CODES,
       needs: 'ledger',
       isRateLimited: true,
-      handle: async ({ body }) => ({
+      handle: async ({ body, ledger }) => ({
         status: 200,
         body: identifierAnswer(await ledger.statusOf(body.identifier as Parameters<typeof ledger.statusOf>[0])),
       }),

@@ -8,7 +8,7 @@ import { requestIdOf } from './intake.js';
 import { ProblemError } from './problems.js';
 import { type Route, type RouteContext, route } from './route.js';
 
-export function oversightRoutes({ ledger }: RouteContext, status: () => object | Promise<object>): readonly Route[] {
+export function oversightRoutes(_context: RouteContext, status: () => object | Promise<object>): readonly Route[] {
   return [
     route({
       operationId: 'getPropagation',
@@ -20,7 +20,10 @@ export function oversightRoutes({ ledger }: RouteContext, status: () => object |
       answers: { 200: { description: 'How far it has come.', body: 'Propagation' } },
       problems: ['ledger.unknown_request'],
       needs: 'ledger',
-      handle: async ({ id }) => ({ status: 200, body: propagationAnswer(await ledger.propagation(requestIdOf(id))) }),
+      handle: async ({ id, ledger }) => ({
+        status: 200,
+        body: propagationAnswer(await ledger.propagation(requestIdOf(id))),
+      }),
     }),
     route({
       operationId: 'listEnforcers',
@@ -32,7 +35,7 @@ export function oversightRoutes({ ledger }: RouteContext, status: () => object |
       answers: { 200: { description: 'All enforcers, silent and retired ones included.', body: 'Enforcers' } },
       problems: [],
       needs: 'ledger',
-      handle: async () => ({ status: 200, body: enforcersAnswer(await ledger.enforcers()) }),
+      handle: async ({ ledger }) => ({ status: 200, body: enforcersAnswer(await ledger.enforcers()) }),
     }),
     route({
       operationId: 'retireEnforcer',
@@ -44,7 +47,7 @@ export function oversightRoutes({ ledger }: RouteContext, status: () => object |
       answers: { 204: { description: 'It is no longer waited for.', body: null } },
       problems: ['enforcer.unknown'],
       needs: 'ledger',
-      async handle({ id }) {
+      async handle({ id, ledger }) {
         const isRetired = await ledger.retireEnforcer(id).catch((error: unknown) => {
           if (error instanceof InputError) return false; // an id that cannot be one
           throw error;

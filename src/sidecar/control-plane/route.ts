@@ -37,6 +37,8 @@ export interface Exchange<B extends BodyName | null = BodyName | null> {
   readonly query: ReadonlyMap<string, string>;
   readonly body: B extends BodyName ? Body<B> : null;
   readonly principal: Principal;
+  /** As the principal: what it does is recorded under its name. Only where the route needs it. */
+  readonly ledger: Ledger;
   /** Aborted when the client goes, or the control plane closes. */
   readonly signal: AbortSignal;
 }
@@ -81,6 +83,7 @@ export function route<B extends BodyName | null>(row: Route<B>): Route {
 
 /** What routes work with. They are only called where what they need is there. */
 export interface RouteContext {
+  /** As the system itself; what is done for somebody goes through {@link Exchange.ledger}. */
   readonly ledger: Ledger;
   readonly relay: RelayHandler;
   readonly exports: ExportBasis | null;

@@ -4,17 +4,18 @@
  * One door serves any number of listening sockets of one thread, and counts and limits their clients together.
  * @module
  */
-import type { Server, Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock } from '../../sync/clock.js';
 import { packageVersion } from '../../version.js';
 import { PROTOCOL_VERSION } from '../../wire/protocol.js';
+import { addressText, type ListenAddress } from '../config-values.js';
 import type { Desk } from '../door.js';
+import { listenOn } from '../listen.js';
 import { fatalFrame } from './answers.js';
 import { SocketConnection } from './connection.js';
 import { ContextReader } from './context.js';
 import type { ConnectionHost } from './host.js';
 import { type SocketLimits, socketLimits } from './limits.js';
-import { type ListenAt, type Listening, listen } from './listen.js';
 import type { OperationTerms } from './operations.js';
 
 export interface SocketDoorOptions {
@@ -24,6 +25,21 @@ export interface SocketDoorOptions {
   /** Told of faults of our own; the client is told `internal`. */
   readonly onFault?: (error: unknown) => void;
 }
+
+/** Where a door listens. Without a host: on loopback. */
+export type ListenAt =
+  | { readonly path: string /** Default: 0660, owner and group. */; readonly mode?: number }
+  | { readonly host?: string; readonly port: number };
+
+export interface SocketListening {
+  /** The path, or `host:port` with the port that was given where 0 was asked for. */
+  readonly address: string;
+  /** Listens no more; those who are connected stay. A socket file is removed. */
+  close(): Promise<void>;
+}
+
+const SOCKET_MODE = 0o660;
+const LOOPBACK = '127.0.0.1';
 
 export interface SocketDoorStatus {
   readonly connections: number;
@@ -36,8 +52,8 @@ export interface SocketDoorStatus {
 export interface SocketDoor {
   /** For `net.createServer({ allowHalfOpen: true }, door.handle)`. */
   readonly handle: (socket: Socket) => void;
-  /** Listens at a path or on a port. @throws {GateError} `socket.in_use` and the like; see listen.ts. */
-  listen(at: ListenAt): Promise<Listening>;
+  /** Listens at a path or on a port. @throws {ListenError} */
+  listen(at: ListenAt): Promise<SocketListening>;
   /**
    * Stops listening, tells every client, answers what they have sent, and resolves when all are gone; those left after
    * `deadlineMs` are cut off.
@@ -112,11 +128,17 @@ class Door implements SocketDoor, ConnectionHost {
     this.sweepLater();
   };
 
-  async listen(at: ListenAt): Promise<Listening> {
-    const listening = await listen(at, this.handle);
-    this.servers.add(listening.server);
-    listening.server.on('close', () => this.servers.delete(listening.server));
-    return listening;
+  async listen(at: ListenAt): Promise<SocketListening> {
+    const server = createServer({ allowHalfOpen: true }, this.handle);
+    const wanted: ListenAddress =
+      'path' in at ? { kind: 'unix', path: at.path } : { kind: 'tcp', host: LOOPBACK, ...at };
+    const { address } = await listenOn(server, wanted, 'path' in at ? (at.mode ?? SOCKET_MODE) : 0);
+    this.servers.add(server);
+    server.on('close', () => this.servers.delete(server));
+    return {
+      address: address.kind === 'unix' ? address.path : addressText(address),
+      close: () => new Promise((resolve) => server.close(() => resolve())),
+    };
   }
 
   drain(deadlineMs: number): Promise<void> {

@@ -237,7 +237,7 @@ describe('threads', () => {
     const alone = await filter(path('groups.parquet'), { onFingerprints: (some) => one.push(...some) });
     const spread = await filter(
       path('groups.parquet'),
-      { threads, mode: 'drop', onFingerprints: (some) => many.push(...some) },
+      { threads, threadsBytesMin: 0, mode: 'drop', onFingerprints: (some) => many.push(...some) },
       path('spread.parquet'),
     );
     expect(readFileSync(spread.out).equals(readFileSync(alone.out))).toBe(true);
@@ -247,16 +247,21 @@ describe('threads', () => {
 
   test('errors come back as they are', async () => {
     const mapping = parseMapping('email=email');
-    const error = await failureOf(path('groups.parquet'), { mapping, onUnidentifiable: 'fail', threads: 2 });
+    const error = await failureOf(path('groups.parquet'), {
+      mapping,
+      onUnidentifiable: 'fail',
+      threads: 2,
+      threadsBytesMin: 0,
+    });
     expect(error).toBeInstanceOf(RowError);
     const damagedFile = readFileSync(path('groups.parquet'));
     damagedFile.fill(0xff, 4, 400);
     writeFileSync(path('damaged.parquet'), damagedFile);
-    expect(await failureOf(path('damaged.parquet'), { threads: 2 })).toBeInstanceOf(ParquetError);
+    expect(await failureOf(path('damaged.parquet'), { threads: 2, threadsBytesMin: 0 })).toBeInstanceOf(ParquetError);
   });
 
   test('output that is not read to its end lets go of everything', async () => {
-    const options = { table, terms: termsOf(), mapping: parseMapping(MAPPING), threads: 2 };
+    const options = { table, terms: termsOf(), mapping: parseMapping(MAPPING), threads: 2, threadsBytesMin: 0 };
     const { output, done } = filterParquet(path('groups.parquet'), options);
     for await (const _ of output) break;
     await expect(done).rejects.toMatchObject({ code: 'output.abandoned' });

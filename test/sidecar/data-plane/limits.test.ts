@@ -131,7 +131,7 @@ async function writeBatch(stand: Stand, path: string, itemCount: number) {
 }
 
 test('unreadBytesMax: a client that does not read is not read from; it gets every answer once it does', () =>
-  withStand({ limits: { unreadBytesMax: 1_000 } }, async (stand) => {
+  withStand({ limits: { unreadBytesMax: 100_000 } }, async (stand) => {
     const { answerCount } = await writeBatch(stand, '/v1/check-batch?explain=true', 60_000);
     const { decisions } = stand.desk;
     let before = -1;

@@ -8,8 +8,8 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { createSocketDoor, type SocketDoor, SocketPathError } from '../../../src/sidecar/socket/index.js';
-import { SOCKET_PATH_BYTES_MAX } from '../../../src/sidecar/socket/listen.js';
+import { ListenError, SOCKET_PATH_BYTES_MAX } from '../../../src/sidecar/listen.js';
+import { createSocketDoor, type SocketDoor } from '../../../src/sidecar/socket/index.js';
 import { frame, json, openStand, RawClient, testDesk, until } from './stand.js';
 
 const CLEAN = { id: '1', imp: [{ id: '1' }] };
@@ -60,7 +60,7 @@ test('a server that lives is left alone, even one that never answers', async () 
   const other = createServer(() => {});
   await new Promise<void>((resolve) => other.listen(path, resolve));
   onTestFinished(() => void other.close());
-  await expect(newDoor().listen({ path })).rejects.toMatchObject({ code: 'socket.in_use' });
+  await expect(newDoor().listen({ path })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   expect(statSync(path).isSocket()).toBe(true);
 });
 
@@ -72,15 +72,15 @@ test('a file that is no socket, or a link to one, is left alone', async () => {
     const failure = await newDoor()
       .listen({ path: join(at, name) })
       .catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(SocketPathError);
-    expect(failure).toMatchObject({ code: 'socket.not_a_socket' });
+    expect(failure).toBeInstanceOf(ListenError);
+    expect(failure).toMatchObject({ code: 'ENOTSOCK' });
   }
   expect(statSync(join(at, 'file')).size).toBe(8);
 });
 
 test('a path longer than the system knows is refused, not cut off', async () => {
   const path = join(folder(), 'x'.repeat(SOCKET_PATH_BYTES_MAX));
-  await expect(newDoor().listen({ path })).rejects.toMatchObject({ code: 'socket.path_too_long' });
+  await expect(newDoor().listen({ path })).rejects.toMatchObject({ code: 'ENAMETOOLONG' });
 });
 
 test('a port of the loopback by default, and the one that was given', async () => {

@@ -1,0 +1,85 @@
+/**
+ * The file that a pass reads: its rows as bytes, decompressed, or the file in place for a format that is read here and there.
+ *
+ * What is counted and hashed are the bytes on disk. A file that is read in place is hashed after it was filtered, so it must
+ * be the same file then.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, type Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { GateError } from '../core/errors.js';
+import { type Compression, decompressed } from './compression.js';
+
+/** Bytes read from a file at a time. */
+const READ_BYTES = 1024 * 1024;
+
+export interface InputFileOptions {
+  /** How it is compressed; its first bytes say so unless told. */
+  readonly compression?: Compression | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class InputFile implements AsyncIterable<Uint8Array> {
+  readonly #options: InputFileOptions;
+  readonly #found: Stats;
+  readonly #hash = createHash('sha256');
+  #bytesRead = 0;
+  #isStream = false;
+
+  private constructor(
+    /** Where a format that is read in place finds it. */
+    readonly path: string,
+    found: Stats,
+    options: InputFileOptions,
+  ) {
+    this.#found = found;
+    this.#options = options;
+  }
+
+  /** @throws the system's error where there is no such file. */
+  static async open(path: string, options: InputFileOptions = {}): Promise<InputFile> {
+    return new InputFile(path, await stat(path), options);
+  }
+
+  /** Bytes on disk; 0 for a pipe. */
+  get bytesTotal(): number {
+    return this.#found.size;
+  }
+
+  /** Bytes on disk that were read as a stream; `null` where it is read in place. */
+  get bytesStreamed(): number | null {
+    return this.#isStream ? this.#bytesRead : null;
+  }
+
+  /** Its rows. To be asked for once. */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    this.#isStream = true;
+    return decompressed(this.#onDisk(), this.#options.compression);
+  }
+
+  /**
+   * What was read, when it was read to its end.
+   * @throws {GateError} `export.input_changed`: it was read in place, and is not what it was.
+   */
+  async finish(): Promise<{ readonly bytes: number; readonly sha256: string }> {
+    if (!this.#isStream) {
+      for await (const _ of this.#onDisk()) this.#options.signal?.throwIfAborted();
+      const now = await stat(this.path);
+      const isSame = (['dev', 'ino', 'size', 'mtimeMs'] as const).every((name) => now[name] === this.#found[name]);
+      if (!isSame || this.#bytesRead !== now.size) throw new GateError('export.input_changed');
+    }
+    return { bytes: this.#bytesRead, sha256: this.#hash.digest('hex') };
+  }
+
+  async *#onDisk(): AsyncGenerator<Uint8Array> {
+    const { signal } = this.#options;
+    const given = signal === undefined ? {} : { signal };
+    const stream: AsyncIterable<Uint8Array> = createReadStream(this.path, { highWaterMark: READ_BYTES, ...given });
+    for await (const bytes of stream) {
+      this.#hash.update(bytes);
+      this.#bytesRead += bytes.length;
+      yield bytes;
+    }
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * What an open ledger is made of: shared by all views of it, closed once.
+ * @module
+ */
+
+import type { LedgerFeed } from '../sync/source.js';
+import { Canary } from './canary.js';
+import type { LedgerContext } from './context.js';
+import type { Database } from './database.js';
+import { createFeed } from './feed.js';
+import type { HorizonAlarm } from './horizon.js';
+import { IdentifierReader } from './identity.js';
+import { KeyMixer } from './keys.js';
+import type { LedgerSettings } from './ledger-options.js';
+import { waitSequenced } from './sequenced.js';
+import { Sequencer } from './sequencer.js';
+
+/** What a ledger tells without being asked. */
+export interface LedgerEvents {
+  /** Entries wait for their place in the log for too long; `null`: no more. */
+  readonly alarm: HorizonAlarm | null;
+  /** Something failed in the background, and is tried again. */
+  readonly failure: Error;
+}
+
+type Listener<E extends keyof LedgerEvents> = (event: LedgerEvents[E]) => void;
+
+export class LedgerParts {
+  readonly context: LedgerContext;
+  readonly sequencer: Sequencer | null;
+  readonly reader: LedgerFeed;
+  readonly #canary: Canary | null;
+  readonly #listeners = { alarm: new Set<Listener<'alarm'>>(), failure: new Set<Listener<'failure'>>() };
+  #closing: Promise<void> | null = null;
+
+  constructor(database: Database, seed: bigint, settings: LedgerSettings) {
+    this.sequencer = settings.sequence ? new Sequencer(database) : null;
+    this.context = {
+      ...settings,
+      database,
+      seed,
+      mixer: new KeyMixer(seed),
+      reader: new IdentifierReader({ defaultCountry: settings.defaultCountry }),
+      imports: new Set(),
+      placeOf: (entryId, waitMs) => waitSequenced(database, entryId, waitMs),
+      wake: () => this.sequencer?.wake(),
+    };
+    this.reader = createFeed(database);
+    const fail = (error: unknown) => this.#tell('failure', asError(error));
+    this.sequencer?.on('failure', fail).on('alarm', (alarm) => this.#tell('alarm', alarm));
+    this.sequencer?.on('calm', () => this.#tell('alarm', null)).start();
+    const { canaryEveryMs } = settings;
+    this.#canary =
+      canaryEveryMs === null ? null : new Canary(this.context, canaryEveryMs, () => this.isSequencer, fail);
+  }
+
+  /** This process gives entries their place in the log. */
+  get isSequencer(): boolean {
+    return this.sequencer?.state.isLeader === true;
+  }
+
+  on<E extends keyof LedgerEvents>(event: E, listener: Listener<E>): () => void {
+    const listeners = this.#listeners[event] as Set<Listener<E>>;
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  /** Never throws. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#canary?.close();
+    await this.sequencer?.close();
+    await this.reader.close();
+    await this.context.database.close();
+  }
+
+  #tell<E extends keyof LedgerEvents>(event: E, what: LedgerEvents[E]): void {
+    for (const listener of this.#listeners[event] as Set<Listener<E>>) listener(what);
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('failed');
+}
