@@ -3,8 +3,8 @@
  * @module
  */
 import { openDatabase } from '../ledger/database.js';
-import { migrate, SCHEMA_VERSION } from '../ledger/migrations.js';
-import { type LedgerLocation, withLocation } from './ledger-location.js';
+import { migrate, randomSeeds, SCHEMA_VERSION } from '../ledger/migrations.js';
+import { cliActor, type LedgerLocation, withLocation } from './ledger-location.js';
 
 /** What was done. */
 export interface Migrated {
@@ -18,7 +18,7 @@ export async function migrateLedger(location: LedgerLocation): Promise<Migrated>
   try {
     const database = await openDatabase(location.kind === 'folder' ? location.folder : location.url);
     try {
-      return { schemaVersion: SCHEMA_VERSION, steps: await migrate(database) };
+      return { schemaVersion: SCHEMA_VERSION, steps: await migrate(database, randomSeeds(), cliActor()) };
     } finally {
       await database.close();
     }

@@ -71,6 +71,21 @@ const GROUPS: readonly CommandGroup[] = [
         summary: 'show what is recorded for an identifier, and how far a request has come',
         load: async () => (await import('./status.js')).status,
       },
+      {
+        name: 'deadlines',
+        summary: 'list the requests that are overdue, or nearly so',
+        load: async () => (await import('./deadlines.js')).deadlines,
+      },
+      {
+        name: 'inventory',
+        summary: 'write the data inventory to a file, or put one in force',
+        load: async () => (await import('./inventory.js')).inventory,
+      },
+      {
+        name: 'report',
+        summary: 'write the record of requests, yearly metrics, the report of a quarter',
+        load: async () => (await import('./report.js')).report,
+      },
     ],
   },
   {
@@ -90,6 +105,26 @@ const GROUPS: readonly CommandGroup[] = [
         name: 'gap-notices',
         summary: 'write, for each destination, the opt-outs it is to be told of',
         load: async () => (await import('./gap-notices.js')).gapNoticesCommand,
+      },
+    ],
+  },
+  {
+    title: 'Govern',
+    commands: [
+      {
+        name: 'audit',
+        summary: 'export, verify and search the audit trail: who did what',
+        load: async () => (await import('./audit.js')).audit,
+      },
+      {
+        name: 'retention',
+        summary: 'erase identifiers of requests that were answered long ago',
+        load: async () => (await import('./retention.js')).retention,
+      },
+      {
+        name: 'erase',
+        summary: 'erase the identifiers of one request',
+        load: async () => (await import('./retention.js')).erase,
       },
     ],
   },

@@ -4,6 +4,7 @@
  */
 import { GateError } from '../core/errors.js';
 import type { IdentifierKind } from '../core/vocabulary.js';
+import { appendAudit } from './audit/append.js';
 import { type ClearIdentifier, type ClearVault, unpackClear } from './clear-values.js';
 import type { LedgerContext } from './context.js';
 import { requestById } from './requests.js';
@@ -13,6 +14,7 @@ export async function* readClearValues(context: LedgerContext, requestId: string
   const { database, vault } = context;
   if (vault === null) throw new GateError('ledger.clear_key');
   const { row } = await requestById(database, requestId);
+  await appendAudit(database, context, { kind: 'request.clear_values_read', subject: requestId, body: {} });
   const identifiers = await database.query(
     'select n, kind, clear from optgate.request_identifier where request_id = $1::int8 and clear is not null order by n',
     [row],

@@ -3,6 +3,7 @@
  * @module
  */
 import type { CountryCode } from 'libphonenumber-js/min';
+import type { Signer } from '../core/suppression/index.js';
 import type { Position } from '../sync/source.js';
 import type { Actor } from './audit/actor.js';
 import type { ClearVault } from './clear-values.js';
@@ -14,6 +15,8 @@ export interface LedgerContext {
   readonly database: Database;
   /** Under whom writes and look-ups are recorded. */
   readonly actor: Actor;
+  /** Signs checkpoints of the audit trail. */
+  readonly auditSigner: Signer | null;
   readonly seed: bigint;
   readonly mixer: KeyMixer;
   /** One for all: reading is synchronous, and what was read is copied before the next is. */

@@ -3,14 +3,25 @@
  * @module
  */
 import { z } from 'zod';
-import { type Destination, InputError, type InputErrorCode, PURPOSES, ROLES } from '../core/index.js';
-import type { Database, Row, Session } from './database.js';
+import {
+  DESTINATION_CHANNELS,
+  type Destination,
+  InputError,
+  type InputErrorCode,
+  PURPOSES,
+  ROLES,
+} from '../core/index.js';
+import { appendAudit } from './audit/append.js';
+import type { LedgerContext } from './context.js';
+import type { Row, Session } from './database.js';
 
 /** First word of the advisory lock of whoever changes a destination; the second is made of its id. */
 const DESTINATION_LOCK = 0x6f67_0003;
 
 /** Most characters of an id, and of a contract's reference; as in policy files. */
 const NAME_LENGTH_MAX = 200;
+/** Most categories of data that one destination may list; as in policy files. */
+const DATA_CATEGORIES_MAX = 64;
 
 const name = z
   .string()
@@ -37,19 +48,30 @@ export const destinationSchema = z.strictObject({
       z.strictObject({ role: role.optional(), purposes: purposes.optional(), whenOptedOut: whenOptedOut.optional() }),
     )
     .default({}),
+  dataCategories: z.array(name).min(1).max(DATA_CATEGORIES_MAX).optional(),
+  contact: name.optional(),
+  channels: z.array(z.enum(DESTINATION_CHANNELS)).min(1).max(DESTINATION_CHANNELS.length).optional(),
 });
 
 /** A destination as it is written: everything but the id may be left out, as in a policy file. */
 export type DestinationInput = Partial<Destination> & Pick<Destination, 'id'>;
 
-/** Adds a destination, or puts it in the place of the one with its id. Throws an InputError. */
-export async function putDestination(session: Session, input: DestinationInput): Promise<Destination> {
+/** Adds a destination, or puts it in the place of the one with its id; in a transaction. Throws an InputError. */
+export async function putDestination(
+  session: Session,
+  context: Pick<LedgerContext, 'actor'>,
+  input: DestinationInput,
+): Promise<Destination> {
   const destination = readDestination(input);
-  await session.query(
+  const [row] = await session.query(
     `insert into optgate.destination (id, body) values ($1, $2::jsonb)
-     on conflict (id) do update set body = excluded.body, updated_at = clock_timestamp()`,
+     on conflict (id) do update set body = excluded.body, updated_at = clock_timestamp()
+     returning xmax = 0 as is_new`,
     [destination.id, JSON.stringify(destination)],
   );
+  const kind = row?.is_new === true ? 'destination.added' : 'destination.changed';
+  const { id: subject, ...body } = destination;
+  await appendAudit(session, context, { kind, subject, body });
   return destination;
 }
 
@@ -61,17 +83,17 @@ export interface DestinationChange {
 
 /** See Ledger.changeDestination. */
 export function changeDestination(
-  database: Database,
+  context: LedgerContext,
   id: string,
   change: (current: Destination | null) => DestinationInput | null,
 ): Promise<DestinationChange> {
-  return database.transaction(async (session) => {
+  return context.database.transaction(async (session) => {
     // a row that is not there yet cannot be locked
     await session.query('select pg_advisory_xact_lock($1::int4, hashtext($2))', [DESTINATION_LOCK, readId(id)]);
     const before = await getDestination(session, id);
     const wanted = change(before);
-    if (wanted === null) await removeDestination(session, id);
-    return { before, after: wanted === null ? null : await putDestination(session, { ...wanted, id }) };
+    if (wanted === null) await removeDestination(session, context, id);
+    return { before, after: wanted === null ? null : await putDestination(session, context, { ...wanted, id }) };
   });
 }
 
@@ -86,13 +108,20 @@ export async function listDestinations(session: Session): Promise<readonly Desti
   return (await session.query('select body from optgate.destination order by id collate "C"')).map(destinationOf);
 }
 
-/** Removes a destination; false: there was none. */
-export async function removeDestination(session: Session, id: string): Promise<boolean> {
+/** Removes a destination, in a transaction; false: there was none. */
+export async function removeDestination(
+  session: Session,
+  context: Pick<LedgerContext, 'actor'>,
+  id: string,
+): Promise<boolean> {
   const removed = await session.query('delete from optgate.destination where id = $1 returning 1', [readId(id)]);
-  return removed.length > 0;
+  if (removed.length === 0) return false;
+  await appendAudit(session, context, { kind: 'destination.removed', subject: id, body: {} });
+  return true;
 }
 
-function readDestination(input: unknown): Destination {
+/** A destination, checked and complete. Throws an InputError. */
+export function readDestination(input: unknown): Destination {
   const result = destinationSchema.safeParse(input);
   if (result.success) return result.data as Destination;
   const issue = result.error.issues[0];

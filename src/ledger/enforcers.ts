@@ -7,6 +7,8 @@
  */
 import { InputError } from '../core/errors.js';
 import type { EnforcerReport, Position } from '../sync/source.js';
+import { appendAudit } from './audit/append.js';
+import type { LedgerContext } from './context.js';
 import type { Row, Session } from './database.js';
 
 /** An enforcer as it last reported. */
@@ -64,9 +66,13 @@ function msOf(value: unknown): number {
 
 /**
  * Takes an enforcer that is gone for good out of every count. It comes back by itself if it reports again. False: there
- * is none with this id that is waited for.
+ * is none with this id that is waited for. In a transaction.
  */
-export async function retireEnforcer(session: Session, id: string): Promise<boolean> {
+export async function retireEnforcer(
+  session: Session,
+  context: Pick<LedgerContext, 'actor'>,
+  id: string,
+): Promise<boolean> {
   if (typeof id !== 'string' || !/^[A-Za-z0-9._:-]{1,64}$/.test(id)) {
     throw new InputError('id', 'malformed', 'expected the id of an enforcer');
   }
@@ -74,5 +80,7 @@ export async function retireEnforcer(session: Session, id: string): Promise<bool
     'update optgate.enforcer set retired_at = clock_timestamp() where id = $1 and retired_at is null returning 1',
     [id],
   );
-  return retired.length > 0;
+  if (retired.length === 0) return false;
+  await appendAudit(session, context, { kind: 'enforcer.retired', subject: id, body: {} });
+  return true;
 }

@@ -9,6 +9,8 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
+import { type Actor, SYSTEM_ACTOR } from './audit/actor.js';
+import { appendAudit } from './audit/append.js';
 import type { Session, Transactor } from './database.js';
 import { numberAll, settle } from './sequence-step.js';
 
@@ -41,21 +43,36 @@ export async function takeOver(database: Transactor, newEpoch: () => string = ra
     'select origin, epoch from optgate.head',
   );
   if (head !== undefined && head.origin === origin) return { epoch: head.epoch, isNewEpoch: false };
-  return database.transaction((session) => beginAt(session, origin, newEpoch, false));
+  return database.transaction((session) =>
+    beginAt(session, { origin, newEpoch, isForced: false, actor: SYSTEM_ACTOR }),
+  );
 }
 
 /**
  * Begins a new epoch: every follower takes a new snapshot. For a database that was put back to an earlier state in a way
  * it cannot know of. Returns the new epoch.
  */
-export async function rotateEpoch(database: Transactor, newEpoch: () => string = randomUUID): Promise<string> {
+export async function rotateEpoch(
+  database: Transactor,
+  newEpoch: () => string = randomUUID,
+  actor: Actor = SYSTEM_ACTOR,
+): Promise<string> {
   const origin = await originOf(database);
-  const { epoch } = await database.transaction((session) => beginAt(session, origin, newEpoch, true));
+  const { epoch } = await database.transaction((session) =>
+    beginAt(session, { origin, newEpoch, isForced: true, actor }),
+  );
   return epoch;
 }
 
+interface Beginning {
+  readonly origin: string;
+  readonly newEpoch: () => string;
+  readonly isForced: boolean;
+  readonly actor: Actor;
+}
+
 /** Writers are locked out, and those at work waited for: then every row is visible, and all of them get their seq. */
-async function beginAt(session: Session, origin: string, newEpoch: () => string, isForced: boolean): Promise<Takeover> {
+async function beginAt(session: Session, { origin, newEpoch, isForced, actor }: Beginning): Promise<Takeover> {
   const [head] = await session.query<{
     origin: string | null;
     epoch: string;
@@ -69,6 +86,10 @@ async function beginAt(session: Session, origin: string, newEpoch: () => string,
   const isNewEpoch = isForced || head.origin !== null; // a ledger that never had a sequencer has shown its seq to nobody
   const epoch = isNewEpoch ? newEpoch() : head.epoch;
   await session.query('update optgate.head set epoch = $1, origin = $2', [epoch, origin]);
+  if (isNewEpoch) {
+    const body = { after: Number(head.seq), before: head.epoch, isForced };
+    await appendAudit(session, { actor }, { kind: 'epoch.rotated', subject: epoch, body });
+  }
   const seq = Number(head.seq);
   const numbered = await numberAll(session, seq);
   await settle(session, { seq, settledSeq: Number(head.settled_seq), at: head.at, held: null }, numbered);

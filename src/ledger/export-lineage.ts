@@ -6,6 +6,7 @@
  * @module
  */
 import type { Identifier } from '../core/vocabulary.js';
+import { recordLookUp } from './audit/look-ups.js';
 import type { LedgerContext } from './context.js';
 import type { Session } from './database.js';
 import { type ExportRun, RUN_COLUMNS, runOf } from './export-runs.js';
@@ -19,11 +20,10 @@ export interface StoredRun extends ExportRun {
 }
 
 /** See Ledger.exportsOf. */
-export async function exportsOf(
-  { database, reader, mixer }: LedgerContext,
-  identifier: Identifier,
-): Promise<readonly ExportRun[]> {
+export async function exportsOf(context: LedgerContext, identifier: Identifier): Promise<readonly ExportRun[]> {
+  const { database, reader, mixer } = context;
   const one = readOne(identifier, 'identifier', reader);
+  await recordLookUp(context, one, 'exports');
   const keys = mixer.keysOf({ words: one.keyWords, count: one.keyCount });
   const found: ExportRun[] = [];
   for await (const runs of pagesOfRuns(database)) {

@@ -11,6 +11,7 @@
 import { createHash } from 'node:crypto';
 import { GateError, InputError, PURPOSES, type Purpose } from '../core/index.js';
 import { type Right, rightsOfMask } from '../core/vocabulary.js';
+import { appendAudit } from './audit/append.js';
 import type { LedgerContext } from './context.js';
 import type { Row, Session } from './database.js';
 import { readFields, readRights, readText, readWord } from './input.js';
@@ -56,10 +57,11 @@ export function exportRunIdOf(random: Uint8Array): string {
 
 /** See Ledger.recordExport. */
 export async function recordExport(
-  { database, now }: LedgerContext,
+  context: LedgerContext,
   record: ExportRecord,
   index: ExportIndex,
 ): Promise<{ readonly isRepeat: boolean }> {
+  const { database, now } = context;
   const read = readRecord(record);
   await removeLeftovers(database, now());
   const begun = await begin(database, read);
@@ -72,13 +74,34 @@ export async function recordExport(
     if (pieces.length === EXPORT_PIECES_PER_WRITE) await writePieces(database, begun, pieces.splice(0));
   }
   if (pieces.length > 0) await writePieces(database, begun, pieces);
-  const done = await database.query(
+  const isDone = await database.transaction((session) => finish(session, context, { read, begun, fingerprintCount }));
+  if (!isDone) throw new GateError('ledger.unavailable', 'the same run was recorded elsewhere meanwhile');
+  return { isRepeat: false };
+}
+
+interface Finishing {
+  readonly read: RecordRead;
+  readonly begun: string;
+  readonly fingerprintCount: number;
+}
+
+/** From here on it counts. False: somebody else has done it. */
+async function finish(
+  session: Session,
+  context: Pick<LedgerContext, 'actor'>,
+  { read, begun, fingerprintCount }: Finishing,
+): Promise<boolean> {
+  const done = await session.query(
     `update optgate.export_run set recorded_at = clock_timestamp(), fingerprint_count = $2
      where id = $1::int8 and recorded_at is null returning 1`,
     [begun, fingerprintCount],
   );
-  if (done.length === 0) throw new GateError('ledger.unavailable', 'the same run was recorded elsewhere meanwhile');
-  return { isRepeat: false };
+  if (done.length === 0) return false;
+  const { runId, destination, purpose, rights, contentDigest } = read;
+  const content = contentDigest.toString('hex');
+  const body = { content, destination, people: fingerprintCount, purpose, rights: rightsOfMask(rights) };
+  await appendAudit(session, context, { kind: 'export.recorded', subject: runId, body });
+  return true;
 }
 
 /** The run with an id; `null`: there is none, or its index never became complete. */

@@ -4,6 +4,8 @@
  */
 import { GateError } from '../core/errors.js';
 import { RIGHTS_ALL } from '../core/vocabulary.js';
+import { AUDIT_COLUMNS, auditValues } from './audit/append.js';
+import { importBegunTold } from './audit/requests-told.js';
 import type { LedgerContext } from './context.js';
 import { unavailable } from './database.js';
 import type { ImportFields } from './import-input.js';
@@ -25,11 +27,15 @@ export async function startImport(context: LedgerContext, fields: ImportFields):
   const { database } = context;
   const requestId = requestIdOf(context.random(REQUEST_ID_BYTES));
   const { idempotencyKey, contentDigest, channel, receivedAtMs, operator, sourceDigest } = fields;
+  const told = importBegunTold(context, requestId, fields);
   const inserted = await database.query(
-    `insert into optgate.request (public_id, idempotency_key, content_digest, nature, channel, rights, scope, received_at,
+    `with new as (insert into optgate.request (public_id, idempotency_key, content_digest, nature, channel, rights, scope, received_at,
        status, no_ask_until, source_digest, operator)
      values ($1, $2, $3, 'import', $4, $5, 'person', to_timestamp($6::float8 / 1000), 'in_progress', $7::date, $8, $9)
-     on conflict (idempotency_key) do nothing returning 1`,
+     on conflict (idempotency_key) do nothing returning id), told as (
+       insert into optgate.audit_entry (${AUDIT_COLUMNS}) select $10, $11, $12, $13, $14, $15 from new returning id), salted as (
+       insert into optgate.audit_salt (entry_id, request_id, salts) select told.id, new.id, $16::bytea from told, new)
+     select 1 from new`,
     [
       requestId,
       idempotencyKey,
@@ -40,6 +46,8 @@ export async function startImport(context: LedgerContext, fields: ImportFields):
       noAskUntil(receivedAtMs),
       sourceDigest,
       operator,
+      ...told.values,
+      told.salts,
     ],
   );
   if (inserted.length > 0) return { request: await requestById(database, requestId), isNew: true };
@@ -104,16 +112,25 @@ async function pause(signal: AbortSignal | undefined): Promise<void> {
 
 /** Ends an import: everything it has is committed. Its last entry is the last in the log, which is in order of (xid, id). */
 export async function finishImport(
-  { database }: LedgerContext,
+  context: LedgerContext,
   { row, requestId }: RequestRow,
   { identifierCount, refusedCount }: { readonly identifierCount: number; readonly refusedCount: number },
 ): Promise<RequestRow> {
+  const { database } = context;
+  const body = { identifierCount, refusedCount };
   const finished = await database.query(
-    `update optgate.request set status = 'complied', responded_at = clock_timestamp(), response = 'opt_out',
+    `with done as (update optgate.request set status = 'complied', responded_at = clock_timestamp(), response = 'opt_out',
        identifier_count = $2::float8::int8, refused_count = $3::float8::int8,
        last_entry = (select id from optgate.change_log where request_id = $1::int8 order by xid desc, id desc limit 1)
-     where id = $1::int8 and status = 'in_progress' returning 1`,
-    [row, identifierCount, refusedCount],
+     where id = $1::int8 and status = 'in_progress' returning 1), told as (
+       insert into optgate.audit_entry (${AUDIT_COLUMNS}) select $4, $5, $6, $7, $8, $9 from done)
+     select 1 from done`,
+    [
+      row,
+      identifierCount,
+      refusedCount,
+      ...auditValues(context, { kind: 'import.finished', subject: requestId, body }),
+    ],
   );
   if (finished.length === 0) throw new GateError('ledger.damaged', 'an import was ended by somebody else');
   return requestById(database, requestId);

@@ -9,6 +9,8 @@
 import { InputError } from '../core/errors.js';
 import { parseKind } from '../core/identity/kind.js';
 import { KIND_TAG } from '../core/vocabulary.js';
+import { AUDIT_COLUMNS } from './audit/append.js';
+import { importPartTold } from './audit/requests-told.js';
 import type { LedgerContext } from './context.js';
 import type { Session } from './database.js';
 import { keyTransaction, NEXT_ENTRY_ID, writeOptOutEntry } from './entry.js';
@@ -218,13 +220,20 @@ class ImportRun {
     const { database } = this.context;
     const { row, requestId } = this.request;
     batch.keys.sort();
+    const { identities, identifierCount: count } = batch;
+    const told = importPartTold(this.context, requestId, { part, identities, count });
     await keyTransaction(database, async (session) => {
       // for so many keys the planner would rather read a table of 600,000 rows: 48 ms, and 5 ms by its index
       const [next] = await session.query(`select ${NEXT_ENTRY_ID} as id, set_config('enable_seqscan', 'off', true)`);
       await writeOptOutEntry(session, batch.keys, { entryId: String(next?.id), requestRow: row });
       await session.query(
-        `insert into optgate.import_part (request_id, part, first_row, identities, digests, clear)
-         values ($1::int8, $2, $3::float8::int8, $4, $5, $6)`,
+        `with new as (
+           insert into optgate.import_part (request_id, part, first_row, identities, digests, clear)
+           values ($1::int8, $2, $3::float8::int8, $4, $5, $6)
+         ), told as (
+           insert into optgate.audit_entry (${AUDIT_COLUMNS}) values ($7, $8, $9, $10, $11, $12) returning id
+         )
+         insert into optgate.audit_salt (entry_id, request_id, salts) select told.id, $1::int8, $13::bytea from told`,
         [
           row,
           part,
@@ -232,6 +241,8 @@ class ImportRun {
           batch.identities,
           batch.digests,
           batch.sealed({ requestId, table: 'part', index: part }),
+          ...told.values,
+          told.salts,
         ],
       );
       await insertSpelt(session, batch, row);

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type CountryCode, isSupportedCountry } from 'libphonenumber-js/min';
+import type { Signer } from '../core/suppression/index.js';
 import { type Actor, readActor, SYSTEM_ACTOR } from './audit/actor.js';
 import { ClearVault } from './clear-values.js';
 import {
@@ -31,6 +32,8 @@ export interface LedgerOptions {
   readonly identifiersPerRequestMax?: number;
   /** Under whom writes and look-ups are recorded. Default: the system itself, through the library. */
   readonly actor?: Actor;
+  /** Signs checkpoints of the audit trail; `null`: there are none. Default: `null`. */
+  readonly auditSigner?: Signer | null;
   /** Wall clock, ms since 1970. */
   readonly now?: () => number;
   /** Random bytes. */
@@ -47,6 +50,7 @@ export interface LedgerSettings {
   readonly tokenWaitMs: number;
   readonly identifiersMax: number;
   readonly actor: Actor;
+  readonly auditSigner: Signer | null;
   readonly now: () => number;
   readonly random: (byteCount: number) => Uint8Array;
 }
@@ -55,7 +59,7 @@ export interface LedgerSettings {
 export function readLedgerOptions(options: LedgerOptions): LedgerSettings {
   const { migrate = true, sequence = true, canaryEveryMs = null, keepClear = null, defaultCountry } = options;
   const { tokenWaitMs = TOKEN_WAIT_MS, identifiersPerRequestMax = IDENTIFIERS_PER_REQUEST_MAX } = options;
-  const { actor = SYSTEM_ACTOR, now = Date.now, random = randomBytes } = options;
+  const { actor = SYSTEM_ACTOR, auditSigner = null, now = Date.now, random = randomBytes } = options;
   checkRange('tokenWaitMs', tokenWaitMs, 0, TOKEN_WAIT_MS_MAX);
   checkRange('identifiersPerRequestMax', identifiersPerRequestMax, 1, IDENTIFIERS_PER_REQUEST_LIMIT);
   if (canaryEveryMs !== null) checkRange('canaryEveryMs', canaryEveryMs, CANARY_EVERY_MS_MIN, 2 ** 31 - 1);
@@ -71,6 +75,7 @@ export function readLedgerOptions(options: LedgerOptions): LedgerSettings {
     tokenWaitMs,
     identifiersMax: identifiersPerRequestMax,
     actor: readActor(actor),
+    auditSigner,
     now,
     random,
   };

@@ -4,6 +4,7 @@
  */
 
 import type { LedgerFeed } from '../sync/source.js';
+import { Chainer } from './audit/chainer.js';
 import { Canary } from './canary.js';
 import type { LedgerContext } from './context.js';
 import type { Database } from './database.js';
@@ -30,6 +31,7 @@ export class LedgerParts {
   readonly sequencer: Sequencer | null;
   readonly reader: LedgerFeed;
   readonly #canary: Canary | null;
+  readonly #chainer: Chainer | null;
   readonly #listeners = { alarm: new Set<Listener<'alarm'>>(), failure: new Set<Listener<'failure'>>() };
   #closing: Promise<void> | null = null;
 
@@ -50,6 +52,9 @@ export class LedgerParts {
     this.sequencer?.on('failure', fail).on('alarm', (alarm) => this.#tell('alarm', alarm));
     this.sequencer?.on('calm', () => this.#tell('alarm', null)).start();
     const { canaryEveryMs } = settings;
+    this.#chainer = settings.sequence
+      ? new Chainer(database, { signer: settings.auditSigner }, () => this.isSequencer, fail)
+      : null;
     this.#canary =
       canaryEveryMs === null ? null : new Canary(this.context, canaryEveryMs, () => this.isSequencer, fail);
   }
@@ -73,6 +78,7 @@ export class LedgerParts {
 
   async #close(): Promise<void> {
     await this.#canary?.close();
+    await this.#chainer?.close();
     await this.sequencer?.close();
     await this.reader.close();
     await this.context.database.close();

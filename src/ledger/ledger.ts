@@ -4,12 +4,14 @@
  * Only puts together what stands in the other files of this folder.
  * @module
  */
+import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { type Destination, GateError } from '../core/index.js';
 import type { Frame, Head } from '../core/suppression/index.js';
 import type { Identifier } from '../core/vocabulary.js';
 import type { EnforcerReport, LedgerFeed } from '../sync/source.js';
 import { type Actor, readActor } from './audit/actor.js';
+import { AuditTrail } from './audit/trail.js';
 import { readClearValues } from './clear-read.js';
 import type { ClearIdentifier } from './clear-values.js';
 import type { LedgerContext } from './context.js';
@@ -26,6 +28,7 @@ import {
 } from './destinations.js';
 import { type EnforcerStatus, listEnforcers, retireEnforcer } from './enforcers.js';
 import { rotateEpoch } from './epoch.js';
+import { type Erasure, eraseRequest } from './erasure.js';
 import { exportsOf } from './export-lineage.js';
 import { type ExportIndex, type ExportRecord, type ExportRun, exportRun, recordExport } from './export-runs.js';
 import { createFeed } from './feed.js';
@@ -37,12 +40,15 @@ import type { RequestInput } from './input.js';
 import { type LedgerOptions, readLedgerOptions } from './ledger-options.js';
 import { type LedgerEvents, LedgerParts } from './ledger-parts.js';
 import { CHANGES_PER_READ, CHANGES_PER_READ_MAX } from './limits.js';
-import { checkMigrated, migrate } from './migrations.js';
+import { checkMigrated, migrate, randomSeeds } from './migrations.js';
 import { confirmOptIn, recordOptIn } from './opt-in.js';
 import { recordOptOut } from './opt-out.js';
+import { Oversight } from './oversight/oversight.js';
 import { type Propagation, propagationOf } from './propagation.js';
+import { LedgerRecords } from './records/records.js';
 import type { OptInReceipt, PendingOptIn, Receipt, RequestRecord } from './request.js';
 import { receiptOf, recordOf, requestById } from './requests.js';
+import { type RetentionOptions, type RetentionReport, runRetention } from './retention.js';
 import { type SnapshotOutOptions, type WrittenSnapshot, writeSnapshot } from './snapshot-out.js';
 import { type IdentifierStatus, statusOf } from './status.js';
 import { type Verification, verifyLedger } from './verify.js';
@@ -77,7 +83,7 @@ export async function openLedger(
   if (typeof place !== 'string' || place === '') throw new TypeError('location: expected a URL, a path or { dataDir }');
   const database = await openDatabase(place);
   try {
-    if (settings.migrate) await migrate(database);
+    if (settings.migrate) await migrate(database, randomSeeds(), settings.actor);
     else await checkMigrated(database);
     const [meta] = await database.query('select seed from optgate.meta');
     if (meta === undefined) throw new GateError('ledger.not_migrated');
@@ -92,14 +98,20 @@ export async function openLedger(
 export class Ledger {
   /** `postgres` or `pglite`. */
   readonly backend: 'postgres' | 'pglite';
+  /** Lists and sums. */
+  readonly oversight: Oversight;
+  /** Who did what, in order, as nobody can change it unseen. */
+  readonly audit: AuditTrail;
   readonly #context: LedgerContext;
   readonly #parts: LedgerParts;
 
   /** @internal Made by {@link openLedger}. */
   constructor(parts: LedgerParts, actor: Actor) {
     this.backend = parts.context.database.name;
+    this.oversight = new Oversight(parts.context.database);
     this.#parts = parts;
     this.#context = { ...parts.context, actor };
+    this.audit = new AuditTrail(this.#context);
   }
 
   /**
@@ -228,7 +240,8 @@ export class Ledger {
 
   /** Takes an enforcer out of every count that is gone for good; false if there is none that is waited for. */
   retireEnforcer(id: string): Promise<boolean> {
-    return retireEnforcer(this.#context.database, id);
+    const { database } = this.#context;
+    return database.transaction((session) => retireEnforcer(session, this.#context, id));
   }
 
   /** When a request was received, processed, in force on k of n enforcers, and everywhere. @throws {GateError}. */
@@ -238,7 +251,8 @@ export class Ledger {
 
   /** Adds a destination to the data inventory, or replaces it. @throws {InputError}. */
   putDestination(destination: DestinationInput): Promise<Destination> {
-    return putDestination(this.#context.database, destination);
+    const { database } = this.#context;
+    return database.transaction((session) => putDestination(session, this.#context, destination));
   }
 
   /**
@@ -250,7 +264,7 @@ export class Ledger {
     id: string,
     change: (current: Destination | null) => DestinationInput | null,
   ): Promise<DestinationChange> {
-    return changeDestination(this.#context.database, id, change);
+    return changeDestination(this.#context, id, change);
   }
 
   getDestination(id: string): Promise<Destination | null> {
@@ -263,7 +277,8 @@ export class Ledger {
 
   /** False: there was none. */
   removeDestination(id: string): Promise<boolean> {
-    return removeDestination(this.#context.database, id);
+    const { database } = this.#context;
+    return database.transaction((session) => removeDestination(session, this.#context, id));
   }
 
   /**
@@ -297,6 +312,24 @@ export class Ledger {
     return gapNotices(this.#context, options);
   }
 
+  /**
+   * Erases who a request was about, once it was answered. The opt-out stays in force, and the audit trail valid.
+   * @throws {InputError}; {GateError} `ledger.unknown_request`.
+   */
+  erase(requestId: string): Promise<Erasure> {
+    return eraseRequest(this.#context, requestId);
+  }
+
+  /** Erases who those requests were about that were answered longer ago than 24 months, or more. @throws {InputError}. */
+  retention(options: RetentionOptions = {}): Promise<RetentionReport> {
+    return runRetention(this.#context, options);
+  }
+
+  /** What an audit asks for: deadlines, the record of requests, metrics. */
+  get records(): LedgerRecords {
+    return new LedgerRecords(this.#context);
+  }
+
   /** Checks the ledger against itself; reads all of it. */
   verify(): Promise<Verification> {
     return verifyLedger(this.#context.database);
@@ -307,7 +340,7 @@ export class Ledger {
    * state in a way it cannot know of, such as the copy of a disk.
    */
   rotateEpoch(): Promise<string> {
-    return rotateEpoch(this.#context.database);
+    return rotateEpoch(this.#context.database, randomUUID, this.#context.actor);
   }
 
   async status(): Promise<LedgerStatus> {

@@ -7,6 +7,8 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { GateError } from '../core/errors.js';
+import { type Actor, SYSTEM_ACTOR } from './audit/actor.js';
+import { appendAudit } from './audit/append.js';
 import type { Session, Transactor } from './database.js';
 import { MIGRATIONS } from './schema.js';
 
@@ -27,7 +29,11 @@ export interface LedgerSeeds {
  * Brings the database to {@link SCHEMA_VERSION}; says which steps it took, none if it was there already. Throws a
  * GateError `ledger.newer`, `ledger.unavailable`.
  */
-export async function migrate(database: Transactor, seeds: LedgerSeeds = randomSeeds()): Promise<readonly number[]> {
+export async function migrate(
+  database: Transactor,
+  seeds: LedgerSeeds = randomSeeds(),
+  actor: Actor = SYSTEM_ACTOR,
+): Promise<readonly number[]> {
   const taken: number[] = [];
   for (const { version, statements } of MIGRATIONS) {
     const isTaken = await database.transaction(async (session) => {
@@ -39,6 +45,10 @@ export async function migrate(database: Transactor, seeds: LedgerSeeds = randomS
       for (const statement of statements) await session.query(statement);
       if (version === 1) await begin(session, seeds);
       await session.query('update optgate.meta set schema_version = $1', [version]);
+      if (await hasTable(session, 'audit_entry')) {
+        const body = { schemaVersion: version, steps: statements.length };
+        await appendAudit(session, { actor }, { kind: 'ledger.migrated', subject: null, body });
+      }
       return true;
     });
     if (isTaken) taken.push(version);
@@ -63,14 +73,19 @@ export function randomSeeds(): LedgerSeeds {
  * a wait for the lock does not bring up to date.
  */
 async function schemaVersion(session: Session): Promise<number> {
+  if (!(await hasTable(session, 'meta'))) return 0;
+  const [meta] = await session.query<{ schema_version: number }>('select schema_version from optgate.meta');
+  return meta?.schema_version ?? 0;
+}
+
+async function hasTable(session: Session, name: string): Promise<boolean> {
   const [table] = await session.query<{ there: boolean }>(
     `select exists (
        select from pg_catalog.pg_class as class join pg_catalog.pg_namespace as schema on schema.oid = class.relnamespace
-       where schema.nspname = 'optgate' and class.relname = 'meta') as there`,
+       where schema.nspname = 'optgate' and class.relname = $1) as there`,
+    [name],
   );
-  if (table?.there !== true) return 0;
-  const [meta] = await session.query<{ schema_version: number }>('select schema_version from optgate.meta');
-  return meta?.schema_version ?? 0;
+  return table?.there === true;
 }
 
 function refuseNewer(present: number): void {

@@ -10,6 +10,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { InputError } from '../core/errors.js';
 import { ENTRY_CHANGES_MAX } from '../core/suppression/index.js';
 import { rightsOfMask } from '../core/vocabulary.js';
+import { appendAudit } from './audit/append.js';
 import { planOptIn } from './changes.js';
 import type { LedgerContext } from './context.js';
 import type { Session } from './database.js';
@@ -130,6 +131,8 @@ async function comply(
        last_entry = $2::int8 where id = $1::int8`,
     [request.row, lastEntry],
   );
+  const body = { remaining: rightsOfMask(remaining), rights: rightsOfMask(request.rights) };
+  await appendAudit(session, context, { kind: 'request.opt_in_confirmed', subject: request.requestId, body });
   return { request: { ...request, status: 'complied', lastEntry }, remaining };
 }
 

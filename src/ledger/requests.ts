@@ -5,9 +5,12 @@
  * the receipt of the first; with other content it is refused.
  * @module
  */
+
 import { GateError, InputError } from '../core/errors.js';
 import { parseKind } from '../core/identity/kind.js';
 import { KIND_TAG, rightsOfMask } from '../core/vocabulary.js';
+import { AUDIT_COLUMNS } from './audit/append.js';
+import { requestTold } from './audit/requests-told.js';
 import type { LedgerContext } from './context.js';
 import type { Row, Session } from './database.js';
 import { NEXT_ENTRY_ID } from './entry.js';
@@ -16,6 +19,7 @@ import type { EntryOrigin } from './key-rows.js';
 import type { KeyMixer } from './keys.js';
 import { byteaColumn, int4Column, textColumn, uuidColumn } from './packed-column.js';
 import { packIdentifier } from './packed-identifiers.js';
+import { requestDeadlines } from './records/request-deadline.js';
 import {
   type Channel,
   isRequestId,
@@ -35,7 +39,9 @@ export interface RequestRow {
   readonly rights: number;
   readonly status: RequestStatus;
   readonly contentDigest: Buffer;
+  readonly state: string | null;
   readonly receivedAtMs: number;
+  readonly respondedAtMs: number | null;
   readonly noAskUntil: string | null;
   readonly confirmDigest: Buffer | null;
   readonly confirmByMs: number | null;
@@ -67,6 +73,7 @@ export async function insertRequest(
   request: NewRequest,
 ): Promise<EntryOrigin | null> {
   const isComplied = request.status === 'complied';
+  const told = requestTold(context, read, request);
   const rows = await session.query(
     `with new as (
        insert into optgate.request (public_id, idempotency_key, content_digest, nature, channel, rights, scope, state,
@@ -81,6 +88,10 @@ export async function insertRequest(
        select new.id, one.n, one.kind, one.identity, one.digests, one.clear from new,
          unnest($17::int4[], $18::text[], $19::uuid[], $20::bytea[], $21::bytea[])
            as one (n, kind, identity, digests, clear)
+     ), told as (
+       insert into optgate.audit_entry (${AUDIT_COLUMNS}) select $22, $23, $24, $25, $26, $27 from new returning id
+     ), salted as (
+       insert into optgate.audit_salt (entry_id, request_id, salts) select told.id, new.id, $28::bytea from told, new
      )
      select id::text, last_entry::text from new`,
     [
@@ -101,6 +112,8 @@ export async function insertRequest(
       read.identifiers.length,
       read.operator,
       ...identifierArrays(context, read.identifiers, request.requestId),
+      ...told.values,
+      told.salts,
     ],
   );
   const [row] = rows;
@@ -134,7 +147,8 @@ export function packed({ kind, isClear, keyWords, digests }: RequestIdentifier, 
   return packIdentifier(tag, ownKey, digests);
 }
 
-const REQUEST_COLUMNS = `id::text, public_id, nature, channel, rights, status, content_digest,
+const REQUEST_COLUMNS = `id::text, public_id, nature, channel, rights, status, state, content_digest,
+  round(extract(epoch from responded_at) * 1000)::float8 as responded_at_ms,
   round(extract(epoch from received_at) * 1000)::float8 as received_at_ms, no_ask_until::text, confirm_digest,
   round(extract(epoch from confirm_by) * 1000)::float8 as confirm_by_ms, identifier_count::float8, refused_count::float8,
   source_digest, last_entry::text`;
@@ -174,8 +188,10 @@ function requestRowOf(row: Row): RequestRow {
     channel: String(row.channel),
     rights: Number(row.rights),
     status: row.status as RequestStatus,
-    contentDigest: Buffer.from(row.content_digest as Uint8Array),
+    contentDigest: bytesOrNull(row.content_digest) ?? Buffer.alloc(0), // erased: equal to none
+    state: row.state === null ? null : String(row.state),
     receivedAtMs: Number(row.received_at_ms),
+    respondedAtMs: row.responded_at_ms === null ? null : Number(row.responded_at_ms),
     noAskUntil: row.no_ask_until === null ? null : String(row.no_ask_until),
     confirmDigest: bytesOrNull(row.confirm_digest),
     confirmByMs: row.confirm_by_ms === null ? null : Number(row.confirm_by_ms),
@@ -223,6 +239,8 @@ export async function receiptOf(
 /** A request as it stands now. @throws {GateError} `ledger.unknown_request`. */
 export async function recordOf(context: LedgerContext, requestId: string): Promise<RequestRecord> {
   const request = await requestById(context.database, requestId);
+  const [timed] = await requestDeadlines(context.database, [request], context.now());
+  const { compliance: _, ...deadline } = timed ?? unreachable();
   return {
     requestId: request.requestId,
     nature: request.nature,
@@ -234,8 +252,13 @@ export async function recordOf(context: LedgerContext, requestId: string): Promi
     confirmByMs: request.confirmByMs,
     identifierCount: request.identifierCount,
     refusedCount: request.refusedCount,
+    ...deadline,
     token: await tokenOfEntry(context, request.lastEntry, 0),
   };
+}
+
+function unreachable(): never {
+  throw new Error('unreachable: one for each request');
 }
 
 /** The token of an entry; `null` where there is none, or it has no place in the log within the time allowed. */

@@ -4,6 +4,9 @@
  * The rules for writing to it are in order.ts (what entries leave behind) and sequencer.ts (how they get their seq).
  * @module
  */
+import { AUDIT_STATEMENTS } from './audit/schema.js';
+import { OVERSIGHT_STATEMENTS } from './oversight/schema.js';
+import { RECORDS_SCHEMA } from './records/schema.js';
 
 /** One step; its statements run in one transaction. */
 export interface Migration {
@@ -261,4 +264,7 @@ export const MIGRATIONS: readonly Migration[] = [
       ...COMMENTS,
     ],
   },
+  { version: 2, statements: AUDIT_STATEMENTS },
+  { version: 3, statements: OVERSIGHT_STATEMENTS },
+  { version: 4, statements: RECORDS_SCHEMA },
 ];

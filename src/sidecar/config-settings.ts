@@ -6,6 +6,8 @@
  * @module
  */
 import { z } from 'zod';
+import { PAGES_LIMITS } from './choices/limits.js';
+import { PAGES_SETTINGS } from './config-pages.js';
 import {
   addressText,
   choice,
@@ -157,6 +159,8 @@ export const SETTINGS = {
   ),
   'intake.keepClearKeyFile': path(undefined, 'key of 32 bytes; with it clear values are kept, encrypted'),
 
+  ...PAGES_SETTINGS,
+
   'log.level': setting(choice(['debug', 'info', 'warn', 'error']), 'info', 'least serious line of the log', {
     flag: 'log-level',
   }),
@@ -181,6 +185,7 @@ export const SETTINGS = {
   ...limitSettings('http', DATA_LIMITS),
   ...limitSettings('socket', SOCKET_LIMITS),
   ...limitSettings('control', CONTROL_LIMITS),
+  ...limitSettings('pages', PAGES_LIMITS),
 
   'shutdown.drainDelay': time(0, 0, 'not ready, but still accepting, for so long', 'drain-delay'),
   'shutdown.flushDeadline': time(3000, 0, 'for the decision log'),
@@ -197,7 +202,10 @@ export type SidecarConfig = {
 export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
 
 /** The limits of one door, by their own names. */
-export function limitsOf(config: SidecarConfig, door: 'http' | 'socket' | 'control'): Readonly<Record<string, number>> {
+export function limitsOf(
+  config: SidecarConfig,
+  door: 'http' | 'socket' | 'control' | 'pages',
+): Readonly<Record<string, number>> {
   const prefix = `limits.${door}.`;
   const rows = Object.entries(config).filter(([name]) => name.startsWith(prefix));
   return Object.fromEntries(rows.map(([name, value]) => [name.slice(prefix.length), value as number]));

@@ -122,6 +122,14 @@ export function place(schemes: readonly string[], mayBeFolder: boolean): z.ZodTy
   });
 }
 
+/** What `parse` makes of a text on one line; `null`: it is none of these. */
+export function refined<T>(expected: string, parse: (value: string) => T | null): z.ZodType<T> {
+  return parsed<T>(expected, (value) => {
+    const line = text.safeParse(value);
+    return (line.success ? parse(line.data) : null) ?? Number.NaN;
+  });
+}
+
 /** As it may be shown: without user, password and parameters. */
 export function shownPlace(value: string): string {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(value)?.[1];

@@ -178,6 +178,12 @@ function contradictions(config: SidecarConfig, origins: Readonly<Record<string, 
   if (!hasTokens && !config['control.listen'].every(isLocal)) {
     refuse('control.listen', 'beyond this machine the control plane needs tokens; set control.tokenFile');
   }
+  if (!config['publicPages.enabled'] && config['publicPages.listen'].length > 0) {
+    refuse('publicPages.listen', 'expected publicPages.enabled too');
+  }
+  if (config['publicPages.enabled'] && config.ledger === null) {
+    refuse('publicPages.enabled', 'the public pages record in a ledger, and this process follows a source');
+  }
   const isDatabase = /^postgres(?:ql)?:/i.test(config.from ?? '') || config.ledger !== null;
   if (isDatabase && config['source.trustedKeyFiles'].length > 0) {
     refuse('source.trustedKeyFiles', 'a ledger is trusted by its login, and signs nothing');

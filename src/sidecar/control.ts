@@ -8,18 +8,22 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Ledger } from '../ledger/index.js';
 import type { RelayHandler } from '../sync/index.js';
+import { PAGES_SERVER_OPTIONS, PublicPages, readChoicesSettings } from './choices/index.js';
 import { limitsOf, type SidecarConfig } from './config-settings.js';
 import { isLocal } from './config-values.js';
+import type { Console } from './console/index.js';
 import {
   CONTROL_SERVER_OPTIONS,
   type ControlEvent,
   type ControlPlane,
   createControlPlane,
   type ExportBasis,
+  type Mount,
   type TokenSet,
 } from './control-plane/index.js';
 import { HttpDrain } from './http-drain.js';
 import { type Listening, listenOn } from './listen.js';
+import type { UnknownDestination } from './observe/index.js';
 
 export interface ControlOptions {
   readonly config: SidecarConfig;
@@ -30,20 +34,37 @@ export interface ControlOptions {
   /** Answers probes and metrics; false: the path is none of theirs. */
   readonly operator: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly status: () => object;
+  readonly console: Console;
+  /** Destinations in traffic that the policy did not list. */
+  readonly unknownDestinations: () => readonly UnknownDestination[];
   readonly onEvent: (event: ControlEvent) => void;
+  /** A public page failed. */
+  readonly onPageFailure: (error: unknown) => void;
 }
 
 export class Control {
   readonly #servers: { readonly server: Server; readonly drain: HttpDrain }[] = [];
+  readonly #pages: PublicPages | null;
   #plane: ControlPlane;
   #listening: readonly Listening[] = [];
+  #publicListening: readonly Listening[] = [];
 
+  /** @throws {TypeError} for a file of the public pages that cannot be used. */
   constructor(private readonly options: ControlOptions) {
+    const { config, ledger, onPageFailure } = options;
+    this.#pages = config['publicPages.enabled']
+      ? new PublicPages({ settings: readChoicesSettings(config), ledger, onFailure: onPageFailure })
+      : null;
     this.#plane = this.#make();
   }
 
   get listening(): readonly Listening[] {
     return this.#listening;
+  }
+
+  /** Where the public pages alone are served. */
+  get publicListening(): readonly Listening[] {
+    return this.#publicListening;
   }
 
   /** @throws {ListenError} */
@@ -58,6 +79,18 @@ export class Control {
       listening.push(await listenOn(server, address, config.socketMode));
       this.#listening = [...listening];
     }
+    await this.#listenPublic();
+  }
+
+  async #listenPublic(): Promise<void> {
+    const { config } = this.options;
+    for (const address of this.#pages === null ? [] : config['publicPages.listen']) {
+      const server = createServer(PAGES_SERVER_OPTIONS, (request, response) => {
+        if (this.#pages?.handle(request, response) !== true) notFound(request, response);
+      });
+      this.#servers.push({ server, drain: new HttpDrain(server) });
+      this.#publicListening = [...this.#publicListening, await listenOn(server, address, config.socketMode)];
+    }
   }
 
   /** The ledger is there now: from the next request on it is written to. */
@@ -69,13 +102,15 @@ export class Control {
   async close(deadlineMs: number): Promise<void> {
     const endMs = performance.now() + deadlineMs;
     for (const { drain } of this.#servers) drain.stopListening();
+    this.options.console.close();
     const late = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
     await Promise.race([this.#plane.close().catch(() => {}), late]);
+    await Promise.race([this.#pages?.close(), late]);
     await Promise.all(this.#servers.map(({ drain }) => drain.drain(Math.max(0, endMs - performance.now()))));
   }
 
   #make(): ControlPlane {
-    const { config, tokens, ledger, relay, status, onEvent } = this.options;
+    const { config, tokens, ledger, relay, status, unknownDestinations, onEvent } = this.options;
     const exports = this.options.exports();
     const open = config['control.listen'].find((address) => !isLocal(address));
     return createControlPlane({
@@ -85,8 +120,31 @@ export class Control {
       tokens,
       host: open?.kind === 'tcp' ? open.host : null,
       status,
+      unknownDestinations,
       limits: limitsOf(config, 'control'),
+      mounts: [this.options.console, ...this.#mounts()],
       onEvent,
     });
   }
+
+  /** Where no address of their own is set, the public pages are part of the control plane. */
+  #mounts(): readonly Mount[] {
+    const pages = this.#pages;
+    if (pages === null || this.options.config['publicPages.listen'].length > 0) return [];
+    return [
+      {
+        path: '/',
+        handler: (request, response, next) => {
+          if (!pages.handle(request, response)) next();
+        },
+      },
+    ];
+  }
+}
+
+/** Beside the pages there is nothing on their addresses. */
+function notFound(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  response.writeHead(404, { 'content-type': 'text/plain', 'content-length': 10, 'x-content-type-options': 'nosniff' });
+  response.end(request.method === 'HEAD' ? undefined : 'not found\n');
 }

@@ -12,7 +12,7 @@ import { enterIdentifier } from '../../src/core/opt-out.js';
 import { SuppressionTable, TableHolder } from '../../src/core/suppression/index.js';
 import { RIGHTS_ALL, STRIP_ALL } from '../../src/core/vocabulary.js';
 import { IDENTIFIERS } from '../core/openrtb/requests.js';
-import { expectSameAnswer, expectSameFacts, expectSameRest } from '../reference/bytes-twin.js';
+import { expectSameAnswer, expectSameFacts, expectSameRest, expectSameTape } from '../reference/bytes-twin.js';
 import { createDice, type Dice } from '../reference/odd-json.js';
 import { type Input, readCorpus, writeCorpus } from './corpus.js';
 import { placesOnTape, startCoverage, takeBlocks } from './coverage.js';
@@ -45,6 +45,7 @@ function gateWithSet(): Gate {
 
 /** Everything that is compared of one input. */
 function expectTwins(bytes: Buffer, mask: number): void {
+  expectSameTape(bytes);
   expectSameFacts(bytes);
   expectSameFacts(bytes, ALL_KINDS);
   expectSameRest(bytes, STRIP_ALL, RESTRICT_DEFAULTS);

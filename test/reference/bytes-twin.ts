@@ -6,12 +6,14 @@
 import { expect } from 'vitest';
 import type { BytesContext, Gate } from '../../src/core/gate.js';
 import { createFacts, resetFacts } from '../../src/core/openrtb/facts.js';
+import { ROOT_NODE } from '../../src/core/openrtb/field-index.js';
 import { READ_DEFAULTS, type ReadOptions, readRequest } from '../../src/core/openrtb/read.js';
 import { hasRepeatedKeys } from '../../src/core/openrtb/repeated-keys.js';
 import { type RestrictOptions, restrictByMask } from '../../src/core/openrtb/restrict.js';
-import { scanRequest } from '../../src/core/openrtb/scan.js';
+import { scanPlainly, scanRequest, slots } from '../../src/core/openrtb/scan.js';
 import { readScanned } from '../../src/core/openrtb/scan-read.js';
 import { spliceScanned } from '../../src/core/openrtb/splice.js';
+import { NEXT, ROW, source, tape } from '../../src/core/openrtb/tape.js';
 import { plainFactsOf } from './openrtb-read.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -43,6 +45,29 @@ export function expectSameFacts(bytes: Uint8Array, options: ReadOptions = READ_D
     expect([shown(bytes), plainFactsOf(scannedFacts)]).toEqual([shown(bytes), plainFactsOf(objectFacts)]);
   }
   return true;
+}
+
+const OPEN_BRACE = 0x7b;
+
+/** The scanner in WebAssembly and the plain one take the same bytes, write the same rows, and decline for the same reason. */
+export function expectSameTape(bytes: Uint8Array): void {
+  const failure = scanRequest(bytes);
+  if (failure === 'too_long' || failure === 'not_object') return;
+  const written = takeTape();
+  const plainFailure = scanPlainly(source.indexOf(OPEN_BRACE), bytes.length, 0, ROOT_NODE);
+  if (failure !== plainFailure) expect([shown(bytes), failure]).toEqual([shown(bytes), plainFailure]);
+  if (failure === null && !written.equals(takeTape())) {
+    expect([shown(bytes), written.toString('hex')]).toEqual([shown(bytes), takeTape().toString('hex')]);
+  }
+}
+
+/** A copy of the rows and slots, which are blank then. */
+function takeTape(): Buffer {
+  const rows = Buffer.from(tape.buffer, tape.byteOffset, Int32Array.BYTES_PER_ELEMENT * ROW * (tape[NEXT] ?? 0));
+  const taken = Buffer.concat([rows, Buffer.from(Uint16Array.from(slots).buffer)]);
+  rows.fill(0);
+  slots.fill(0);
+  return taken;
 }
 
 /** Splicing, where it says it can, leaves what the object path leaves. True if it could. */

@@ -7,7 +7,7 @@
  * @module
  */
 import { STRIP_ALL } from '../vocabulary.js';
-import { type FieldNode, ROOT } from './field-tree.js';
+import { type FieldNode, isContainer, ROOT } from './field-tree.js';
 import { CLASS_OF_NAME, type NameClass } from './id-names.js';
 import { LAYERED_PATHS, SLOT } from './read-places.js';
 import { source } from './tape.js';
@@ -47,6 +47,13 @@ export const EIDS_NAME = 2;
 export const SHAPED = 3;
 const CLASS_NUMBER: Readonly<Record<NameClass, number>> = { always: ALWAYS, eids: EIDS_NAME, shaped: SHAPED };
 
+/** Bits of `TRAITS_OF`. */
+export const IS_NAMED = 1;
+export const IS_PASSED = 2;
+/** A container that has to be of the type that the table says. */
+export const IS_TYPED = 4;
+export const HAS_ELEMENTS = 8;
+
 /** Besides the groups that touch a node: it stays exactly as it came. */
 export const PASSES: number = STRIP_ALL + 1;
 
@@ -57,6 +64,7 @@ export const FOLDED: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
 
 /** Names in lower case; the first is none. */
 const names: string[] = [''];
+export const NAMES: readonly string[] = names;
 const places: Place[] = [NOWHERE];
 /** Open addressing, three to a slot: hash, name, and where its bytes begin. */
 const nameTable = new Int32Array(3 * HASH_SLOTS);
@@ -85,12 +93,30 @@ export const IS_LAYERED: Uint8Array = Uint8Array.from(places, ({ isLayered }) =>
 export const TOUCHED_BY: Uint16Array = Uint16Array.from(places, ({ node }, number) =>
   number === NO_NODE ? 0 : node.touchedBy | (node.operation === 'pass' ? PASSES : 0),
 );
+/** By node: groups whose stripping removes it, and groups whose stripping changes it. */
+export const REMOVED_BY: Uint16Array = Uint16Array.from(places, ({ node }, number) =>
+  number === NO_NODE ? 0 : node.removedBy,
+);
+export const CHANGED_BY: Uint16Array = Uint16Array.from(places, ({ node }, number) =>
+  number === NO_NODE ? 0 : node.changedBy,
+);
+/** By node: bits of what is known of it. */
+export const TRAITS_OF: Uint8Array = Uint8Array.from(places, ({ node }, number) =>
+  number === NO_NODE
+    ? 0
+    : (node.named ? IS_NAMED : 0) |
+      (node.operation === 'pass' ? IS_PASSED : 0) |
+      (isContainer(node) && !node.keptAnyType ? IS_TYPED : 0) |
+      (node.elements === null ? 0 : HAS_ELEMENTS),
+);
 /** By node: its elements; `NO_NODE` where the table expects none. */
 export const ELEMENTS_OF: Uint16Array = Uint16Array.from(places, ({ elements }) => elements);
 /** By node: where its row of `children` begins. */
-const rowOf = new Uint32Array(places.length);
+export const ROW_OF: Uint32Array = new Uint32Array(places.length);
+const rowOf = ROW_OF;
 /** A row for each node that has members: by name, the child. A table of its own for each took 25 ns to search. */
-const children = compileChildren();
+export const CHILDREN: Uint16Array = compileChildren();
+const children = CHILDREN;
 
 /** HOT. One more byte of a key; start with 0. Disregards case, and more: whoever finds something has to compare. */
 export function hashByte(hash: number, byte: number): number {

@@ -30,6 +30,29 @@ export function coarsenIpv4(text: string, keepBits: number): string | undefined 
   return `${kept >>> 24}.${(kept >>> 16) & 0xff}.${(kept >>> 8) & 0xff}.${kept & 0xff}`;
 }
 
+/** Longest text of an IPv4 address. */
+export const IPV4_LENGTH_MAX = 15;
+
+/**
+ * HOT. The same of the address in `bytes[from..to)`, laid at `target` of the same bytes, which must have room for
+ * `IPV4_LENGTH_MAX`; answers where it ends, -1 where the text is no IPv4 address.
+ */
+export function coarsenIpv4At(bytes: Uint8Array, from: number, to: number, keepBits: number, target: number): number {
+  const address = readIpv4At(bytes, from, to);
+  if (address < 0) return -1;
+  const bits = clampBits(keepBits, IPV4_BITS);
+  const kept = bits === 0 ? 0 : address & (-1 << (IPV4_BITS - bits));
+  let at = target;
+  for (let shift = 24; shift >= 0; shift -= 8) {
+    const octet = (kept >>> shift) & 0xff;
+    if (octet >= 100) bytes[at++] = 0x30 + Math.trunc(octet / 100);
+    if (octet >= 10) bytes[at++] = 0x30 + (Math.trunc(octet / 10) % 10);
+    bytes[at++] = 0x30 + (octet % 10);
+    if (shift > 0) bytes[at++] = DOT;
+  }
+  return at;
+}
+
 /**
  * HOT. The first `keepBits` bits of an IPv6 address, or `undefined` where the text is none. An IPv4-mapped address belongs
  * in `device.ip` and is refused; of a 6to4 address no more than `ipv4KeepBits` of its IPv4 address stay.
@@ -70,6 +93,26 @@ function readIpv4(text: string, from: number): number {
     address = address * 256 + value;
   }
   return at === text.length ? address : -1;
+}
+
+/** HOT. The same of bytes. */
+function readIpv4At(bytes: Uint8Array, from: number, to: number): number {
+  let address = 0;
+  let at = from;
+  for (let octet = 0; octet < 4; octet++) {
+    if (octet > 0 && (at >= to || bytes[at++] !== DOT)) return -1;
+    const start = at;
+    let value = 0;
+    while (at < to && at - start < 3) {
+      const digit = bytes[at]! - 0x30;
+      if (digit < 0 || digit > 9) break;
+      value = 10 * value + digit;
+      at++;
+    }
+    if (at === start || value > 255 || (at - start > 1 && bytes[start] === 0x30)) return -1;
+    address = address * 256 + value;
+  }
+  return at === to ? address : -1;
 }
 
 /** HOT. Fills `groups` with the address in `text`; false where it is none. Zone ids (`%eth0`) make it none. */

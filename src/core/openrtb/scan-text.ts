@@ -16,8 +16,12 @@ export const SPECIAL_CLASS = 1 << 7;
 const BACKSLASH = 0x5c;
 const LETTER_U = 0x75;
 /** `"`, `\`, `/`, b, f, n, r, t, and u. */
-const ESCAPED = Uint8Array.from({ length: 256 }, (_, byte) => Number('"\\/bfnrtu'.includes(String.fromCharCode(byte))));
-const HEX_DIGIT = Uint8Array.from({ length: 256 }, (_, byte) => Number(/[0-9a-fA-F]/.test(String.fromCharCode(byte))));
+export const ESCAPED: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
+  Number('"\\/bfnrtu'.includes(String.fromCharCode(byte))),
+);
+export const HEX_DIGIT: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
+  Number(/[0-9a-fA-F]/.test(String.fromCharCode(byte))),
+);
 
 /** The class of each byte inside a text. */
 export const BYTE_CLASS: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {

@@ -16,13 +16,17 @@ import {
   hashByte,
   IS_LAYERED,
   IS_READ,
+  NO_NODE,
   nameAt,
   ROOT_NODE,
   SLOT_OF,
 } from './field-index.js';
 import { startOfText } from './json-bytes.js';
 import { SLOT_COUNT } from './read-places.js';
+import { COLLISIONS_MAX, SCAN_FAILURES, type ScanFailure } from './scan-failure.js';
+import { ROW_BYTES, SCAN_DEPTH_MAX, SCAN_MEMBERS_MAX, SLOTS_AT, scanMemory, TAPE_AT } from './scan-memory.js';
 import { endOfNumber, isUnusualNumber } from './scan-number.js';
+import { simd } from './scan-simd.js';
 import { BYTE_CLASS, endOfSpecial, markOfSpecial, QUOTE_CLASS, SPECIAL_CLASS } from './scan-text.js';
 import {
   ARRAY,
@@ -52,6 +56,9 @@ import {
   tape,
 } from './tape.js';
 
+export type { ScanFailure } from './scan-failure.js';
+export { SCAN_DEPTH_MAX, SCAN_MEMBERS_MAX } from './scan-memory.js';
+
 /** Shared arrays as constants of this module: the compiler then knows their addresses, which it does not of imports. */
 const bytes = source;
 const rows = tape;
@@ -60,27 +67,8 @@ const isRead = IS_READ;
 const elementsOf = ELEMENTS_OF;
 const classByName = CLASS_BY_NAME;
 
-/** Deepest nesting that is scanned. */
-export const SCAN_DEPTH_MAX = 48;
-/** Most members of one object; each is compared with the others. */
-export const SCAN_MEMBERS_MAX = 64;
-/** Most keys of one object that have an equal hash and are not equal. */
-const COLLISIONS_MAX = 8;
-
-/** Why a request was not scanned. `invalid` includes what is no JSON at all; the parser tells. */
-export type ScanFailure =
-  | 'invalid'
-  | 'not_object'
-  | 'too_long'
-  | 'too_many_values'
-  | 'too_many_members'
-  | 'too_deep'
-  | 'repeated_key'
-  | 'unusual_key'
-  | 'layered';
-
 /** By slot (read-places.ts): the row of the value, 0 where it is absent. */
-export const slots: Uint16Array = new Uint16Array(SLOT_COUNT);
+export const slots: Uint16Array = new Uint16Array(scanMemory, SLOTS_AT, SLOT_COUNT);
 
 const TAB = 0x09;
 const LINE_FEED = 0x0a;
@@ -112,15 +100,38 @@ export function scanRequest(request: Uint8Array): ScanFailure | null {
   if (byteCount > SCAN_BYTES_MAX) return 'too_long';
   bytes.set(request);
   bytes[byteCount] = 0;
-  slots.fill(0);
-  rowCount = 0;
-  failure = 'invalid';
   const start = skipSpace(startOfText(request));
   if (bytes[start] !== OPEN_BRACE) return 'not_object';
-  startRow(0, 0, ROOT_NODE, 0);
-  const end = scanValue(start, ROOT_NODE, 0, 0);
-  if (end < 0) return failure;
-  return skipSpace(end) === byteCount ? null : 'invalid';
+  slots.fill(0);
+  return scanObjectAt(start, byteCount, 0, ROOT_NODE);
+}
+
+/**
+ * HOT. Scans an object that stands in the room behind the request, and is none that the table knows: its row, behind
+ * those of the request; 0 where it cannot be scanned.
+ */
+export function scanInside(from: number, to: number): number {
+  const row = tape[NEXT]!;
+  bytes[to] = 0;
+  return scanObjectAt(from, to, row, NO_NODE) === null ? row : 0;
+}
+
+/** HOT. Scans the object from `start` on to `end`, where a zero stands; its rows begin with `row`. */
+function scanObjectAt(start: number, end: number, row: number, node: number): ScanFailure | null {
+  if (simd === null) return scanPlainly(start, end, row, node);
+  const failed = simd.scan(start, end, TAPE_AT + row * ROW_BYTES, node);
+  return failed === 0 ? null : SCAN_FAILURES[failed - 1]!;
+}
+
+/** HOT. The same without WebAssembly. */
+export function scanPlainly(start: number, end: number, row: number, node: number): ScanFailure | null {
+  rowCount = row;
+  failure = 'invalid';
+  if (rowCount >= SCAN_VALUES_MAX) return 'too_many_values';
+  startRow(0, 0, node, 0);
+  const to = scanValue(start, node, 0, 0);
+  if (to < 0) return failure;
+  return skipSpace(to) === end ? null : 'invalid';
 }
 
 /** HOT. What is known of the next value before it is looked at. */

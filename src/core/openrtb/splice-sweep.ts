@@ -6,9 +6,11 @@
  * Manber's algorithm): every form that search.ts compares begins so, unless the identifier is of an unusual kind. Only where that finds something, or cannot tell, are the identifiers searched for as search.ts does.
  * @module
  */
-import { someKept } from './cuts.js';
+import { cutCount, someKept, spareEnd } from './cuts.js';
 import { FOLDED } from './field-index.js';
 import type { Run } from './restrict.js';
+import { SWEPT_AT, SWEPT_COUNT_MAX, scanMemory } from './scan-memory.js';
+import { simd } from './scan-simd.js';
 import {
   createSearch,
   isFound,
@@ -23,8 +25,13 @@ const bytes = source;
 const folded = FOLDED;
 /** Bytes by which each identifier is found. */
 const PREFIX = SWEEP_LENGTH_MIN;
-/** Bytes that are compared where the first ones were found; coarsened addresses begin like what they were. */
-const START = SWEEP_START_LENGTH;
+/**
+ * Bytes that are compared where the first ones were found: coarsened addresses begin like what they were, and templates
+ * like each other (`${json-unit.any-string}` in every eighth real request).
+ */
+const START = 32;
+/** Identifiers times bytes, up to which search.ts certainly compares all of each, not only beginnings. */
+const EXACT_WORK_MAX = 2 ** 15;
 /** Written with hyphens or without: only the first eight are the same. */
 const UUID_LENGTH = 36;
 const UUID_DIGITS = 32;
@@ -39,12 +46,12 @@ const startLengths = new Uint8Array(SWEEP_EXACT_COUNT_MAX);
 /** Identifiers that are bytes of the request. */
 const froms = new Int32Array(SWEEP_EXACT_COUNT_MAX);
 const tos = new Int32Array(SWEEP_EXACT_COUNT_MAX);
+/** Where each of a few identifiers begins, and how much of it is compared. */
+const swept = new Int32Array(scanMemory, SWEPT_AT, 2 * SWEPT_COUNT_MAX);
 let rangeCount = 0;
 let isOverfull = false;
-/** Behind the request, and behind the texts that are searched besides its bytes. */
-let spareTo = 0;
 let startCount = 0;
-const LINE_FEED = 0x0a;
+let startLengthMax = START;
 /** A scheme that search.ts passes over ends before. */
 const SCHEME_LENGTH_MAX = 35;
 /** Of an identifier whose forms may begin otherwise, or that text may hold otherwise. */
@@ -56,17 +63,6 @@ const UNUSUAL_TEXT = /[^\n -~]|%/;
 export function resetSweep(): void {
   rangeCount = 0;
   isOverfull = false;
-  spareTo = tape[TO]!;
-}
-
-/** HOT. Notes a text of ASCII that stands in what stays instead of bytes of the request. */
-export function addSearched(text: string): void {
-  if (spareTo + text.length >= bytes.length) {
-    isOverfull = true;
-    return;
-  }
-  for (let index = 0; index < text.length; index++) bytes[spareTo++] = text.charCodeAt(index);
-  bytes[spareTo++] = LINE_FEED;
 }
 
 /** HOT. Notes an identifier: `SWEEP_LENGTH_MIN` bytes of ASCII or more. */
@@ -80,21 +76,50 @@ export function addIdentifierAt(from: number, to: number): void {
   rangeCount++;
 }
 
-/** HOT. Whether an identifier may stand in what stays: in bytes that are not cut, in texts noted, or in `run.text`. */
+/** HOT. Whether an identifier may stand in what stays: in bytes that are not cut, in texts that stand instead, or in `run.text`. */
 export function mayHoldIdentifier(run: Run): boolean {
   const { identifiers, text } = run;
   if (rangeCount === 0 && identifiers.size === 0) return false;
   if (isOverfull || rangeCount + identifiers.size > SWEEP_EXACT_COUNT_MAX) return true;
+  if (simd !== null && identifiers.size === 0 && rangeCount <= SWEPT_COUNT_MAX) {
+    return fewMayStand(text) && holdsIdentifier(run);
+  }
   if (!enterStarts(run)) return holdsIdentifier(run);
   const isNear =
-    someKept(holdsStart) || holdsStart(tape[TO]!, spareTo) || (text.length >= PREFIX && textMayHoldStart(text));
+    someKept(holdsStart) || holdsStart(tape[TO]!, spareEnd()) || (text.length >= PREFIX && textMayHoldStart(text));
   leaveStarts();
   return isNear && holdsIdentifier(run);
+}
+
+/** HOT. Whether any of a few identifiers may stand there. Searched for by SIMD they take a third of the time of the tables. */
+function fewMayStand(text: string): boolean {
+  const spareTo = spareEnd();
+  setStartLengthMax(rangeCount);
+  for (let index = 0; index < rangeCount; index++) {
+    const from = froms[index]!;
+    const to = tos[index]!;
+    if (isUnusualAt(from, to)) return true;
+    swept[2 * index] = from;
+    swept[2 * index + 1] = startLength(to - from);
+  }
+  let searchedTo = spareTo;
+  if (text.length >= PREFIX) {
+    if (!layText(text, spareTo)) return true;
+    searchedTo += text.length;
+  }
+  return simd!.sweep(rangeCount, cutCount(), tape[FROM]!, tape[TO]!, searchedTo) !== 0;
+}
+
+/** HOT. */
+function setStartLengthMax(identifierCount: number): void {
+  const work = identifierCount * (spareEnd() - tape[FROM]!);
+  startLengthMax = work > EXACT_WORK_MAX ? SWEEP_START_LENGTH : START;
 }
 
 /** HOT. Makes the beginnings of all identifiers ready to be searched for; false where one is unusual. */
 function enterStarts({ identifiers }: Run): boolean {
   startCount = 0;
+  setStartLengthMax(rangeCount + identifiers.size);
   for (let index = 0; index < rangeCount; index++) {
     const from = froms[index]!;
     const length = startLength(tos[index]! - from);
@@ -116,7 +141,7 @@ function enterStarts({ identifiers }: Run): boolean {
 
 /** HOT. How much of an identifier is the same in all its forms, and compared. */
 function startLength(length: number): number {
-  return length === UUID_LENGTH || length === UUID_DIGITS ? PREFIX : Math.min(length, START);
+  return length === UUID_LENGTH || length === UUID_DIGITS ? PREFIX : Math.min(length, startLengthMax);
 }
 
 /** HOT. As `UNUSUAL`, of what is compared; the rest need not be alike. */
@@ -180,11 +205,17 @@ function isStartAt(at: number): boolean {
   return false;
 }
 
-/** Whether any identifier begins in the text, which is laid behind the request, or would have to be searched for otherwise. */
+/** Whether any identifier begins in the text, or would have to be searched for otherwise. */
 function textMayHoldStart(text: string): boolean {
-  if (spareTo + text.length > bytes.length || UNUSUAL_TEXT.test(text)) return true;
-  bytes.write(text, spareTo, 'latin1');
-  return holdsStart(spareTo, spareTo + text.length);
+  const spareTo = spareEnd();
+  return !layText(text, spareTo) || holdsStart(spareTo, spareTo + text.length);
+}
+
+/** Lays a text behind the others for a search; false where its bytes do not say it all, or there is no room. */
+function layText(text: string, at: number): boolean {
+  if (at + text.length > bytes.length || UNUSUAL_TEXT.test(text)) return false;
+  bytes.write(text, at, 'latin1');
+  return true;
 }
 
 /** As sweep.ts searches, and disregarding where texts begin and end. Too much to compare counts as found. */
@@ -193,8 +224,8 @@ function holdsIdentifier(run: Run): boolean {
   for (let index = 0; index < rangeCount; index++) {
     identifiers.add(bytes.toString('latin1', froms[index]!, tos[index]!));
   }
-  const search: Search = createSearch(identifiers, spareTo - tape[FROM]! + run.text.length, run.mask);
+  const search: Search = createSearch(identifiers, spareEnd() - tape[FROM]! + run.text.length, run.mask);
   if (search.starts !== null || isFound(search, run.text)) return true;
-  if (isFound(search, bytes.toString('latin1', tape[TO]!, spareTo))) return true;
+  if (isFound(search, bytes.toString('latin1', tape[TO]!, spareEnd()))) return true;
   return someKept((from, to) => isFound(search, bytes.toString('latin1', from, to)));
 }

@@ -8,17 +8,45 @@
  * what stays, the whole request is left to the object path.
  * @module
  */
-import { addCut, addPass, cutCount, dropCuts, writeKept } from './cuts.js';
-import { ALWAYS, CLASS_BY_NAME, EIDS_NAME, NO_NODE, NODES, PASSES, SHAPED, TOUCHED_BY } from './field-index.js';
+import {
+  addCut,
+  addPass,
+  addSpareCut,
+  addTextCut,
+  cutCount,
+  dropCuts,
+  isSpareFull,
+  resetCuts,
+  spareEnd,
+  writeKept,
+} from './cuts.js';
+import {
+  ALWAYS,
+  CHANGED_BY,
+  CLASS_BY_NAME,
+  EIDS_NAME,
+  HAS_ELEMENTS,
+  IS_NAMED,
+  IS_PASSED,
+  IS_TYPED,
+  NO_NODE,
+  NODES,
+  PASSES,
+  REMOVED_BY,
+  SHAPED,
+  TOUCHED_BY,
+  TRAITS_OF,
+} from './field-index.js';
 import { type FieldNode, isContainer } from './field-tree.js';
 import type { Collect } from './fields.js';
-import { coarsenIpv4 } from './ip.js';
+import { coarsenIpv4At } from './ip.js';
 import { applyOperation, type RestrictOptions } from './operations.js';
 import { createRun, EIDS, IDS, type Run, restrictMember, URLS } from './restrict.js';
 import { decimalAt } from './scan-number.js';
 import { SWEEP_LENGTH_MIN } from './search.js';
 import { collectRow, isIdentifierRow } from './splice-collect.js';
-import { addIdentifierAt, addSearched, mayHoldIdentifier, resetSweep } from './splice-sweep.js';
+import { isPlainJson } from './splice-json.js';
+import { addIdentifierAt, mayHoldIdentifier, resetSweep } from './splice-sweep.js';
 import { showsEmail } from './stray-text.js';
 import { appendNumber, appendText } from './sweep.js';
 import {
@@ -52,17 +80,19 @@ import {
   TO,
   TRUE,
   tape,
-  textOf,
 } from './tape.js';
 
-/** Why a scanned request is restricted by way of objects: something in what stays has to go, too. */
-export type SpliceFailure = 'email' | 'identifier';
+/** Why a scanned request is restricted by way of objects: something in what stays has to go, too, or there is too much. */
+export type SpliceFailure = 'email' | 'identifier' | 'too_long';
 
 const bytes = source;
 const rows = tape;
 const nodes = NODES;
 const classByName = CLASS_BY_NAME;
 const touchedBy = TOUCHED_BY;
+const removedBy = REMOVED_BY;
+const changedBy = CHANGED_BY;
+const traitsOf = TRAITS_OF;
 /** Marks of a text that restrict.ts has to look at. */
 const NOT_PLAIN = HAS_ESCAPE | HAS_NON_ASCII | HAS_PERCENT | HAS_AT | BEGINS_WITH_SPACE;
 /** Marks of a value, or its key, or anything in it, that has to be looked at wherever it stands. */
@@ -73,9 +103,10 @@ const SMALL_LENGTH_MAX = 5;
 /** HOT. The request that was scanned last, without the groups in `mask`: new bytes, or why there are none. */
 export function spliceScanned(mask: number, options: RestrictOptions): Uint8Array | SpliceFailure {
   const run = createRun(mask, options);
-  dropCuts(0);
+  resetCuts();
   resetSweep();
   spliceInside(0, run, 1);
+  if (isSpareFull()) return 'too_long';
   if ((mask & IDS) !== 0 && run.text !== '' && showsEmail(run.text)) return 'email';
   return mayHoldIdentifier(run) ? 'identifier' : writeKept();
 }
@@ -96,8 +127,8 @@ function spliceInside(container: number, run: Run, depth: number): number {
       classByName[rows[at + NAME]!] === 0;
     if (isPlain || spliceMember(row, run, depth)) keptCount++;
     // the comma before it goes too, or the one behind it where nothing before it stays
-    else if (keptCount > 0) addCut(previousTo, to, '');
-    else addCut(startOf(row), next < end ? startOf(next) : to, '');
+    else if (keptCount > 0) addCut(previousTo, to);
+    else addCut(startOf(row), next < end ? startOf(next) : to);
     previousTo = to;
     row = next;
   }
@@ -113,34 +144,37 @@ function startOf(row: number): number {
 /** HOT. As `restrictMember`: false where nothing is left of it. */
 function spliceMember(row: number, run: Run, depth: number): boolean {
   const { mask } = run;
-  const node = rows[row * ROW + NODE]!;
-  const name = rows[row * ROW + NAME]!;
-  const field = nodes[node]!;
-  if (name !== 0 && run.cleaning && (node === NO_NODE || !field.named) && isNamedIdentifier(row, name, mask)) {
-    return removed(row, 'all', run);
+  const at = row * ROW;
+  const node = rows[at + NODE]!;
+  const traits = traitsOf[node]!;
+  const kind = rows[at + KIND]!;
+  if (classByName[rows[at + NAME]!] !== 0 && run.cleaning && (traits & IS_NAMED) === 0) {
+    if (isNamedIdentifier(row, mask)) return removed(row, 'all', run);
   }
-  const kind = rows[row * ROW + KIND]!;
   if (node !== NO_NODE) {
-    if (field.operation === 'pass') {
-      addPass(rows[row * ROW + FROM]!, rows[row * ROW + TO]!);
+    if ((traits & IS_PASSED) !== 0) {
+      addPass(rows[at + FROM]!, rows[at + TO]!);
       return true;
     }
-    if ((field.touchedBy & mask) !== 0 && isWrongKind(field, kind & KIND_MASK)) return removed(row, 'named', run);
-    if ((field.removedBy & mask) !== 0) return removed(row, field.collect, run);
-    if ((field.changedBy & mask) !== 0 && !isUnchanged(field, row, kind)) {
-      return spliceChanged(row, kind, field, run, depth);
+    if ((traits & IS_TYPED) !== 0 && (touchedBy[node]! & mask) !== 0 && isWrongKind(traits, kind & KIND_MASK)) {
+      return removed(row, 'named', run);
+    }
+    if ((removedBy[node]! & mask) !== 0) return removed(row, nodes[node]!.collect, run);
+    if ((changedBy[node]! & mask) !== 0 && !isUnchanged(nodes[node]!, row, kind)) {
+      return spliceChanged(row, kind, nodes[node]!, run, depth);
     }
   }
   if (run.sweeping && (kind & (KEY_HAS_AT | KEY_HAS_PERCENT)) !== 0) appendText(run, keyOf(row));
   switch (kind & KIND_MASK) {
     case OBJECT:
     case ARRAY:
-      if (!run.sweeping && !run.cleaning && (node === NO_NODE || (field.touchedBy & mask) === 0)) return true;
+      if (!run.sweeping && !run.cleaning && (touchedBy[node]! & mask) === 0) return true;
       return spliceContainer(row, node, run, depth);
     case TEXT:
       return (
-        isPlain(row, kind, node === NO_NODE ? null : field, run) ||
-        spliceValue(row, node === NO_NODE ? null : field, run, depth)
+        isPlain(row, kind, node === NO_NODE ? null : nodes[node]!, run) ||
+        isPlainJson(row, LOOK_MARKS, depth) ||
+        spliceValue(row, node === NO_NODE ? null : nodes[node]!, run, depth)
       );
     case NUMBER:
       if (run.sweeping && (kind & IS_UNUSUAL_NUMBER) !== 0) appendNumber(run, parsedValue(row) as number);
@@ -165,8 +199,8 @@ function removed(row: number, how: Collect, run: Run): false {
 }
 
 /** HOT. Whether a member that the table does not know carries an identifier of a group being stripped. */
-function isNamedIdentifier(row: number, name: number, mask: number): boolean {
-  switch (classByName[name]) {
+function isNamedIdentifier(row: number, mask: number): boolean {
+  switch (classByName[rows[row * ROW + NAME]!]) {
     case ALWAYS:
       return (mask & IDS) !== 0;
     case EIDS_NAME:
@@ -178,11 +212,10 @@ function isNamedIdentifier(row: number, name: number, mask: number): boolean {
   }
 }
 
-/** HOT. As `isWrongType` in restrict.ts. */
-function isWrongKind(field: FieldNode, kind: number): boolean {
-  if (kind === NULL || field.keptAnyType || !isContainer(field)) return false;
-  if (kind !== OBJECT && kind !== ARRAY) return true;
-  return (kind === ARRAY) !== (field.elements !== null);
+/** HOT. As `isWrongType` in restrict.ts, of a typed container. */
+function isWrongKind(traits: number, kind: number): boolean {
+  if (kind === NULL) return false;
+  return kind !== ((traits & HAS_ELEMENTS) !== 0 ? ARRAY : OBJECT);
 }
 
 /** HOT. As `isDropped` in sweep.ts, of a container with nothing in it. */
@@ -218,30 +251,33 @@ function spliceChanged(row: number, kind: number, field: FieldNode, run: Run, de
   if (operation === 'coordinate' && (kind & (KIND_MASK | IS_UNUSUAL_NUMBER)) === NUMBER) {
     return spliceCoordinate(row, run);
   }
-  if (operation === 'ipv4' && (kind & (KIND_MASK | NOT_PLAIN)) === TEXT) {
-    const rest = coarsenIpv4(textOf(row), run.options.ipv4KeepBits);
-    if (rest !== undefined) return spliceAddress(row, rest, run);
-  }
+  if (operation === 'ipv4' && (kind & (KIND_MASK | NOT_PLAIN)) === TEXT && spliceAddress(row, run)) return true;
   return spliceValue(row, field, run, depth);
 }
 
-/** HOT. An IPv4 address, coarsened. */
-function spliceAddress(row: number, rest: string, run: Run): true {
+/** HOT. An IPv4 address, coarsened; false where it is none. */
+function spliceAddress(row: number, run: Run): boolean {
   const from = rows[row * ROW + FROM]! + 1;
   const to = rows[row * ROW + TO]! - 1;
-  if (to - from === rest.length && isTextAt(from, rest)) return true;
-  addCut(from, to, rest);
-  if (!run.sweeping) return true;
+  const restFrom = spareEnd();
+  const byteCount = coarsenIpv4At(bytes, from, to, run.options.ipv4KeepBits, restFrom) - restFrom;
+  if (byteCount < 0) return false;
+  if (to - from === byteCount && isSameAt(from, restFrom, byteCount)) return true;
+  addSpareCut(from, to, byteCount);
   // the loopback address is no person's (sweep.ts)
-  if (to - from >= SWEEP_LENGTH_MIN && !isTextAt(from, '127.')) addIdentifierAt(from, to);
-  addSearched(rest);
+  if (run.sweeping && to - from >= SWEEP_LENGTH_MIN && !isLoopbackAt(from)) addIdentifierAt(from, to);
   return true;
 }
 
 /** HOT. */
-function isTextAt(from: number, text: string): boolean {
-  for (let index = 0; index < text.length; index++) if (bytes[from + index] !== text.charCodeAt(index)) return false;
+function isSameAt(first: number, second: number, byteCount: number): boolean {
+  for (let index = 0; index < byteCount; index++) if (bytes[first + index] !== bytes[second + index]) return false;
   return true;
+}
+
+/** HOT. `127.` */
+function isLoopbackAt(at: number): boolean {
+  return bytes[at] === 0x31 && bytes[at + 1] === 0x32 && bytes[at + 2] === 0x37 && bytes[at + 3] === 0x2e;
 }
 
 /** HOT. A coordinate, rounded. */
@@ -253,8 +289,7 @@ function spliceCoordinate(row: number, run: Run): boolean {
   if (rest === undefined) return false;
   if (rest === value) return true;
   const text = String(rest);
-  addCut(from, to, text);
-  if (run.sweeping) addSearched(text);
+  addTextCut(from, to, text);
   return true;
 }
 
@@ -263,6 +298,6 @@ function spliceValue(row: number, field: FieldNode | null, run: Run, depth: numb
   const value = parsedValue(row);
   const rest = restrictMember(keyOf(row), value, field, run, depth);
   if (rest === undefined) return false;
-  if (rest !== value) addCut(rows[row * ROW + FROM]!, rows[row * ROW + TO]!, JSON.stringify(rest));
+  if (rest !== value) addTextCut(rows[row * ROW + FROM]!, rows[row * ROW + TO]!, JSON.stringify(rest));
   return true;
 }

@@ -6,13 +6,9 @@
  * @module
  */
 
-/** Most bytes of a request that is scanned; a longer one is parsed. */
-export const SCAN_BYTES_MAX = 256 * 1024;
-/** Most values (containers, members' values, elements) of a request that is scanned. */
-export const SCAN_VALUES_MAX = 8192;
+import { SCAN_VALUES_MAX, SOURCE_BYTES, scanMemory, TAPE_AT } from './scan-memory.js';
 
-/** Room behind the request, for a search. */
-export const SOURCE_SPARE_BYTES = 64 * 1024;
+export { SCAN_BYTES_MAX, SCAN_VALUES_MAX } from './scan-memory.js';
 
 /** Integers of a row. */
 export const ROW = 8;
@@ -58,8 +54,8 @@ export const KEY_HAS_PERCENT = HAS_PERCENT << KEY_MARKS_SHIFT;
 export const KEY_HAS_AT = HAS_AT << KEY_MARKS_SHIFT;
 
 /** The bytes of the request at hand, then a zero; what follows is of earlier ones. */
-export const source: Buffer = Buffer.alloc(SCAN_BYTES_MAX + SOURCE_SPARE_BYTES);
-export const tape: Int32Array = new Int32Array(ROW * (SCAN_VALUES_MAX + 1));
+export const source: Buffer = Buffer.from(scanMemory, 0, SOURCE_BYTES);
+export const tape: Int32Array = new Int32Array(scanMemory, TAPE_AT, ROW * (SCAN_VALUES_MAX + 1));
 
 /** HOT. Whether a row is of the kind. */
 export function isKind(row: number, kind: number): boolean {

@@ -2,6 +2,7 @@
  * Turns the rules and a policy into masks, so that deciding is a few ANDs.
  * @module
  */
+import type { GppVerdict } from '../signals/gpp/verdict.js';
 import { RIGHTS, rightsMask, STRIP_ALL, stripMask } from '../vocabulary.js';
 import type { Causes } from './decision.js';
 import { assertPolicy, type Policy } from './policy.js';
@@ -15,6 +16,8 @@ const CAUSE_NAMES = Object.keys(CAUSE_RULES) as CauseName[];
 export const CAUSE = Object.fromEntries(CAUSE_NAMES.map((name, bit) => [name, 1 << bit])) as Readonly<
   Record<CauseName, number>
 >;
+
+const CHILD_RIGHT = rightsMask(['child']);
 
 /** Signals a policy may decide not to hear at all; without their consequence they are not worth a reason either. */
 const SILENCEABLE: readonly CauseName[] = ['lmt', 'dnt', 'att'];
@@ -46,6 +49,7 @@ export function compileRules(policy: Policy, names: GppNames): CompiledRules {
   assertPolicy(policy);
   const stripOf = (rule: Rule): number => (rule.off?.(policy) === true ? 0 : stripMask(rule.strip));
   const rows = (rules: readonly Rule[]) => stripRows(rules.map((rule) => [stripOf(rule), rule.exemptible]));
+  const childFinding = 1 << names.findings.indexOf('childNoConsent');
   const memo = new ReasonMemo((causes) => reasonsOf(causes, policy, names));
   return {
     policy,
@@ -56,16 +60,27 @@ export function compileRules(policy: Policy, names: GppNames): CompiledRules {
     missingBinding: SECTION_MISSING_RULE.exemptible ? 0 : stripOf(SECTION_MISSING_RULE),
     silenced: SILENCEABLE.reduce((mask, name) => (stripOf(CAUSE_RULES[name]) === 0 ? mask | CAUSE[name] : mask), 0),
     explain: (causes) => memo.explain(causes),
-    concernsChild: (causes) => concernsChild(causes, names),
+    concernsChild: (causes) => concernsChild(causes, childFinding),
   };
 }
 
-function concernsChild({ bits, hitRights, verdict, verdictExt, sectionMask }: Causes, { findings }: GppNames): boolean {
-  if ((bits & CAUSE.coppa) !== 0 || (hitRights & rightsMask(['child'])) !== 0) return true;
-  const bit = 1 << findings.indexOf('childNoConsent');
-  return [verdict, verdictExt].some((judged) =>
-    judged?.sectionIds.some((id, index) => sectionMask & (1 << id) && (judged.findings[index] ?? 0) & bit),
+/** HOT. */
+function concernsChild(causes: Causes, childFinding: number): boolean {
+  const { bits, hitRights, verdict, verdictExt, sectionMask } = causes;
+  return (
+    (bits & CAUSE.coppa) !== 0 ||
+    (hitRights & CHILD_RIGHT) !== 0 ||
+    (verdict !== null && hasFinding(verdict, sectionMask, childFinding)) ||
+    (verdictExt !== null && hasFinding(verdictExt, sectionMask, childFinding))
   );
+}
+
+/** HOT. Whether a section that applies has a finding. */
+function hasFinding({ sectionIds, findings }: GppVerdict, sectionMask: number, finding: number): boolean {
+  for (let index = 0; index < sectionIds.length; index++) {
+    if ((sectionMask & (1 << sectionIds[index]!)) !== 0 && (findings[index]! & finding) !== 0) return true;
+  }
+  return false;
 }
 
 /** One row for each distinct set of groups, the full set first because it is the common one. */

@@ -46,7 +46,8 @@ export async function readJson(request: IncomingMessage, limits: BodyLimits): Pr
   return value;
 }
 
-function readBytes(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+/** All bytes of a body. Throws a ProblemError. */
+export function readBytes(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
   const { jsonBytesMax, discardBytesMax, jsonBodyMs } = limits;
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

@@ -8,8 +8,10 @@
 import { z } from 'zod';
 import { IDENTIFIER_LENGTH_MAX } from '../../core/identity/index.js';
 import { RIGHTS } from '../../core/vocabulary.js';
+import { ACTOR_ROLES, ACTOR_VIAS } from '../../ledger/audit/actor.js';
 import { CHANNELS, destinationSchema, SCOPES } from '../../ledger/index.js';
 import { IDEMPOTENCY_KEY_LENGTH_MAX, IDENTIFIERS_PER_REQUEST_LIMIT, OPERATOR_LENGTH_MAX } from '../../ledger/limits.js';
+import { DEADLINE_MEMBERS, RECORDS_ANSWERS } from './records-schemas.js';
 
 /** Longest kind: `eid:` and a domain. */
 const KIND_LENGTH_MAX = IDENTIFIER_LENGTH_MAX;
@@ -88,6 +90,20 @@ const receipt = z.strictObject({
   repeat: z.boolean().describe('True: it was recorded before, under the same idempotency key.'),
 });
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** As in an export, member by member (docs/audit-trail.md). */
+const auditEntry = z.strictObject({
+  actor: z.strictObject({ name: z.string().nullable(), role: z.enum(ACTOR_ROLES), via: z.enum(ACTOR_VIAS) }),
+  at: time,
+  body: z.looseObject({}),
+  hash: sha256,
+  kind: z.string(),
+  n: z.int().min(1),
+  previous: sha256,
+  subject: z.string().nullable(),
+});
+
 /** Bodies of answers. */
 export const ANSWERS = {
   Receipt: receipt,
@@ -112,6 +128,7 @@ export const ANSWERS = {
     confirmBy: time.nullable(),
     identifierCount: count,
     refusedCount: count,
+    ...DEADLINE_MEMBERS,
     token,
   }),
   IdentifierStatus: z.strictObject({
@@ -120,7 +137,11 @@ export const ANSWERS = {
     noAskUntil: day.nullable(),
     token,
     requests: z.array(
-      z.strictObject({ requestId, nature, channel, status: requestStatus, inForce: z.boolean(), receivedAt: time }),
+      z.strictObject({
+        ...{ requestId, nature, channel, status: requestStatus, inForce: z.boolean(), receivedAt: time },
+        dueAt: DEADLINE_MEMBERS.dueAt,
+        deadlineState: DEADLINE_MEMBERS.deadlineState,
+      }),
     ),
   }),
   Propagation: z.strictObject({
@@ -160,6 +181,17 @@ export const ANSWERS = {
       }),
     ),
   }),
+  AuditEntries: z.strictObject({
+    entries: z.array(auditEntry),
+    last: count.nullable().describe('Number of the last one, to go on after; null: there is none.'),
+  }),
+  AuditHead: z.strictObject({
+    ledgerId: z.string(),
+    n: count.describe('Number of the last entry; 0: there is none.'),
+    hash: sha256,
+    checkpoint: count.nullable().describe('Number of the last signed checkpoint.'),
+    unchained: count.describe('Entries that have no number yet.'),
+  }),
   Destination: destinationSchema,
   Destinations: z.strictObject({ destinations: z.array(destinationSchema) }),
   ImportReceipt: receipt.extend({
@@ -170,6 +202,7 @@ export const ANSWERS = {
       .max(REFUSED_SHOWN_MAX)
       .describe(`The first ${REFUSED_SHOWN_MAX} rows that could not be used.`),
   }),
+  ...RECORDS_ANSWERS,
   Status: z.looseObject({}),
   OpenApi: z.looseObject({ openapi: z.string() }),
   Problem: z.looseObject({

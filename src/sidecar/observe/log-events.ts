@@ -44,6 +44,7 @@ export const LOG_EVENTS = {
   'metrics.failed': ['error', 'the metrics could not be collected'],
   'control.failed': ['error', 'a request to the control plane failed'],
   'control.refused': ['warn', 'a request to the control plane was refused'],
+  'pages.failed': ['error', 'a public page failed, or the opt-out behind a signal could not be recorded yet'],
   'door.failed': ['error', 'a request failed for a reason nobody expected'],
 } as const satisfies Readonly<Record<string, readonly [LogLevel, string]>>;
 export type LogEventName = keyof typeof LOG_EVENTS;

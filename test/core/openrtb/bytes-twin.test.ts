@@ -14,7 +14,7 @@ import { SuppressionTable, TableHolder } from '../../../src/core/suppression/ind
 import { type IdentifierKind, RIGHTS_ALL, STRIP_ALL } from '../../../src/core/vocabulary.js';
 import { parsePolicy } from '../../../src/policy-file.js';
 import { cases, casesTimeoutMs, HAS_MORE_CASES } from '../../cases.js';
-import { expectSameAnswer, expectSameFacts, expectSameRest } from '../../reference/bytes-twin.js';
+import { expectSameAnswer, expectSameFacts, expectSameRest, expectSameTape } from '../../reference/bytes-twin.js';
 import { createDice, type Dice, damaged, type Oddities, PLAIN, writeOddly } from '../../reference/odd-json.js';
 import { anyRequest, IDENTIFIERS, type Json, REAL_REQUESTS } from './requests.js';
 
@@ -82,6 +82,7 @@ let caseCount = 0;
 /** Everything that is compared of one request. */
 function expectTwins(bytes: Buffer, dice: Dice): void {
   caseCount++;
+  expectSameTape(bytes);
   const options =
     dice(4) === 0 ? { ...READ_DEFAULTS, kindMask: -1 >>> 1, emptyIsAbsent: true, digestMask: 0 } : READ_DEFAULTS;
   if (expectSameFacts(bytes, options)) scannedCount++;
