@@ -35,6 +35,16 @@ export {
   type RequestPage,
 } from './oversight/index.js';
 export type { EnforcerPropagation, Propagation } from './propagation.js';
+export { DEADLINE_STATES, type DeadlineState } from './records/deadline.js';
+export type { DeadlineList, DeadlineOptions, DueRequest } from './records/deadline-list.js';
+export type { InventoryChange, InventoryOptions, UnlistedDestination } from './records/inventory.js';
+export { METRIC_COLUMNS, metricsJson, type RightMetrics, type YearMetrics } from './records/metrics.js';
+export type { QuarterReport } from './records/quarter.js';
+export { quarterJson, quarterMarkdown } from './records/quarter-text.js';
+export type { LedgerRecords } from './records/records.js';
+export { REPORT_FORMATS, type ReportFormat, recordsText, reportText } from './records/report-text.js';
+export type { RequestDeadline } from './records/request-deadline.js';
+export type { AuditRecord, RecordOptions } from './records/request-records.js';
 export {
   CHANNELS,
   type Channel,

@@ -45,6 +45,7 @@ import { confirmOptIn, recordOptIn } from './opt-in.js';
 import { recordOptOut } from './opt-out.js';
 import { Oversight } from './oversight/oversight.js';
 import { type Propagation, propagationOf } from './propagation.js';
+import { LedgerRecords } from './records/records.js';
 import type { OptInReceipt, PendingOptIn, Receipt, RequestRecord } from './request.js';
 import { receiptOf, recordOf, requestById } from './requests.js';
 import { type RetentionOptions, type RetentionReport, runRetention } from './retention.js';
@@ -326,6 +327,11 @@ export class Ledger {
   /** Erases who those requests were about that were answered longer ago than 24 months, or more. @throws {InputError}. */
   retention(options: RetentionOptions = {}): Promise<RetentionReport> {
     return runRetention(this.#context, options);
+  }
+
+  /** What an audit asks for: deadlines, the record of requests, metrics. */
+  get records(): LedgerRecords {
+    return new LedgerRecords(this.#context);
   }
 
   /** Checks the ledger against itself; reads all of it. */

@@ -6,6 +6,7 @@
  */
 import { AUDIT_STATEMENTS } from './audit/schema.js';
 import { OVERSIGHT_STATEMENTS } from './oversight/schema.js';
+import { RECORDS_SCHEMA } from './records/schema.js';
 
 import { WEBHOOK_STATEMENTS } from './webhooks/schema.js';
 
@@ -267,5 +268,6 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   { version: 2, statements: AUDIT_STATEMENTS },
   { version: 3, statements: OVERSIGHT_STATEMENTS },
-  { version: 4, statements: WEBHOOK_STATEMENTS },
+  { version: 4, statements: RECORDS_SCHEMA },
+  { version: 5, statements: WEBHOOK_STATEMENTS },
 ];

@@ -23,6 +23,7 @@ import {
 } from './control-plane/index.js';
 import { HttpDrain } from './http-drain.js';
 import { type Listening, listenOn } from './listen.js';
+import type { UnknownDestination } from './observe/index.js';
 
 export interface ControlOptions {
   readonly config: SidecarConfig;
@@ -34,6 +35,8 @@ export interface ControlOptions {
   readonly operator: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly status: () => object;
   readonly console: Console;
+  /** Destinations in traffic that the policy did not list. */
+  readonly unknownDestinations: () => readonly UnknownDestination[];
   readonly onEvent: (event: ControlEvent) => void;
   /** A public page failed. */
   readonly onPageFailure: (error: unknown) => void;
@@ -107,7 +110,7 @@ export class Control {
   }
 
   #make(): ControlPlane {
-    const { config, tokens, ledger, relay, status, onEvent } = this.options;
+    const { config, tokens, ledger, relay, status, unknownDestinations, onEvent } = this.options;
     const exports = this.options.exports();
     const open = config['control.listen'].find((address) => !isLocal(address));
     return createControlPlane({
@@ -117,6 +120,7 @@ export class Control {
       tokens,
       host: open?.kind === 'tcp' ? open.host : null,
       status,
+      unknownDestinations,
       limits: limitsOf(config, 'control'),
       mounts: [this.options.console, ...this.#mounts()],
       onEvent,

@@ -11,7 +11,7 @@ import { LiveTable } from '../live-table.js';
 import { packageVersion } from '../version.js';
 import type { SidecarConfig } from './config-settings.js';
 import { addressText } from './config-values.js';
-import { Console, type ConsoleProcess } from './console/index.js';
+import { Console } from './console/index.js';
 import { Control } from './control.js';
 import { type ControlEvent, TokenSet } from './control-plane/index.js';
 import { horizonLagMs } from './horizon-lag.js';
@@ -30,6 +30,7 @@ import {
 } from './observe/index.js';
 import { PolicyDesk } from './policy-desk.js';
 import { createProbe } from './probe.js';
+import { consoleProcess, threadsShown } from './process-state.js';
 import { type Serving, serveHere } from './serving.js';
 import { isEmbedded, openUpstream, type Upstream } from './upstream.js';
 import { WebhookDesk } from './webhook-desk.js';
@@ -95,19 +96,19 @@ export async function startSidecar(config: SidecarConfig, { log }: SidecarIo = {
 
 class RunningSidecar implements Sidecar {
   readonly failed: Promise<Error>;
-  private readonly policies: PolicyDesk;
+  readonly policies: PolicyDesk;
   private readonly tokens: TokenSet;
-  private readonly health = new Health({ follower: () => this.live?.status() ?? null });
+  readonly health = new Health({ follower: () => this.live?.status() ?? null });
   private readonly metrics = new SidecarMetrics({ collect: () => this.metricInputs() });
   private readonly failures: FailureJournal;
   private readonly webhooks: WebhookDesk;
-  private readonly startedAtMs = Date.now();
+  readonly startedAtMs = Date.now();
   private fail: (error: Error) => void = () => {};
   private decisions: DecisionLog | null = null;
   private upstream: Upstream | null = null;
-  private live: LiveTable | null = null;
-  private canaries: CanaryWatch | null = null;
-  private serving: Serving | null = null;
+  live: LiveTable | null = null;
+  canaries: CanaryWatch | null = null;
+  serving: Serving | null = null;
   private control: Control | null = null;
   private reloading: Promise<unknown> = Promise.resolve();
   private closing: Promise<void> | null = null;
@@ -183,7 +184,7 @@ class RunningSidecar implements Sidecar {
       decisionLog: this.decisions?.state() ?? null,
       canary: this.canaries?.state() ?? null,
       webhooks: this.webhooks.state,
-      threads: this.serving?.state() ?? null,
+      threads: threadsShown(this.serving),
     };
   }
 
@@ -267,29 +268,14 @@ class RunningSidecar implements Sidecar {
         tokens,
         ledger,
         hasLedger: config.ledger !== null,
-        process: () => this.processState(),
+        process: () => consoleProcess(this.config, this),
         policy: () => this.policies.policy,
         doors: () => this.serving?.state().doors ?? null,
       }),
+      unknownDestinations: () => this.serving?.state().doors.unknownDestinations ?? [],
       onEvent: (event) => this.noteControl(event),
       onPageFailure: (error) => log.failure('pages.failed', error),
     });
-  }
-
-  private processState(): ConsoleProcess {
-    const readiness = this.health.readiness();
-    const threads = this.serving?.state() ?? null;
-    return {
-      version: packageVersion(),
-      startedAtMs: this.startedAtMs,
-      readiness: readiness.kind === 'ready' ? 'ready' : readiness.reason,
-      table: this.live?.status() ?? null,
-      canary: this.canaries?.state() ?? null,
-      isShedding: threads?.shedding.isShedding ?? false,
-      unknownDestinationCount: threads?.doors.unknownDestinationCount ?? 0,
-      policyVersion: this.policies.policy.version,
-      workers: this.config.workers,
-    };
   }
 
   private noteControl(event: ControlEvent): void {

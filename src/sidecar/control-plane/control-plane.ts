@@ -25,9 +25,11 @@ import { oversightRoutes } from './oversight-routes.js';
 import { ProblemError, problemOf, sendControlProblem } from './problems.js';
 import { RateLimiter } from './rate-limit.js';
 import { readBody } from './read-body.js';
+import { recordsRoutes } from './records-routes.js';
 import { relayRoutes } from './relay-routes.js';
 import { type Exchange, type Reply, type Route, type RouteContext, route } from './route.js';
 import type { Principal, TokenRole } from './tokens.js';
+import { unknownDestinationsRoute } from './unknown-destinations.js';
 import { webhookRoutes } from './webhook-routes.js';
 
 export interface ControlPlane {
@@ -106,8 +108,8 @@ class Plane {
 
   private routes(): readonly Route[] {
     // a route is only called where what it needs is there
-    const { ledger, relay, exports = null } = this.options;
-    const context = { ledger, relay, exports } as RouteContext;
+    const { ledger, relay, exports = null, unknownDestinations = () => [] } = this.options;
+    const context = { ledger, relay, exports, unknownDestinations } as RouteContext;
     return [
       ...optOutRoutes(context),
       ...optInRoutes(context),
@@ -115,7 +117,9 @@ class Plane {
       exportRoute(context, this.limits),
       ...oversightRoutes(context, this.options.status),
       ...auditRoutes(context),
+      unknownDestinationsRoute(context), // before the destination with an id
       ...destinationRoutes(context, () => this.tell({ kind: 'destinations_changed' })),
+      ...recordsRoutes(),
       ...webhookRoutes(),
       ...relayRoutes(context),
       route({

@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerOptions } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { Ledger } from '../../ledger/index.js';
 import { RELAY_SERVER_OPTIONS, type RelayHandler } from '../../sync/index.js';
+import type { UnknownDestination } from '../observe/index.js';
 import type { ExportBasis } from './export-route.js';
 import type { Principal, TokenRole, TokenSet } from './tokens.js';
 
@@ -81,6 +82,8 @@ export interface ControlPlaneOptions {
   readonly host: string | null;
   /** What `GET /v1/status` answers. */
   readonly status: () => object | Promise<object>;
+  /** Destinations in the traffic of this process that the policy did not list. Default: none. */
+  readonly unknownDestinations?: () => readonly UnknownDestination[];
   readonly limits?: Partial<ControlLimits>;
   readonly mounts?: readonly Mount[];
   readonly onEvent?: (event: ControlEvent) => void;

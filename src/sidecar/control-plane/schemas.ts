@@ -11,6 +11,7 @@ import { RIGHTS } from '../../core/vocabulary.js';
 import { ACTOR_ROLES, ACTOR_VIAS } from '../../ledger/audit/actor.js';
 import { CHANNELS, destinationSchema, SCOPES } from '../../ledger/index.js';
 import { IDEMPOTENCY_KEY_LENGTH_MAX, IDENTIFIERS_PER_REQUEST_LIMIT, OPERATOR_LENGTH_MAX } from '../../ledger/limits.js';
+import { DEADLINE_MEMBERS, RECORDS_ANSWERS } from './records-schemas.js';
 import { WEBHOOK_ANSWERS, WEBHOOK_BODIES } from './webhook-schemas.js';
 
 /** Longest kind: `eid:` and a domain. */
@@ -129,6 +130,7 @@ export const ANSWERS = {
     confirmBy: time.nullable(),
     identifierCount: count,
     refusedCount: count,
+    ...DEADLINE_MEMBERS,
     token,
   }),
   IdentifierStatus: z.strictObject({
@@ -137,7 +139,11 @@ export const ANSWERS = {
     noAskUntil: day.nullable(),
     token,
     requests: z.array(
-      z.strictObject({ requestId, nature, channel, status: requestStatus, inForce: z.boolean(), receivedAt: time }),
+      z.strictObject({
+        ...{ requestId, nature, channel, status: requestStatus, inForce: z.boolean(), receivedAt: time },
+        dueAt: DEADLINE_MEMBERS.dueAt,
+        deadlineState: DEADLINE_MEMBERS.deadlineState,
+      }),
     ),
   }),
   Propagation: z.strictObject({
@@ -198,6 +204,7 @@ export const ANSWERS = {
       .max(REFUSED_SHOWN_MAX)
       .describe(`The first ${REFUSED_SHOWN_MAX} rows that could not be used.`),
   }),
+  ...RECORDS_ANSWERS,
   ...WEBHOOK_ANSWERS,
   Status: z.looseObject({}),
   OpenApi: z.looseObject({ openapi: z.string() }),

@@ -136,6 +136,8 @@ const GOOD: Readonly<Record<string, Ask & { readonly query?: string }>> = {
   rotateWebhook: { json: { overlapSeconds: 60 } },
   replayWebhook: { json: { dead: true } },
   reportEnforcer: { json: report },
+  reportRecords: { query: '?since=2020-01-01' },
+  reportQuarter: { query: '?quarter=2026Q4' },
 };
 
 function operations() {
@@ -381,6 +383,27 @@ describe('what each operation answers', () => {
     expect((await provoke('whole', 'removeDestination')).status).toBe(404);
   });
 
+  test('records', async () => {
+    expect((await provoke('whole', 'listDeadlines', { query: '?nearlyBusinessDays=5&limit=10' })).status).toBe(200);
+    expect((await provoke('whole', 'listDeadlines', { query: '?limit=0' })).status).toBe(422);
+    for (const query of ['?since=2020-01-01', '?since=2020-01-01&format=csv&rows=true&until=2020-02-01T00:00:00Z']) {
+      expect((await provoke('whole', 'reportRecords', { query })).status).toBe(200);
+    }
+    expect((await provoke('whole', 'listUnknownDestinations')).json.destinations).toMatchObject([{ id: 'acme' }]);
+    for (const query of ['', '?year=2026&format=csv']) {
+      expect((await provoke('whole', 'reportMetrics', { query })).status).toBe(200);
+    }
+    expect((await provoke('whole', 'reportMetrics', { query: '?year=99999' })).status).toBe(422);
+    expect((await provoke('tight', 'reportMetrics')).status).toBe(429);
+    expect((await provoke('whole', 'reportQuarter', { query: '?quarter=2026Q4' })).status).toBe(200);
+    expect((await provoke('whole', 'reportQuarter')).status).toBe(422);
+    expect((await provoke('tight', 'reportQuarter')).status).toBe(429);
+    for (const query of ['', '?since=x', '?since=2020-01-02&until=2020-01-01', '?since=2020-01-01&format=pdf']) {
+      expect((await provoke('whole', 'reportRecords', { query })).status).toBe(422);
+    }
+    expect((await provoke('tight', 'reportRecords', { query: '?since=2020-01-01' })).status).toBe(429);
+  });
+
   test('webhooks', async () => {
     const added = await provoke('whole', 'putWebhook', GOOD.putWebhook);
     expect([added.status, added.json.secret]).toEqual([201, expect.stringMatching(/^whsec_/)]);
@@ -432,7 +455,7 @@ describe('what each operation answers', () => {
       const good = { ...GOOD[operationId], id: operationId === 'putDestination' ? 'x' : `r_${'A'.repeat(22)}` };
       if (operation.responses['501'] !== undefined) {
         expect((await provoke('none', operationId, good)).status).toBe(501);
-        const query = operationId === 'getChanges' ? `?after=${position}` : '';
+        const query = operationId === 'getChanges' ? `?after=${position}` : (GOOD[operationId]?.query ?? '');
         expect((await provoke('down', operationId, { ...good, query })).status, operationId).toBe(503);
       }
       expect((await provoke('closing', operationId, good)).status).toBe(503);
