@@ -15,6 +15,7 @@ import type { LedgerContext } from './context.js';
 import type { Session } from './database.js';
 import { int8Column } from './packed-column.js';
 import { requestById } from './requests.js';
+import { forgetRequests } from './webhooks/events.js';
 
 /** Parts of a list that are erased in one transaction. */
 const PARTS_PER_STEP = 100;
@@ -69,5 +70,6 @@ export async function eraseRows(session: Session, requestRows: readonly string[]
   );
   await session.query('delete from optgate.request_identifier where request_id = any($1::int8[])', rows);
   await session.query('delete from optgate.audit_salt where request_id = any($1::int8[])', rows);
+  await forgetRequests(session, requestRows);
   return erased.length > 0;
 }

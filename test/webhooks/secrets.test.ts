@@ -140,6 +140,12 @@ backend.describe(`clear values on ${backend.name}`, () => {
     });
     await until('all of it', async () => (await ledger.webhooks.get('crm'))?.behindCount === 0);
     expect(receiver.received).toHaveLength(1);
+    expect((await dump(place.location)).includes(value)).toBe(true);
+    await ledger.erase(requestId);
+    expect((await dump(place.location)).includes(value)).toBe(false);
+    await ledger.webhooks.replay('crm', { kind: 'event', eventId: receiver.received[0]?.json.id });
+    await until('it again', () => receiver.received.length >= 2);
+    expect(receiver.received[1]?.json.notices).toEqual([]);
   });
 
   test('ids, and how many there may be', async () => {

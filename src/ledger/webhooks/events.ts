@@ -7,6 +7,7 @@
 import type { Right } from '../../core/vocabulary.js';
 import type { Session } from '../database.js';
 import { IDENTITY_BYTES } from '../identity.js';
+import { int8Column } from '../packed-column.js';
 import { EVENT_IDENTIFIERS_MAX } from './limits.js';
 
 /** Names are added, never renamed. */
@@ -66,5 +67,14 @@ export async function tellDestination(
   await session.query(
     `insert into optgate.webhook_event (kind, body) select 'destination.changed', $1::jsonb where ${IF_ANYBODY}`,
     [JSON.stringify({ destination, change })],
+  );
+}
+
+/** Takes the digests out of notices of requests that are erased; what other events say of a request is gone with it. */
+export async function forgetRequests(session: Session, requestRows: readonly string[]): Promise<void> {
+  await session.query(
+    `update optgate.webhook_event set body = jsonb_set(body, '{notices}', '[]')
+     where kind = 'gap_notice.due' and request_id = any($1::int8[])`,
+    [int8Column(requestRows.map(BigInt)).bytes],
   );
 }

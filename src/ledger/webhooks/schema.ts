@@ -68,6 +68,7 @@ export const WEBHOOK_STATEMENTS: readonly string[] = [
   'create unique index webhook_event_seq on optgate.webhook_event (seq) where seq is not null',
   'create index webhook_event_awaits_force on optgate.webhook_event (id) where awaits_force',
   'create index webhook_event_awaits_notices on optgate.webhook_event (id) where awaits_notices',
+  `create index webhook_event_notices on optgate.webhook_event (request_id) where kind = 'gap_notice.due'`,
   'create index webhook_event_at on optgate.webhook_event (at)',
   WEBHOOK_DELIVERY,
   `create index webhook_delivery_open on optgate.webhook_delivery (webhook_id, state, seq) where state <> 'delivered'`,
