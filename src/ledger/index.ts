@@ -23,6 +23,7 @@ export type { LedgerEvents } from './ledger-parts.js';
 export type { EnforcerPropagation, Propagation } from './propagation.js';
 export { DEADLINE_STATES, type DeadlineState } from './records/deadline.js';
 export type { DeadlineList, DeadlineOptions, DueRequest } from './records/deadline-list.js';
+export type { Denial, DenialInput } from './records/denial.js';
 export type { InventoryChange, InventoryOptions, UnlistedDestination } from './records/inventory.js';
 export { METRIC_COLUMNS, metricsJson, type RightMetrics, type YearMetrics } from './records/metrics.js';
 export type { QuarterReport } from './records/quarter.js';

@@ -10,6 +10,7 @@ import { IDENTIFIER_LENGTH_MAX } from '../../core/identity/index.js';
 import { RIGHTS } from '../../core/vocabulary.js';
 import { CHANNELS, destinationSchema, SCOPES } from '../../ledger/index.js';
 import { IDEMPOTENCY_KEY_LENGTH_MAX, IDENTIFIERS_PER_REQUEST_LIMIT, OPERATOR_LENGTH_MAX } from '../../ledger/limits.js';
+import { DENIAL_BASIS_LENGTH_MAX } from '../../ledger/records/denial.js';
 import { DEADLINE_MEMBERS, RECORDS_ANSWERS } from './records-schemas.js';
 
 /** Longest kind: `eid:` and a domain. */
@@ -54,6 +55,10 @@ export const BODIES = {
   OptInRequest: request,
   OptInConfirmation: z.strictObject({ confirmation: z.string().min(1).max(CONFIRMATION_LENGTH_MAX) }),
   StatusQuery: z.strictObject({ identifier }),
+  DenialRequest: z.strictObject({
+    basis: z.string().min(1).max(DENIAL_BASIS_LENGTH_MAX).describe('Why, without anything that names the consumer.'),
+    operator: operator.optional().describe('Who denies it. Default: the name of the token.'),
+  }),
   DestinationTerms: destinationSchema.omit({ id: true }),
 } as const;
 export type BodyName = keyof typeof BODIES;
