@@ -16,7 +16,7 @@ export { createFeed, openFeed } from './feed.js';
 export type { GapNotice, GapOptions, NoticeDigest } from './gap-notices.js';
 export type { HorizonAlarm, HorizonHolder } from './horizon.js';
 export type { ImportOptions, ImportProgress, ImportReceipt, ImportRow, RefusedRow } from './import-input.js';
-export type { RequestInput } from './input.js';
+export type { RequestAgent, RequestInput } from './input.js';
 export { Ledger, type LedgerStatus, openLedger } from './ledger.js';
 export type { LedgerOptions } from './ledger-options.js';
 export type { LedgerEvents } from './ledger-parts.js';

@@ -9,7 +9,12 @@ import { z } from 'zod';
 import { IDENTIFIER_LENGTH_MAX } from '../../core/identity/index.js';
 import { RIGHTS } from '../../core/vocabulary.js';
 import { CHANNELS, destinationSchema, SCOPES } from '../../ledger/index.js';
-import { IDEMPOTENCY_KEY_LENGTH_MAX, IDENTIFIERS_PER_REQUEST_LIMIT, OPERATOR_LENGTH_MAX } from '../../ledger/limits.js';
+import {
+  AGENT_LENGTH_MAX,
+  IDEMPOTENCY_KEY_LENGTH_MAX,
+  IDENTIFIERS_PER_REQUEST_LIMIT,
+  OPERATOR_LENGTH_MAX,
+} from '../../ledger/limits.js';
 import { DENIAL_BASIS_LENGTH_MAX } from '../../ledger/records/denial.js';
 import { DEADLINE_MEMBERS, RECORDS_ANSWERS } from './records-schemas.js';
 
@@ -47,6 +52,10 @@ const request = z.strictObject({
     .describe('Where the person lives.'),
   receivedAt: moment.optional().describe('When the request reached the business. Default: now.'),
   operator: operator.optional().describe('Who recorded it. Default: the name of the token.'),
+  agent: z
+    .strictObject({ name: z.string().min(1).max(AGENT_LENGTH_MAX), permissionOnFile: z.boolean() })
+    .optional()
+    .describe('Who asks for the consumer; with the channel agent only.'),
 });
 
 /** Bodies of requests. */
