@@ -6,7 +6,8 @@
  */
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type Compression, compressionOfName, isSupported, type RowFormat } from '../exports/index.js';
+import { type Compression, compressionOfName, isSupported } from '../exports/compression.js';
+import type { RowFormat } from '../exports/index.js';
 import { CommandError, UsageError } from './command.js';
 
 export type FileFormat = RowFormat | 'parquet';

@@ -50,10 +50,10 @@ export function readSigner(path: string | undefined): Signer | undefined {
   return readKeyFile('sign-key', path, createSigner);
 }
 
-/** The public keys of `--trust-key`, as text. @throws {CommandError} */
-export function readTrustedKeys(paths: readonly string[]): readonly string[] {
+/** The public keys of `--trust-key`, or of another option, as text. @throws {CommandError} */
+export function readTrustedKeys(paths: readonly string[], option = 'trust-key'): readonly string[] {
   return paths.map((path) =>
-    readKeyFile('trust-key', path, (pem) => {
+    readKeyFile(option, path, (pem) => {
       createVerifier([pem]);
       return pem;
     }),

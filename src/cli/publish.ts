@@ -82,7 +82,9 @@ Exit codes: 0 ended in order, 2 wrong usage, 3 the system failed.`,
     const canaryEveryMs =
       values['canary-every'] === undefined ? null : durationMs('canary-every', values['canary-every'], 0);
     return untilInterrupted((stopped) =>
-      withLedger(location, io, { mayMake: false, canaryEveryMs }, (ledger) => serve(ledger, options, stopped, io)),
+      withLedger(location, io, { mayMake: false, canaryEveryMs, auditSigner: options.signer ?? null }, (ledger) =>
+        serve(ledger, options, stopped, io),
+      ),
     );
   },
 };

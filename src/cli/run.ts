@@ -114,6 +114,26 @@ const GROUPS: readonly CommandGroup[] = [
     ],
   },
   {
+    title: 'Govern',
+    commands: [
+      {
+        name: 'audit',
+        summary: 'export, verify and search the audit trail: who did what',
+        load: async () => (await import('./audit.js')).audit,
+      },
+      {
+        name: 'retention',
+        summary: 'erase identifiers of requests that were answered long ago',
+        load: async () => (await import('./retention.js')).retention,
+      },
+      {
+        name: 'erase',
+        summary: 'erase the identifiers of one request',
+        load: async () => (await import('./retention.js')).erase,
+      },
+    ],
+  },
+  {
     title: 'Sync',
     commands: [
       {

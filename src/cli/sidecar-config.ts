@@ -21,6 +21,8 @@ export const SIDECAR_OPTIONS_HELP = `  --ledger URL|DIR      system of record: p
   --data ADDRESS        decisions over HTTP: HOST:PORT or the path of a Unix socket; may be given again, "off" for none
                         (default: 127.0.0.1:8787)
   --control ADDRESS     opt-outs, status, probes, metrics (default: 127.0.0.1:8788)
+  --public-pages        serve the privacy-choices page, on the control plane's address unless told
+  --public ADDRESS      serve it there and nothing else; may be given again (default: none)
   --socket ADDRESS      the socket protocol, for clients that pipeline (default: none)
   --workers N           threads that answer (default: 1)
   --folder DIR          keep the last good state here, for the next start (default: in an embedded ledger's folder)

@@ -32,7 +32,7 @@ export interface LineageOptions {
 export class LineageBuilder {
   /** Where the file is after {@link finish}. */
   readonly path: string;
-  readonly #buffer: BigInt64Array;
+  #buffer: BigInt64Array;
   #count = 0;
   #isDiscarded = false;
   /** Files of sorted pieces. */
@@ -89,6 +89,7 @@ export class LineageBuilder {
   /** Removes what was written, unless it was published. Never throws. */
   async discard(): Promise<void> {
     this.#isDiscarded = true;
+    this.#buffer = new BigInt64Array(0);
     await this.#spilling.catch(() => {});
     await this.#removeSpills();
     await rm(this.path, { force: true }).catch(() => {});

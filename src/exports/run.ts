@@ -161,6 +161,7 @@ class Run {
       const seq = await set.catchUp();
       if (seq === seqEnd && set.epoch === epoch) break;
       const before = written;
+      await before.lineage?.discard(); // its memory is needed for the next one
       ({ counts, written } = await this.#pass(await this.#source(before.file?.temporaryPath ?? '', this.#packing)));
       await this.#drop(before);
       rows = recheckedRows(rows, counts);

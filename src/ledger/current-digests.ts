@@ -84,8 +84,17 @@ async function readSet(
     if (pending.size === KEYS_PER_LOOKUP) await settle();
   }
   await settle();
-  if (givenCount !== digestCount) throw new GateError('ledger.damaged', 'the digests of some keys in force');
+  if (givenCount !== digestCount) throw await holesError(session);
   return { position: { epoch: String(head.epoch), seq: Number(head.seq) }, digestCount };
+}
+
+/** Why there are holes: somebody was erased, or something is wrong. */
+async function holesError(session: Session): Promise<GateError> {
+  const [row] = await session.query(
+    'select exists (select from optgate.request where erased_at is not null) as is_erased',
+  );
+  const why = row?.is_erased === true ? '; requests were erased, and their digests with them' : '';
+  return new GateError('ledger.damaged', `the digests of some keys in force are missing${why}`);
 }
 
 /** Keys in force that must have a digest: all but those of clear values, and those of canaries, who are nobody. */

@@ -11,6 +11,7 @@ export type { ClearIdentifier } from './clear-values.js';
 export type { CurrentDigest, CurrentSet } from './current-digests.js';
 export { type DestinationChange, type DestinationInput, destinationSchema } from './destinations.js';
 export type { EnforcerStatus } from './enforcers.js';
+export type { Erasure } from './erasure.js';
 export { type ExportIndex, type ExportRecord, type ExportRun, exportRunIdOf } from './export-runs.js';
 export { createFeed, openFeed } from './feed.js';
 export type { GapNotice, GapOptions, NoticeDigest } from './gap-notices.js';
@@ -20,6 +21,19 @@ export type { RequestAgent, RequestInput } from './input.js';
 export { Ledger, type LedgerStatus, openLedger } from './ledger.js';
 export type { LedgerOptions } from './ledger-options.js';
 export type { LedgerEvents } from './ledger-parts.js';
+export {
+  type EffectInterval,
+  EXPORTS_LISTED_MAX,
+  type ExportFilter,
+  type ExportPage,
+  type ListedRequest,
+  type OptOutCount,
+  Oversight,
+  REQUEST_STATUSES,
+  REQUESTS_PER_PAGE_MAX,
+  type RequestFilter,
+  type RequestPage,
+} from './oversight/index.js';
 export type { EnforcerPropagation, Propagation } from './propagation.js';
 export { DEADLINE_STATES, type DeadlineState } from './records/deadline.js';
 export type { DeadlineList, DeadlineOptions, DueRequest } from './records/deadline-list.js';
@@ -45,6 +59,7 @@ export {
   SCOPES,
   type Scope,
 } from './request.js';
+export type { RetentionOptions, RetentionReport } from './retention.js';
 export type { SnapshotOutOptions, WrittenSnapshot } from './snapshot-out.js';
 export type { IdentifierStatus, RequestSummary } from './status.js';
 export { CHECKS, type CheckName, type Finding, type Verification } from './verify.js';

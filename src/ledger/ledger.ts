@@ -28,6 +28,7 @@ import {
 } from './destinations.js';
 import { type EnforcerStatus, listEnforcers, retireEnforcer } from './enforcers.js';
 import { rotateEpoch } from './epoch.js';
+import { type Erasure, eraseRequest } from './erasure.js';
 import { exportsOf } from './export-lineage.js';
 import { type ExportIndex, type ExportRecord, type ExportRun, exportRun, recordExport } from './export-runs.js';
 import { createFeed } from './feed.js';
@@ -42,10 +43,12 @@ import { CHANGES_PER_READ, CHANGES_PER_READ_MAX } from './limits.js';
 import { checkMigrated, migrate, randomSeeds } from './migrations.js';
 import { confirmOptIn, recordOptIn } from './opt-in.js';
 import { recordOptOut } from './opt-out.js';
+import { Oversight } from './oversight/oversight.js';
 import { type Propagation, propagationOf } from './propagation.js';
 import { LedgerRecords } from './records/records.js';
 import type { OptInReceipt, PendingOptIn, Receipt, RequestRecord } from './request.js';
 import { receiptOf, recordOf, requestById } from './requests.js';
+import { type RetentionOptions, type RetentionReport, runRetention } from './retention.js';
 import { type SnapshotOutOptions, type WrittenSnapshot, writeSnapshot } from './snapshot-out.js';
 import { type IdentifierStatus, statusOf } from './status.js';
 import { type Verification, verifyLedger } from './verify.js';
@@ -95,6 +98,8 @@ export async function openLedger(
 export class Ledger {
   /** `postgres` or `pglite`. */
   readonly backend: 'postgres' | 'pglite';
+  /** Lists and sums. */
+  readonly oversight: Oversight;
   /** Who did what, in order, as nobody can change it unseen. */
   readonly audit: AuditTrail;
   readonly #context: LedgerContext;
@@ -103,6 +108,7 @@ export class Ledger {
   /** @internal Made by {@link openLedger}. */
   constructor(parts: LedgerParts, actor: Actor) {
     this.backend = parts.context.database.name;
+    this.oversight = new Oversight(parts.context.database);
     this.#parts = parts;
     this.#context = { ...parts.context, actor };
     this.audit = new AuditTrail(this.#context);
@@ -304,6 +310,19 @@ export class Ledger {
    */
   gapNotices(options: GapOptions): AsyncGenerator<GapNotice> {
     return gapNotices(this.#context, options);
+  }
+
+  /**
+   * Erases who a request was about, once it was answered. The opt-out stays in force, and the audit trail valid.
+   * @throws {InputError}; {GateError} `ledger.unknown_request`.
+   */
+  erase(requestId: string): Promise<Erasure> {
+    return eraseRequest(this.#context, requestId);
+  }
+
+  /** Erases who those requests were about that were answered longer ago than 24 months, or more. @throws {InputError}. */
+  retention(options: RetentionOptions = {}): Promise<RetentionReport> {
+    return runRetention(this.#context, options);
   }
 
   /** What an audit asks for: deadlines, the record of requests, metrics. */

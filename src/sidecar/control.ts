@@ -11,6 +11,7 @@ import type { RelayHandler } from '../sync/index.js';
 import { PAGES_SERVER_OPTIONS, PublicPages, readChoicesSettings } from './choices/index.js';
 import { limitsOf, type SidecarConfig } from './config-settings.js';
 import { isLocal } from './config-values.js';
+import type { Console } from './console/index.js';
 import {
   CONTROL_SERVER_OPTIONS,
   type ControlEvent,
@@ -33,6 +34,7 @@ export interface ControlOptions {
   /** Answers probes and metrics; false: the path is none of theirs. */
   readonly operator: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly status: () => object;
+  readonly console: Console;
   /** Destinations in traffic that the policy did not list. */
   readonly unknownDestinations: () => readonly UnknownDestination[];
   readonly onEvent: (event: ControlEvent) => void;
@@ -100,6 +102,7 @@ export class Control {
   async close(deadlineMs: number): Promise<void> {
     const endMs = performance.now() + deadlineMs;
     for (const { drain } of this.#servers) drain.stopListening();
+    this.options.console.close();
     const late = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
     await Promise.race([this.#plane.close().catch(() => {}), late]);
     await Promise.race([this.#pages?.close(), late]);
@@ -119,7 +122,7 @@ export class Control {
       status,
       unknownDestinations,
       limits: limitsOf(config, 'control'),
-      mounts: this.#mounts(),
+      mounts: [this.options.console, ...this.#mounts()],
       onEvent,
     });
   }

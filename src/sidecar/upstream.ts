@@ -111,7 +111,7 @@ async function keepLedger(
   folder: RelayFolder,
   signer: Signer | undefined,
 ): Promise<Upstream> {
-  const options = await ledgerOptions(config, isEmbedded(place));
+  const options = { ...(await ledgerOptions(config, isEmbedded(place))), auditSigner: signer ?? null };
   const relayPath = config['relay.enabled'] === false ? null : await folder.path();
   let ledger: Ledger | null = null;
   let feed: LedgerRelayFeed | null = null;

@@ -240,6 +240,20 @@ describe('on other threads', () => {
     },
   );
 
+  test('none is started for a file of a few blocks', async () => {
+    let startedCount = 0;
+    const onWorker = () => startedCount++;
+    process.on('worker', onWorker);
+    try {
+      await filter(pieces(file, [777]), { ...csv, threads: 3, blockBytes: Math.ceil(file.length / 8) });
+      expect(startedCount).toBe(0);
+      await filter(pieces(file, [777]), { ...csv, threads: 3, blockBytes: Math.ceil(file.length / 80) });
+      expect(startedCount).toBe(3);
+    } finally {
+      process.off('worker', onWorker);
+    }
+  });
+
   test('errors have the same line', async () => {
     const broken = Buffer.concat([file, Buffer.from(`\n1,"${'x\n'.repeat(900)}`)]);
     const lineCount = file.toString().split('\n').length;

@@ -75,7 +75,7 @@ export async function dump(location: string): Promise<Buffer> {
   const database = await openDatabase(location);
   try {
     const pieces: Buffer[] = [];
-    for (const table of TABLES) {
+    for (const table of [...TABLES, 'audit_entry', 'audit_salt']) {
       for (const row of await database.query(`select * from optgate.${table}`)) {
         for (const value of Object.values(row)) {
           pieces.push(value instanceof Uint8Array ? Buffer.from(value) : Buffer.from(JSON.stringify(value) ?? ''));

@@ -7,7 +7,7 @@
  * @module
  */
 import { STRIP_ALL } from '../vocabulary.js';
-import { type FieldNode, ROOT } from './field-tree.js';
+import { type FieldNode, isContainer, ROOT } from './field-tree.js';
 import { CLASS_OF_NAME, type NameClass } from './id-names.js';
 import { LAYERED_PATHS, SLOT } from './read-places.js';
 import { source } from './tape.js';
@@ -47,6 +47,13 @@ export const EIDS_NAME = 2;
 export const SHAPED = 3;
 const CLASS_NUMBER: Readonly<Record<NameClass, number>> = { always: ALWAYS, eids: EIDS_NAME, shaped: SHAPED };
 
+/** Bits of `TRAITS_OF`. */
+export const IS_NAMED = 1;
+export const IS_PASSED = 2;
+/** A container that has to be of the type that the table says. */
+export const IS_TYPED = 4;
+export const HAS_ELEMENTS = 8;
+
 /** Besides the groups that touch a node: it stays exactly as it came. */
 export const PASSES: number = STRIP_ALL + 1;
 
@@ -85,6 +92,22 @@ export const IS_LAYERED: Uint8Array = Uint8Array.from(places, ({ isLayered }) =>
 /** By node: groups that change anything here or below, and `PASSES`. */
 export const TOUCHED_BY: Uint16Array = Uint16Array.from(places, ({ node }, number) =>
   number === NO_NODE ? 0 : node.touchedBy | (node.operation === 'pass' ? PASSES : 0),
+);
+/** By node: groups whose stripping removes it, and groups whose stripping changes it. */
+export const REMOVED_BY: Uint16Array = Uint16Array.from(places, ({ node }, number) =>
+  number === NO_NODE ? 0 : node.removedBy,
+);
+export const CHANGED_BY: Uint16Array = Uint16Array.from(places, ({ node }, number) =>
+  number === NO_NODE ? 0 : node.changedBy,
+);
+/** By node: bits of what is known of it. */
+export const TRAITS_OF: Uint8Array = Uint8Array.from(places, ({ node }, number) =>
+  number === NO_NODE
+    ? 0
+    : (node.named ? IS_NAMED : 0) |
+      (node.operation === 'pass' ? IS_PASSED : 0) |
+      (isContainer(node) && !node.keptAnyType ? IS_TYPED : 0) |
+      (node.elements === null ? 0 : HAS_ELEMENTS),
 );
 /** By node: its elements; `NO_NODE` where the table expects none. */
 export const ELEMENTS_OF: Uint16Array = Uint16Array.from(places, ({ elements }) => elements);

@@ -43,7 +43,7 @@ export const SLOTS_AT: number = allot(2 * SLOT_COUNT);
 /** Four integers for each value (cuts.ts). */
 export const CUTS_AT: number = allot(4 * 4 * (SCAN_VALUES_MAX + 1));
 /** Where each identifier that is searched for begins, and how much of it is compared (splice-sweep.ts). */
-export const SWEPT_COUNT_MAX = 4;
+export const SWEPT_COUNT_MAX = 16;
 export const SWEPT_AT: number = allot(2 * 4 * SWEPT_COUNT_MAX);
 /** What is written, in whole chunks. */
 export const JOINED_AT: number = allot(SOURCE_BYTES + ALIGNMENT);

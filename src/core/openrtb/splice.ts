@@ -20,7 +20,23 @@ import {
   spareEnd,
   writeKept,
 } from './cuts.js';
-import { ALWAYS, CLASS_BY_NAME, EIDS_NAME, NO_NODE, NODES, PASSES, SHAPED, TOUCHED_BY } from './field-index.js';
+import {
+  ALWAYS,
+  CHANGED_BY,
+  CLASS_BY_NAME,
+  EIDS_NAME,
+  HAS_ELEMENTS,
+  IS_NAMED,
+  IS_PASSED,
+  IS_TYPED,
+  NO_NODE,
+  NODES,
+  PASSES,
+  REMOVED_BY,
+  SHAPED,
+  TOUCHED_BY,
+  TRAITS_OF,
+} from './field-index.js';
 import { type FieldNode, isContainer } from './field-tree.js';
 import type { Collect } from './fields.js';
 import { coarsenIpv4At } from './ip.js';
@@ -74,6 +90,9 @@ const rows = tape;
 const nodes = NODES;
 const classByName = CLASS_BY_NAME;
 const touchedBy = TOUCHED_BY;
+const removedBy = REMOVED_BY;
+const changedBy = CHANGED_BY;
+const traitsOf = TRAITS_OF;
 /** Marks of a text that restrict.ts has to look at. */
 const NOT_PLAIN = HAS_ESCAPE | HAS_NON_ASCII | HAS_PERCENT | HAS_AT | BEGINS_WITH_SPACE;
 /** Marks of a value, or its key, or anything in it, that has to be looked at wherever it stands. */
@@ -125,35 +144,37 @@ function startOf(row: number): number {
 /** HOT. As `restrictMember`: false where nothing is left of it. */
 function spliceMember(row: number, run: Run, depth: number): boolean {
   const { mask } = run;
-  const node = rows[row * ROW + NODE]!;
-  const name = rows[row * ROW + NAME]!;
-  const field = nodes[node]!;
-  if (name !== 0 && run.cleaning && (node === NO_NODE || !field.named) && isNamedIdentifier(row, name, mask)) {
-    return removed(row, 'all', run);
+  const at = row * ROW;
+  const node = rows[at + NODE]!;
+  const traits = traitsOf[node]!;
+  const kind = rows[at + KIND]!;
+  if (classByName[rows[at + NAME]!] !== 0 && run.cleaning && (traits & IS_NAMED) === 0) {
+    if (isNamedIdentifier(row, mask)) return removed(row, 'all', run);
   }
-  const kind = rows[row * ROW + KIND]!;
   if (node !== NO_NODE) {
-    if (field.operation === 'pass') {
-      addPass(rows[row * ROW + FROM]!, rows[row * ROW + TO]!);
+    if ((traits & IS_PASSED) !== 0) {
+      addPass(rows[at + FROM]!, rows[at + TO]!);
       return true;
     }
-    if ((field.touchedBy & mask) !== 0 && isWrongKind(field, kind & KIND_MASK)) return removed(row, 'named', run);
-    if ((field.removedBy & mask) !== 0) return removed(row, field.collect, run);
-    if ((field.changedBy & mask) !== 0 && !isUnchanged(field, row, kind)) {
-      return spliceChanged(row, kind, field, run, depth);
+    if ((traits & IS_TYPED) !== 0 && (touchedBy[node]! & mask) !== 0 && isWrongKind(traits, kind & KIND_MASK)) {
+      return removed(row, 'named', run);
+    }
+    if ((removedBy[node]! & mask) !== 0) return removed(row, nodes[node]!.collect, run);
+    if ((changedBy[node]! & mask) !== 0 && !isUnchanged(nodes[node]!, row, kind)) {
+      return spliceChanged(row, kind, nodes[node]!, run, depth);
     }
   }
   if (run.sweeping && (kind & (KEY_HAS_AT | KEY_HAS_PERCENT)) !== 0) appendText(run, keyOf(row));
   switch (kind & KIND_MASK) {
     case OBJECT:
     case ARRAY:
-      if (!run.sweeping && !run.cleaning && (node === NO_NODE || (field.touchedBy & mask) === 0)) return true;
+      if (!run.sweeping && !run.cleaning && (touchedBy[node]! & mask) === 0) return true;
       return spliceContainer(row, node, run, depth);
     case TEXT:
       return (
-        isPlain(row, kind, node === NO_NODE ? null : field, run) ||
+        isPlain(row, kind, node === NO_NODE ? null : nodes[node]!, run) ||
         isPlainJson(row, LOOK_MARKS, depth) ||
-        spliceValue(row, node === NO_NODE ? null : field, run, depth)
+        spliceValue(row, node === NO_NODE ? null : nodes[node]!, run, depth)
       );
     case NUMBER:
       if (run.sweeping && (kind & IS_UNUSUAL_NUMBER) !== 0) appendNumber(run, parsedValue(row) as number);
@@ -178,8 +199,8 @@ function removed(row: number, how: Collect, run: Run): false {
 }
 
 /** HOT. Whether a member that the table does not know carries an identifier of a group being stripped. */
-function isNamedIdentifier(row: number, name: number, mask: number): boolean {
-  switch (classByName[name]) {
+function isNamedIdentifier(row: number, mask: number): boolean {
+  switch (classByName[rows[row * ROW + NAME]!]) {
     case ALWAYS:
       return (mask & IDS) !== 0;
     case EIDS_NAME:
@@ -191,11 +212,10 @@ function isNamedIdentifier(row: number, name: number, mask: number): boolean {
   }
 }
 
-/** HOT. As `isWrongType` in restrict.ts. */
-function isWrongKind(field: FieldNode, kind: number): boolean {
-  if (kind === NULL || field.keptAnyType || !isContainer(field)) return false;
-  if (kind !== OBJECT && kind !== ARRAY) return true;
-  return (kind === ARRAY) !== (field.elements !== null);
+/** HOT. As `isWrongType` in restrict.ts, of a typed container. */
+function isWrongKind(traits: number, kind: number): boolean {
+  if (kind === NULL) return false;
+  return kind !== ((traits & HAS_ELEMENTS) !== 0 ? ARRAY : OBJECT);
 }
 
 /** HOT. As `isDropped` in sweep.ts, of a container with nothing in it. */

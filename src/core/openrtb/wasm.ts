@@ -22,8 +22,8 @@ interface Branch {
   readonly opcode: number;
   readonly target: Label;
 }
-/** Instructions, in order. An expression leaves its value. */
-export type Code = readonly (number | Region | Branch)[];
+/** Instructions, in order; parts may be lists of their own. An expression leaves its value. */
+export type Code = readonly (number | Code | Region | Branch)[];
 
 export interface Func {
   readonly name: string;
@@ -39,23 +39,23 @@ export function func(name: string, parameterCount: number, define: (local: (type
   return { name, parameterCount, locals, body };
 }
 
-export const i32 = (value: number): Code => [0x41, ...signed(BigInt(value | 0))];
-export const i64 = (value: bigint): Code => [0x42, ...signed(BigInt.asIntN(64, value))];
+export const i32 = (value: number): Code => [0x41, ...signed(value | 0)];
+export const i64 = (value: bigint): Code => [0x42, ...signed64(BigInt.asIntN(64, value))];
 export const v128 = (lanes: readonly number[]): Code => [0xfd, 0x0c, ...lanes];
 /** The same byte in all lanes. */
 export const bytes16 = (byte: number): Code => v128(Array<number>(16).fill(byte));
 
 export const get = (local: number): Code => [0x20, local];
-export const set = (local: number, value: Code): Code => [...value, 0x21, local];
-export const tee = (local: number, value: Code): Code => [...value, 0x22, local];
+export const set = (local: number, value: Code): Code => [value, 0x21, local];
+export const tee = (local: number, value: Code): Code => [value, 0x22, local];
 export const increase = (local: number, by: number): Code => set(local, add(get(local), i32(by)));
 
 const binary =
   (...opcode: readonly number[]) =>
-  (first: Code, second: Code): Code => [...first, ...second, ...opcode];
+  (first: Code, second: Code): Code => [first, second, opcode];
 const unary =
   (...opcode: readonly number[]) =>
-  (value: Code): Code => [...value, ...opcode];
+  (value: Code): Code => [value, opcode];
 export const isZero: (value: Code) => Code = unary(0x45);
 export const eq: (first: Code, second: Code) => Code = binary(0x46);
 export const ne: (first: Code, second: Code) => Code = binary(0x47);
@@ -93,11 +93,11 @@ export const splat16: (value: Code) => Code = unary(0xfd, 0x0f);
 export const bitmask16: (value: Code) => Code = unary(0xfd, 0x64);
 export const shr16: (value: Code, count: Code) => Code = binary(0xfd, 0x6d, 0x01);
 /** `second` where the condition does not hold. */
-export const select = (first: Code, second: Code, condition: Code): Code => [...first, ...second, ...condition, 0x1b];
+export const select = (first: Code, second: Code, condition: Code): Code => [first, second, condition, 0x1b];
 
 const loading =
   (...opcode: readonly number[]) =>
-  (address: Code, offset = 0): Code => [...address, ...opcode, 0, ...unsigned(offset)];
+  (address: Code, offset = 0): Code => [address, opcode, 0, ...unsigned(offset)];
 type Load = (address: Code, offset?: number) => Code;
 export const load8: Load = loading(0x2d);
 export const load16: Load = loading(0x2f);
@@ -107,7 +107,7 @@ export const load128: Load = loading(0xfd, 0x00);
 
 const storing =
   (...opcode: readonly number[]) =>
-  (address: Code, offset: number, value: Code): Code => [...address, ...value, ...opcode, 0, ...unsigned(offset)];
+  (address: Code, offset: number, value: Code): Code => [address, value, opcode, 0, ...unsigned(offset)];
 type Store = (address: Code, offset: number, value: Code) => Code;
 export const store16: Store = storing(0x3b);
 export const store32: Store = storing(0x36);
@@ -115,18 +115,19 @@ export const store64: Store = storing(0x37);
 export const store128: Store = storing(0xfd, 0x0b);
 
 const EMPTY = 0x40;
-export const block = (label: Label, ...body: readonly Code[]): Code => [{ opcode: 0x02, label, body: body.flat() }];
-export const loop = (label: Label, ...body: readonly Code[]): Code => [{ opcode: 0x03, label, body: body.flat() }];
+const END = 0x0b;
+export const block = (label: Label, ...body: readonly Code[]): Code => [{ opcode: 0x02, label, body }];
+export const loop = (label: Label, ...body: readonly Code[]): Code => [{ opcode: 0x03, label, body }];
 export const when = (condition: Code, ...body: readonly Code[]): Code => [
-  ...condition,
-  { opcode: 0x04, label: Symbol('when'), body: body.flat() },
+  condition,
+  { opcode: 0x04, label: Symbol('when'), body },
 ];
 export const otherwise: Code = [0x05];
 export const go = (target: Label): Code => [{ opcode: 0x0c, target }];
-export const goIf = (target: Label, condition: Code): Code => [...condition, { opcode: 0x0d, target }];
-export const answer = (value: Code): Code => [...value, 0x0f];
+export const goIf = (target: Label, condition: Code): Code => [condition, { opcode: 0x0d, target }];
+export const answer = (value: Code): Code => [value, 0x0f];
 /** Calls a function by its number. */
-export const call = (index: number, ...args: readonly Code[]): Code => [...args.flat(), 0x10, index];
+export const call = (index: number, ...args: readonly Code[]): Code => [args, 0x10, index];
 /** Behind a loop that is only left by an answer. */
 export const never: Code = [0x00];
 
@@ -150,19 +151,26 @@ export function moduleOf(functions: readonly Func[], pageCount: number): Uint8Ar
 }
 
 function bodyOf({ locals, body }: Func): readonly number[] {
-  const code = [...vector(locals.map((type) => [1, type])), ...emitted(body, []), 0x0b];
+  const code = [...vector(locals.map((type) => [1, type]))];
+  emit(code, body, []);
+  code.push(END);
   return [...unsigned(code.length), ...code];
 }
 
-/** The bytes of code; a branch counts the regions between it and its target. */
-function emitted(code: Code, labels: readonly Label[]): readonly number[] {
-  return code.flatMap((piece) => {
-    if (typeof piece === 'number') return piece;
-    if ('body' in piece) return [piece.opcode, EMPTY, ...emitted(piece.body, [piece.label, ...labels]), 0x0b];
-    const depth = labels.indexOf(piece.target);
-    if (depth < 0) throw new RangeError(`no region around a branch has the label ${String(piece.target)}`);
-    return [piece.opcode, ...unsigned(depth)];
-  });
+/** Appends the bytes of code; a branch counts the regions between it and its target. */
+function emit(bytes: number[], code: Code, labels: readonly Label[]): void {
+  for (const piece of code) {
+    if (typeof piece === 'number') bytes.push(piece);
+    else if ('target' in piece) {
+      const depth = labels.indexOf(piece.target);
+      if (depth < 0) throw new RangeError(`no region around a branch has the label ${String(piece.target)}`);
+      bytes.push(piece.opcode, ...unsigned(depth));
+    } else if ('body' in piece) {
+      bytes.push(piece.opcode, EMPTY);
+      emit(bytes, piece.body, [piece.label, ...labels]);
+      bytes.push(END);
+    } else emit(bytes, piece, labels);
+  }
 }
 
 function section(id: number, body: readonly number[]): readonly number[] {
@@ -181,9 +189,11 @@ function unsigned(value: number): readonly number[] {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
 }
 
-function signed(value: bigint): readonly number[] {
+function signed(value: number): readonly number[] {
+  return value >= -0x40 && value < 0x40 ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...signed(value >> 7)];
+}
+
+function signed64(value: bigint): readonly number[] {
   const low = Number(value & 0x7fn);
-  const rest = value >> 7n;
-  const isLast = (rest === 0n && (low & 0x40) === 0) || (rest === -1n && (low & 0x40) !== 0);
-  return isLast ? [low] : [low | 0x80, ...signed(rest)];
+  return value >= -0x40n && value < 0x40n ? [low] : [low | 0x80, ...signed64(value >> 7n)];
 }

@@ -93,7 +93,7 @@ export function isStateOrAbroad(jurisdiction: Jurisdiction): boolean {
 export function jurisdictionOf(country: string | null, region: string | null): Jurisdiction {
   if (country === null) return UNKNOWN_JURISDICTION;
   // The common spelling first: patterns cost 90 ns, a fifth of a check.
-  if (country === 'USA' && region !== null && STATES.has(region)) return region;
+  if (country === 'USA' && (region === null || STATES.has(region))) return region ?? US_STATE_UNKNOWN;
   if (!COUNTRY.test(country)) return UNKNOWN_JURISDICTION;
   if (!(country === 'USA' || US_COUNTRIES.has(country.toUpperCase()))) return OUTSIDE_US;
   if (region === null) return US_STATE_UNKNOWN;

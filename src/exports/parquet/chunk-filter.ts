@@ -20,6 +20,7 @@ import {
 } from './page.js';
 import { damaged } from './parquet-error.js';
 import type { Leaf } from './schema.js';
+import type { Scratch } from './scratch.js';
 import { indexWidth, keptIndexes, keptPlain } from './values.js';
 
 /** What becomes of a row. A blanked row is kept, without the values of the columns that are mapped. */
@@ -34,7 +35,7 @@ interface HalfPage extends Omit<KeptPage, 'encoding' | 'values'> {
 }
 
 /**
- * The rows for which `fates` is not {@link DROP}.
+ * The rows for which `fates` is not {@link DROP}. The pages are of no use afterwards.
  * @param isBlanked Values of rows to be blanked become null.
  * @throws {ParquetError} `parquet.damaged` where the column has not one row for each fate.
  */
@@ -43,6 +44,7 @@ export function filterChunk(
   { dictionary, pages }: ChunkPages,
   fates: Uint8Array,
   isBlanked: boolean,
+  scratch: Scratch,
 ): WrittenChunk {
   const { leaf } = chunk;
   const codec = codecOf(chunk.codec);
@@ -61,12 +63,16 @@ export function filterChunk(
   if (dictionary !== null && kept.some(({ indexes }) => indexes !== null)) {
     const smaller = smallerDictionary(dictionary, isUsed);
     newIndexes = smaller.newIndexes;
-    written.push(writeDictionaryPage(codec, smaller.values, smaller.valueCount));
+    written.push(writeDictionaryPage(codec, smaller.values, smaller.valueCount, scratch));
     encodings.add(ENCODING.plain).add(ENCODING.rleDictionary);
     const width = indexWidth(smaller.valueCount);
-    for (const page of kept) written.push(writeDataPage(leaf, codec, wholePage(page, newIndexes, width)));
+    for (const page of kept) {
+      written.push(writeDataPage(leaf, codec, wholePage(page, newIndexes, width, scratch), scratch));
+    }
   } else {
-    for (const page of kept) written.push(writeDataPage(leaf, codec, wholePage(page, null, 0)));
+    for (const page of kept) {
+      written.push(writeDataPage(leaf, codec, wholePage(page, null, 0, scratch), scratch));
+    }
   }
   if (kept.some(({ plain }) => plain !== null)) encodings.add(ENCODING.plain);
   return {
@@ -92,15 +98,25 @@ function joined(pages: readonly WrittenPage[]): Uint8Array {
   return bytes;
 }
 
-function wholePage({ indexes, plain, ...page }: HalfPage, newIndexes: Int32Array | null, width: number): KeptPage {
+function wholePage(
+  { indexes, plain, ...page }: HalfPage,
+  newIndexes: Int32Array | null,
+  width: number,
+  scratch: Scratch,
+): KeptPage {
   if (indexes === null || newIndexes === null) {
     return { ...page, encoding: ENCODING.plain, values: plain ?? new Uint8Array(0) };
   }
-  for (let index = 0; index < indexes.length; index++) indexes[index] = newIndexes[indexes[index] ?? 0] ?? 0;
-  const values = Buffer.allocUnsafe(1 + hybridBytesMax(indexes.length, width));
+  renumber(indexes, newIndexes);
+  const values = scratch.bytes(1 + hybridBytesMax(indexes.length, width));
   values[0] = width;
   const end = writeHybrid(indexes, indexes.length, width, values, 1);
   return { ...page, encoding: ENCODING.rleDictionary, values: values.subarray(0, end) };
+}
+
+/** HOT. */
+function renumber(indexes: Int32Array, newIndexes: Int32Array): void {
+  for (let index = 0; index < indexes.length; index++) indexes[index] = newIndexes[indexes[index]!]!;
 }
 
 function smallerDictionary({ values }: DictionaryPage, isUsed: Uint8Array) {
@@ -130,7 +146,7 @@ function filterPage(
     version: page.version,
     valueCount,
     ...levels,
-    indexes: values.kind === 'indexes' ? keptIndexes(values.indexes, mask, valueCount, isUsed) : null,
+    indexes: values.kind === 'indexes' ? keptIndexes(values.indexes, mask, isUsed) : null,
     plain: values.kind === 'indexes' ? null : keptPlain(values, mask, valueCount),
   };
   return { rowEnd, half };

@@ -5,28 +5,30 @@
 import * as zlib from 'node:zlib';
 import { CODEC } from './format.js';
 import { damaged, ParquetError } from './parquet-error.js';
+import type { Scratch } from './scratch.js';
 import { snappyCompress, snappyDecompress } from './snappy.js';
 
 export interface Codec {
-  /** @throws {ParquetError} `parquet.damaged` where it does not make `rawBytes` bytes. */
-  decompress(bytes: Uint8Array, rawBytes: number): Uint8Array;
-  compress(bytes: Uint8Array): Uint8Array;
+  /** May take memory from `scratch`. @throws {ParquetError} `parquet.damaged` where it does not make `rawBytes` bytes. */
+  decompress(bytes: Uint8Array, rawBytes: number, scratch: Scratch): Uint8Array;
+  /** A page, of which the parts are given. */
+  compress(parts: readonly Uint8Array[], scratch: Scratch): Uint8Array;
 }
 
 type Zstd = (bytes: Uint8Array, options?: { readonly maxOutputLength?: number }) => Buffer;
 /** Since Node 22.15. */
 const { zstdCompressSync, zstdDecompressSync } = zlib as { zstdCompressSync?: Zstd; zstdDecompressSync?: Zstd };
 
-const AS_IS: Codec = { decompress: (bytes, rawBytes) => exactly(bytes, rawBytes), compress: (bytes) => bytes };
+const AS_IS: Codec = { decompress: (bytes, rawBytes) => exactly(bytes, rawBytes), compress: whole };
 const SNAPPY: Codec = { decompress: snappyDecompress, compress: snappyCompress };
 /** As fast as it gets: who filters a file waits for it, and the file is read again soon. */
 const GZIP: Codec = {
   decompress: decompressWith((bytes, options) => zlib.gunzipSync(bytes, options)),
-  compress: (bytes) => zlib.gzipSync(bytes, { level: 1 }),
+  compress: (parts) => zlib.gzipSync(whole(parts), { level: 1 }),
 };
 const BROTLI: Codec = {
   decompress: decompressWith((bytes, options) => zlib.brotliDecompressSync(bytes, options)),
-  compress: (bytes) => zlib.brotliCompressSync(bytes, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 4 } }),
+  compress: (parts) => zlib.brotliCompressSync(whole(parts), { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 4 } }),
 };
 
 /** @throws {ParquetError} `parquet.unsupported`. */
@@ -44,7 +46,7 @@ export function codecOf(number: number): Codec {
       if (zstdCompressSync === undefined || zstdDecompressSync === undefined) {
         throw new ParquetError('parquet.unsupported', 'zstd, which needs Node 22.15 or later');
       }
-      return { decompress: decompressWith(zstdDecompressSync), compress: (bytes) => zstdCompressSync(bytes) };
+      return { decompress: decompressWith(zstdDecompressSync), compress: (parts) => zstdCompressSync(whole(parts)) };
     default:
       throw new ParquetError('parquet.unsupported', 'LZO and LZ4 compression');
   }
@@ -60,6 +62,11 @@ function decompressWith(decompress: (bytes: Uint8Array, options: { maxOutputLeng
     }
     return exactly(raw, rawBytes);
   };
+}
+
+function whole(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  return first !== undefined && parts.length === 1 ? first : Buffer.concat(parts);
 }
 
 function exactly(bytes: Uint8Array, byteCount: number): Uint8Array {

@@ -7,6 +7,7 @@ import { DROP, filterChunk, KEEP } from './chunk-filter.js';
 import type { Chunk, Footer, RowGroup, WrittenChunk } from './footer.js';
 import { type ChunkPages, readPages } from './page.js';
 import type { ReadAt } from './read-at.js';
+import { Scratch } from './scratch.js';
 import { GroupJudge, type VerdictTerms } from './verdicts.js';
 
 /** The columns of a file that a mapping names: index in the mapping, and of the column. */
@@ -29,6 +30,9 @@ export class GroupFilter {
   readonly #mapped: MappedColumns;
   readonly #judge: GroupJudge;
   readonly #isBlanking: boolean;
+  /** Of mapped columns, and of the column at hand. */
+  readonly #groupScratch = new Scratch();
+  readonly #chunkScratch = new Scratch();
 
   constructor(readAt: ReadAt, footer: Footer, mapped: MappedColumns, terms: VerdictTerms) {
     this.#readAt = readAt;
@@ -46,6 +50,7 @@ export class GroupFilter {
   async run(index: number, rowsBefore: number, table: SuppressionTable): Promise<GroupResult> {
     const group = this.#footer.groups[index];
     if (group === undefined) throw new RangeError(`index: expected a row group, got ${index}`);
+    this.#groupScratch.clear();
     const decoded = await this.#readMapped(group);
     const columns = this.#mapped.map(({ place, column }) => {
       const found = decoded.get(column);
@@ -53,14 +58,17 @@ export class GroupFilter {
       return { place, leaf: found.chunk.leaf, pages: found.pages };
     });
     const { fates, tally, fingerprints } = this.#judge.run(columns, group.rowCount, rowsBefore, table);
-    const keptCount = fates.reduce((count, fate) => count + (fate === DROP ? 0 : 1), 0);
-    if (keptCount === 0 || fates.every((fate) => fate === KEEP))
+    const keptCount = fates.length - countOf(fates, DROP);
+    if (keptCount === 0 || countOf(fates, KEEP) === fates.length) {
       return { keptCount, chunks: null, tally, fingerprints };
+    }
     const chunks: WrittenChunk[] = [];
     for (const [column, chunk] of group.chunks.entries()) {
+      this.#chunkScratch.clear();
       const found = decoded.get(column);
-      const pages = found?.pages ?? (await this.#readChunk(chunk));
-      chunks.push(filterChunk(chunk, pages, fates, this.#isBlanking && found !== undefined));
+      const pages = found?.pages ?? (await this.#readChunk(chunk, this.#chunkScratch));
+      const isBlanked = this.#isBlanking && found !== undefined;
+      chunks.push(filterChunk(chunk, pages, fates, isBlanked, this.#chunkScratch));
       decoded.delete(column);
     }
     return { keptCount, chunks, tally, fingerprints };
@@ -71,13 +79,21 @@ export class GroupFilter {
     for (const { column } of this.#mapped) {
       const chunk = chunks[column];
       if (chunk !== undefined && !decoded.has(column)) {
-        decoded.set(column, { chunk, pages: await this.#readChunk(chunk) });
+        decoded.set(column, { chunk, pages: await this.#readChunk(chunk, this.#groupScratch) });
       }
     }
     return decoded;
   }
 
-  async #readChunk(chunk: Chunk): Promise<ChunkPages> {
-    return readPages(chunk, await this.#readAt(chunk.offset, chunk.byteCount));
+  async #readChunk(chunk: Chunk, scratch: Scratch): Promise<ChunkPages> {
+    const { offset, byteCount } = chunk;
+    return readPages(chunk, await this.#readAt(offset, byteCount, scratch.bytes(byteCount)), scratch);
   }
+}
+
+/** HOT. */
+function countOf(fates: Uint8Array, fate: number): number {
+  let count = 0;
+  for (let row = 0; row < fates.length; row++) count += fates[row] === fate ? 1 : 0;
+  return count;
 }

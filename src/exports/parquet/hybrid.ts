@@ -65,6 +65,21 @@ export function readHybrid(
   end = at;
 }
 
+/** The value that all of `count` have, where one run says so; -1 for anything else, which {@link readHybrid} is to read. */
+export function valueOfRun(bytes: Uint8Array, from: number, to: number, width: number, count: number): number {
+  const valueBytes = (width + 7) >> 3;
+  let head = 0;
+  let at = from;
+  for (let shift = 0; ; shift += 7) {
+    if (at >= to || shift > 28) return -1;
+    const byte = bytes[at++]!;
+    head |= (byte & 0x7f) << shift;
+    if (byte < 0x80) break;
+  }
+  if ((head & 1) === 1 || head >>> 1 < count || valueBytes !== 1 || at >= to) return -1;
+  return bytes[at]!;
+}
+
 /** HOT. */
 function unpack(
   bytes: Uint8Array,
@@ -128,6 +143,14 @@ export function writeHybrid(
     packedFrom = runEnd;
   }
   return pack(values, packedFrom, count, width, out, target);
+}
+
+/** Writes `count` times the same value, which fits in `width` bits and in a byte, as {@link writeHybrid} does. */
+export function writeRun(value: number, count: number, width: number, out: Uint8Array, at: number): number {
+  if (width === 0 || count === 0) return at;
+  const target = writeVarint(count * 2, out, at);
+  out[target] = value;
+  return target + 1;
 }
 
 /** HOT. Whole groups of eight; the last one is filled up with zeros. */

@@ -5,10 +5,11 @@
 import { type Codec, codecOf } from './codecs.js';
 import type { Chunk } from './footer.js';
 import { DATA_PAGE, DATA_PAGE_V2, DICTIONARY_PAGE, ENCODING, PAGE_HEADER, PAGE_TYPE } from './format.js';
-import { bitWidth, endOfHybrid, hybridBytesMax, readHybrid, writeHybrid } from './hybrid.js';
+import { bitWidth, endOfHybrid, hybridBytesMax, readHybrid, valueOfRun, writeHybrid, writeRun } from './hybrid.js';
 import { PAGE_BYTES_MAX, PAGE_VALUES_MAX } from './limits.js';
 import { damaged, ParquetError } from './parquet-error.js';
 import type { Leaf } from './schema.js';
+import type { Scratch } from './scratch.js';
 import {
   countIn,
   flag,
@@ -43,8 +44,8 @@ export interface ChunkPages {
   readonly pages: readonly DataPage[];
 }
 
-/** All pages of a chunk. @throws {ParquetError}; whatever the bytes are, nothing else. */
-export function readPages({ leaf, codec: codecNumber }: Chunk, bytes: Uint8Array): ChunkPages {
+/** All pages of a chunk, some of it in memory of `scratch`. @throws {ParquetError}; whatever the bytes are, nothing else. */
+export function readPages({ leaf, codec: codecNumber }: Chunk, bytes: Uint8Array, scratch: Scratch): ChunkPages {
   const codec = codecOf(codecNumber);
   let dictionary: DictionaryPage | null = null;
   const pages: DataPage[] = [];
@@ -57,13 +58,20 @@ export function readPages({ leaf, codec: codecNumber }: Chunk, bytes: Uint8Array
     const body = bytes.subarray(end, at);
     switch (countIn(header, PAGE_HEADER.type)) {
       case PAGE_TYPE.dictionary:
-        dictionary = readDictionary(leaf, structOf(header, PAGE_HEADER.dictionary), codec.decompress(body, rawBytes));
+        dictionary = readDictionary(
+          leaf,
+          structOf(header, PAGE_HEADER.dictionary),
+          codec.decompress(body, rawBytes, scratch),
+          scratch,
+        );
         break;
       case PAGE_TYPE.data:
-        pages.push(readFirst(leaf, structOf(header, PAGE_HEADER.data), codec.decompress(body, rawBytes)));
+        pages.push(
+          readFirst(leaf, structOf(header, PAGE_HEADER.data), codec.decompress(body, rawBytes, scratch), scratch),
+        );
         break;
       case PAGE_TYPE.dataV2:
-        pages.push(readSecond(leaf, structOf(header, PAGE_HEADER.dataV2), body, rawBytes, codec));
+        pages.push(readSecond(leaf, structOf(header, PAGE_HEADER.dataV2), body, rawBytes, codec, scratch));
         break;
       default: // pages of indexes were never used; what is unknown may be left out
     }
@@ -84,56 +92,70 @@ function valueCountIn(header: ThriftStruct): number {
   return count;
 }
 
-function readDictionary(leaf: Leaf, header: ThriftStruct, raw: Uint8Array): DictionaryPage {
+function readDictionary(leaf: Leaf, header: ThriftStruct, raw: Uint8Array, scratch: Scratch): DictionaryPage {
   const valueCount = valueCountIn(header);
-  return { valueCount, values: readPlain(leaf, raw, 0, valueCount) };
+  return { valueCount, values: readPlain(leaf, raw, 0, valueCount, scratch) };
 }
 
-function readFirst(leaf: Leaf, header: ThriftStruct, raw: Uint8Array): DataPage {
+function readFirst(leaf: Leaf, header: ThriftStruct, raw: Uint8Array, scratch: Scratch): DataPage {
   const entryCount = valueCountIn(header);
   let at = 0;
-  const levels = (max: number, encodingId: number): Uint8Array | null => {
+  const levels = (max: number, encodingId: number, usual: number): Uint8Array | null => {
     if (max === 0) return null;
     if (countIn(header, encodingId) !== ENCODING.rle) throw new ParquetError('parquet.unsupported', 'packed levels');
     if (at + 4 > raw.length) throw damaged('levels');
     const end = at + 4 + Buffer.from(raw.buffer, raw.byteOffset + at, 4).readUInt32LE();
     if (end > raw.length) throw damaged('levels');
-    const read = readLevels(raw, at + 4, end, max, entryCount);
+    const read = readLevels(raw, at + 4, end, max, entryCount, usual);
     at = end;
     return read;
   };
-  const repetition = levels(leaf.maxRepetition, DATA_PAGE.repetitionEncoding);
-  const definition = levels(leaf.maxDefinition, DATA_PAGE.definitionEncoding);
-  const values = readValues(
-    leaf,
-    countIn(header, DATA_PAGE.encoding),
-    raw,
-    at,
-    countOf(definition, leaf.maxDefinition, entryCount),
-  );
-  return { version: 1, entryCount, repetition, definition: unlessAll(definition, leaf.maxDefinition), values };
+  const repetition = levels(leaf.maxRepetition, DATA_PAGE.repetitionEncoding, 0);
+  const definition = levels(leaf.maxDefinition, DATA_PAGE.definitionEncoding, leaf.maxDefinition);
+  const valueCount = countOf(definition, leaf.maxDefinition, entryCount);
+  const values = readValues(leaf, countIn(header, DATA_PAGE.encoding), raw, at, valueCount, scratch);
+  return { version: 1, entryCount, repetition, definition: valueCount === entryCount ? null : definition, values };
 }
 
-function readSecond(leaf: Leaf, header: ThriftStruct, body: Uint8Array, rawBytes: number, codec: Codec): DataPage {
+function readSecond(
+  leaf: Leaf,
+  header: ThriftStruct,
+  body: Uint8Array,
+  rawBytes: number,
+  codec: Codec,
+  scratch: Scratch,
+): DataPage {
   const entryCount = valueCountIn(header);
   const repetitionBytes = countIn(header, DATA_PAGE_V2.repetitionBytes);
   const levelBytes = repetitionBytes + countIn(header, DATA_PAGE_V2.definitionBytes);
   if (levelBytes > body.length || levelBytes > rawBytes) throw damaged('levels');
   const { maxRepetition, maxDefinition } = leaf;
-  const repetition = maxRepetition === 0 ? null : readLevels(body, 0, repetitionBytes, maxRepetition, entryCount);
+  const repetition = maxRepetition === 0 ? null : readLevels(body, 0, repetitionBytes, maxRepetition, entryCount, 0);
   const definition =
-    maxDefinition === 0 ? null : readLevels(body, repetitionBytes, levelBytes, maxDefinition, entryCount);
+    maxDefinition === 0
+      ? null
+      : readLevels(body, repetitionBytes, levelBytes, maxDefinition, entryCount, maxDefinition);
   const isCompressed = header.get(DATA_PAGE_V2.isCompressed)?.value !== false;
   const packed = body.subarray(levelBytes);
-  const raw = isCompressed && packed.length > 0 ? codec.decompress(packed, rawBytes - levelBytes) : packed;
+  const raw = isCompressed && packed.length > 0 ? codec.decompress(packed, rawBytes - levelBytes, scratch) : packed;
   const valueCount = countOf(definition, maxDefinition, entryCount);
-  const values = readValues(leaf, countIn(header, DATA_PAGE_V2.encoding), raw, 0, valueCount);
-  return { version: 2, entryCount, repetition, definition: unlessAll(definition, maxDefinition), values };
+  const values = readValues(leaf, countIn(header, DATA_PAGE_V2.encoding), raw, 0, valueCount, scratch);
+  return { version: 2, entryCount, repetition, definition: valueCount === entryCount ? null : definition, values };
 }
 
-function readLevels(bytes: Uint8Array, from: number, to: number, max: number, count: number): Uint8Array {
+/** `null` where one run says that all are `usual`: telling that from all the levels took a tenth of the time of a run. */
+function readLevels(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  max: number,
+  count: number,
+  usual: number,
+): Uint8Array | null {
+  const width = bitWidth(max);
+  if (valueOfRun(bytes, from, to, width, count) === usual) return null;
   const levels = new Uint8Array(count);
-  readHybrid(bytes, from, to, bitWidth(max), count, levels);
+  readHybrid(bytes, from, to, width, count, levels);
   if (endOfHybrid() > to) throw damaged('levels');
   return levels;
 }
@@ -147,10 +169,6 @@ function countOf(definition: Uint8Array | null, max: number, entryCount: number)
     if (definition[index] === max) count++;
   }
   return count;
-}
-
-function unlessAll(levels: Uint8Array | null, level: number): Uint8Array | null {
-  return levels?.some((one) => one !== level) === true ? levels : null;
 }
 
 /** What is kept of a page, its values encoded: the width and the indexes of a dictionary, or plain. */
@@ -172,15 +190,16 @@ export interface WrittenPage {
   readonly rawBytes: number;
 }
 
-export function writeDataPage(leaf: Leaf, codec: Codec, page: KeptPage): WrittenPage {
+/** In memory of `scratch`. */
+export function writeDataPage(leaf: Leaf, codec: Codec, page: KeptPage, scratch: Scratch): WrittenPage {
   const repetition = writeLevels(page.repetition, leaf.maxRepetition, 0, page.entryCount);
   const definition = writeLevels(page.definition, leaf.maxDefinition, leaf.maxDefinition, page.entryCount);
   if (page.version === 1) {
-    const raw = Buffer.concat([...withLength(repetition), ...withLength(definition), page.values]);
+    const raw = [...withLength(repetition), ...withLength(definition), page.values];
     return written(
       PAGE_TYPE.data,
-      raw.length,
-      [codec.compress(raw)],
+      raw.reduce((sum, { length }) => sum + length, 0),
+      [codec.compress(raw, scratch)],
       [
         PAGE_HEADER.data,
         structField([
@@ -196,7 +215,7 @@ export function writeDataPage(leaf: Leaf, codec: Codec, page: KeptPage): Written
   return written(
     PAGE_TYPE.dataV2,
     rawBytes,
-    [repetition, definition, codec.compress(page.values)],
+    [repetition, definition, codec.compress([page.values], scratch)],
     [
       PAGE_HEADER.dataV2,
       structField([
@@ -212,11 +231,16 @@ export function writeDataPage(leaf: Leaf, codec: Codec, page: KeptPage): Written
   );
 }
 
-export function writeDictionaryPage(codec: Codec, values: Uint8Array, valueCount: number): WrittenPage {
+export function writeDictionaryPage(
+  codec: Codec,
+  values: Uint8Array,
+  valueCount: number,
+  scratch: Scratch,
+): WrittenPage {
   return written(
     PAGE_TYPE.dictionary,
     values.length,
-    [codec.compress(values)],
+    [codec.compress([values], scratch)],
     [
       PAGE_HEADER.dictionary,
       structField([
@@ -253,9 +277,8 @@ function writeLevels(levels: Uint8Array | null, max: number, level: number, coun
     const out = Buffer.allocUnsafe(hybridBytesMax(count, width));
     return out.subarray(0, writeHybrid(levels, count, width, out, 0));
   }
-  const all = new Uint8Array(count).fill(level);
   const out = Buffer.allocUnsafe(16);
-  return out.subarray(0, writeHybrid(all, count, width, out, 0));
+  return out.subarray(0, writeRun(level, count, width, out, 0));
 }
 
 function withLength(levels: Uint8Array): readonly Uint8Array[] {

@@ -1,7 +1,8 @@
 /**
  * The values of a page, and those of them that are kept, in plain encoding.
  *
- * Values are never made into JavaScript values: bytes are copied in runs of kept rows.
+ * Values are never made into JavaScript values: bytes are moved together in runs of kept rows, in the memory they stand in, which
+ * nobody needs as it was.
  * @module
  */
 import { readDeltaBytes, readDeltaLengths, readDeltaNumbers, type Spans } from './delta.js';
@@ -10,6 +11,7 @@ import { bitWidth, readHybrid } from './hybrid.js';
 import { PAGE_BYTES_MAX } from './limits.js';
 import { damaged, ParquetError } from './parquet-error.js';
 import type { Leaf } from './schema.js';
+import type { Scratch } from './scratch.js';
 
 export type PageValues =
   /** Into the dictionary of the chunk. */
@@ -34,13 +36,20 @@ export function widthOf({ type, typeLength }: Leaf): number {
 }
 
 /** The `count` values in `bytes[from..]`. @throws {ParquetError} `parquet.damaged`, `parquet.unsupported`. */
-export function readValues(leaf: Leaf, encoding: number, bytes: Uint8Array, from: number, count: number): PageValues {
+export function readValues(
+  leaf: Leaf,
+  encoding: number,
+  bytes: Uint8Array,
+  from: number,
+  count: number,
+  scratch: Scratch,
+): PageValues {
   switch (encoding) {
     case ENCODING.plain:
-      return readPlain(leaf, bytes, from, count);
+      return readPlain(leaf, bytes, from, count, scratch);
     case ENCODING.plainDictionary:
     case ENCODING.rleDictionary: {
-      const indexes = new Int32Array(count);
+      const indexes = scratch.integers(count);
       if (count > 0) readHybrid(bytes, from + 1, bytes.length, bytes[from] ?? 0, count, indexes);
       return { kind: 'indexes', indexes };
     }
@@ -72,7 +81,7 @@ export function readValues(leaf: Leaf, encoding: number, bytes: Uint8Array, from
 }
 
 /** Values in plain encoding. */
-export function readPlain(leaf: Leaf, bytes: Uint8Array, from: number, count: number): PageValues {
+export function readPlain(leaf: Leaf, bytes: Uint8Array, from: number, count: number, scratch: Scratch): PageValues {
   if (leaf.type === TYPE.boolean) {
     if (from + Math.ceil(count / 8) > bytes.length) throw damaged('a page');
     const flags = new Uint8Array(count);
@@ -84,14 +93,14 @@ export function readPlain(leaf: Leaf, bytes: Uint8Array, from: number, count: nu
     if (width === 0 || from + width * count > bytes.length) throw damaged('a page');
     return { kind: 'fixed', bytes, from, width };
   }
-  return { kind: 'spans', spans: plainSpans(bytes, from, count), isPlain: true };
+  return { kind: 'spans', spans: plainSpans(bytes, from, count, scratch), isPlain: true };
 }
 
 /** HOT. */
-function plainSpans(bytes: Uint8Array, from: number, count: number): Spans {
+function plainSpans(bytes: Uint8Array, from: number, count: number, scratch: Scratch): Spans {
   if (4 * count > bytes.length - from) throw damaged('a page');
-  const starts = new Int32Array(count);
-  const ends = new Int32Array(count);
+  const starts = scratch.integers(count);
+  const ends = scratch.integers(count);
   let at = from;
   for (let index = 0; index < count; index++) {
     const start = at + 4;
@@ -140,7 +149,7 @@ function exactSpans(spans: Spans, count: number): Spans {
   return spans;
 }
 
-/** Of some values those for which `mask` is not 0, of which there are `keptCount`, in plain encoding. */
+/** Of some values those for which `mask` is not 0, of which there are `keptCount`, in plain encoding. The values are lost. */
 export function keptPlain(
   values: Exclude<PageValues, { kind: 'indexes' }>,
   mask: Uint8Array,
@@ -158,24 +167,29 @@ export function keptPlain(
   }
 }
 
-/** HOT. */
+/** HOT. Four bytes at a time where the width allows it, in half the time of bytes one by one; most runs are too short for `copyWithin`. */
 function keptFixed(bytes: Uint8Array, from: number, width: number, mask: Uint8Array, keptCount: number): Uint8Array {
-  const out = Buffer.allocUnsafe(width * keptCount);
-  let target = 0;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const isWords = width % 4 === 0;
+  let target = from;
   for (let index = 0; index < mask.length; index++) {
     if (mask[index] === 0) continue;
     const at = from + index * width;
-    // most runs are short: a copy by the engine takes longer than a few bytes by hand
-    for (let byte = 0; byte < width; byte++) out[target++] = bytes[at + byte]!;
+    if (at === target) target += width;
+    else if (isWords) {
+      for (let end = target + width, source = at; target < end; target += 4, source += 4) {
+        view.setInt32(target, view.getInt32(source));
+      }
+    } else for (let byte = 0; byte < width; byte++) bytes[target++] = bytes[at + byte]!;
   }
-  return out;
+  return bytes.subarray(from, from + width * keptCount);
 }
 
-/** HOT. Values with their lengths, copied in runs. */
+/** HOT. Values with their lengths. */
 function keptRuns({ bytes, starts, ends }: Spans, mask: Uint8Array): Uint8Array {
   const count = mask.length;
-  const out = Buffer.allocUnsafe(count === 0 ? 0 : ends[count - 1]! - starts[0]! + 4);
-  let target = 0;
+  const first = count === 0 ? 0 : starts[0]! - 4;
+  let target = first;
   for (let index = 0; index < count; ) {
     if (mask[index] === 0) {
       index++;
@@ -185,10 +199,10 @@ function keptRuns({ bytes, starts, ends }: Spans, mask: Uint8Array): Uint8Array 
     do index++;
     while (index < count && mask[index] !== 0);
     const to = ends[index - 1]!;
-    out.set(bytes.subarray(from, to), target);
+    if (from !== target) bytes.copyWithin(target, from, to);
     target += to - from;
   }
-  return out.subarray(0, target);
+  return bytes.subarray(first, target);
 }
 
 function keptSpans({ bytes, starts, ends }: Spans, mask: Uint8Array): Uint8Array {
@@ -219,18 +233,17 @@ function keptFlags(flags: Uint8Array, mask: Uint8Array, keptCount: number): Uint
   return out;
 }
 
-/** HOT. The indexes that are kept; each is noted in `isUsed`. @throws {ParquetError} `parquet.damaged`. */
-export function keptIndexes(indexes: Int32Array, mask: Uint8Array, keptCount: number, isUsed: Uint8Array): Int32Array {
-  const out = new Int32Array(keptCount);
+/** HOT. The indexes that are kept, moved together; each is noted in `isUsed`. @throws {ParquetError} `parquet.damaged`. */
+export function keptIndexes(indexes: Int32Array, mask: Uint8Array, isUsed: Uint8Array): Int32Array {
   let at = 0;
   for (let index = 0; index < mask.length; index++) {
     if (mask[index] === 0) continue;
     const value = indexes[index]!;
     if (value < 0 || value >= isUsed.length) throw damaged('an index of a dictionary');
     isUsed[value] = 1;
-    out[at++] = value;
+    indexes[at++] = value;
   }
-  return out;
+  return indexes.subarray(0, at);
 }
 
 /** Bits of an index into a dictionary of so many values: one at least, for no bits at all are more than some readers take. */

@@ -151,8 +151,12 @@ export class PublicPages {
   }
 
   private look(path: string, visit: Visit): Outcome | Promise<Outcome> {
-    const { view, cookieIds } = visit;
-    if (view.hasSignal) this.signals.note(this.options.ledger(), cookieIds);
+    const { view, cookieIds, request } = visit;
+    const { ledger, settings } = this.options;
+    if (view.hasSignal) {
+      const sender = senderOf(request, settings.trusted);
+      this.signals.note(ledger(), cookieIds, () => this.submits.take(sender) === 0);
+    }
     switch (path) {
       case PATHS.form:
       case PATHS.embed:

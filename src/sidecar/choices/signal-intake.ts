@@ -30,12 +30,16 @@ export class SignalIntake {
     this.known = new LRUCache({ max: knownIdsMax, ttl: KNOWN_MS });
   }
 
-  /** Sees to it that these ids are opted out. Never throws, and does not wait. */
-  note(ledger: Ledger | null, identifiers: readonly Identifier[]): void {
+  /**
+   * Sees to it that these ids are opted out. Never throws, and does not wait.
+   * @param mayRecord Asked before each that is not known yet: ids can be made up.
+   */
+  note(ledger: Ledger | null, identifiers: readonly Identifier[], mayRecord: () => boolean): void {
     if (ledger === null) return;
     for (const identifier of identifiers) {
       const digest = this.sealer.digest('signal', identifier.kind, identifier.value);
       if (this.known.has(digest) || this.underWay.has(digest) || this.underWay.size >= UNDER_WAY_MAX) continue;
+      if (!mayRecord()) return;
       const work = this.record(ledger, identifier, digest).finally(() => this.underWay.delete(digest));
       this.underWay.set(digest, work);
     }

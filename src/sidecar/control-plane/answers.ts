@@ -3,6 +3,7 @@
  * @module
  */
 import type {
+  AuditEntry,
   EnforcerStatus,
   IdentifierStatus,
   PendingOptIn,
@@ -28,6 +29,10 @@ export function recordAnswer(record: RequestRecord): Answer<'RequestRecord'> {
   const due = { dueAt: timeOrNull(dueAtMs), compliedAt: timeOrNull(compliedAtMs) };
   const moments = { receivedAt: timeOf(receivedAtMs), confirmBy: timeOrNull(confirmByMs), ...due };
   return { ...same, rights: rights === null ? null : [...rights], ...moments };
+}
+
+export function auditEntryAnswer(entry: AuditEntry): Answer<'AuditEntries'>['entries'][number] {
+  return { ...entry, body: { ...entry.body } };
 }
 
 export function identifierAnswer(status: IdentifierStatus): Answer<'IdentifierStatus'> {

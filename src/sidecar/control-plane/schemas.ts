@@ -8,6 +8,7 @@
 import { z } from 'zod';
 import { IDENTIFIER_LENGTH_MAX } from '../../core/identity/index.js';
 import { RIGHTS } from '../../core/vocabulary.js';
+import { ACTOR_ROLES, ACTOR_VIAS } from '../../ledger/audit/actor.js';
 import { CHANNELS, destinationSchema, SCOPES } from '../../ledger/index.js';
 import {
   AGENT_LENGTH_MAX,
@@ -103,6 +104,20 @@ const receipt = z.strictObject({
   repeat: z.boolean().describe('True: it was recorded before, under the same idempotency key.'),
 });
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** As in an export, member by member (docs/audit-trail.md). */
+const auditEntry = z.strictObject({
+  actor: z.strictObject({ name: z.string().nullable(), role: z.enum(ACTOR_ROLES), via: z.enum(ACTOR_VIAS) }),
+  at: time,
+  body: z.looseObject({}),
+  hash: sha256,
+  kind: z.string(),
+  n: z.int().min(1),
+  previous: sha256,
+  subject: z.string().nullable(),
+});
+
 /** Bodies of answers. */
 export const ANSWERS = {
   Receipt: receipt,
@@ -179,6 +194,17 @@ export const ANSWERS = {
         retiredAt: time.nullable(),
       }),
     ),
+  }),
+  AuditEntries: z.strictObject({
+    entries: z.array(auditEntry),
+    last: count.nullable().describe('Number of the last one, to go on after; null: there is none.'),
+  }),
+  AuditHead: z.strictObject({
+    ledgerId: z.string(),
+    n: count.describe('Number of the last entry; 0: there is none.'),
+    hash: sha256,
+    checkpoint: count.nullable().describe('Number of the last signed checkpoint.'),
+    unchained: count.describe('Entries that have no number yet.'),
   }),
   Destination: destinationSchema,
   Destinations: z.strictObject({ destinations: z.array(destinationSchema) }),

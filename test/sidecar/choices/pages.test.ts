@@ -2,8 +2,10 @@
  * The public pages over HTTP: headers, seals, foreign forms, limits, a ledger that is away, the status, and opting in again.
  * @module
  */
+import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { GateError } from '../../../src/core/errors.js';
 import type { Ledger } from '../../../src/ledger/index.js';
 import { openTestLedger, type TestLedger } from '../control-plane/stand.js';
@@ -98,6 +100,17 @@ describe('headers', () => {
       const { status } = await ask(served.port, `/privacy-choices/assets/${name}`);
       expect([name, status]).toEqual([name, name === 'choices.css/' ? 200 : 404]);
     }
+  });
+});
+
+test('a style sheet of the site’s own comes after ours', async () => {
+  const path = join(inject('sharedFolder'), 'theme.css');
+  await writeFile(path, ':root { --choices-accent: #7a1f5c; }');
+  await withPages({ 'publicPages.stylesheet': path }, async (port) => {
+    const { text } = await ask(port, '/privacy-choices');
+    const sheets = [...text.matchAll(/<link rel="stylesheet" href="([^"]+)">/g)].map(([, url = '']) => url);
+    expect(sheets.map((url) => /(\w+)\.css/.exec(url)?.[1])).toEqual(['choices', 'theme']);
+    expect((await ask(port, sheets[1] ?? '')).text).toContain('#7a1f5c');
   });
 });
 
@@ -245,6 +258,25 @@ describe('limits by address', () => {
       expect(await sendMany(port, 4, spoofed)).toEqual([403, 403, 403, 403]);
     });
   });
+});
+
+test('ids that are made up do not fill the ledger: visits with the signal are limited as forms are', async () => {
+  const settings = {
+    'publicPages.cookies': ['visitor=account:flood'],
+    'limits.pages.submitsBurst': 2,
+    'limits.pages.submitsPerMinute': 1,
+  };
+  await withPages(settings, async (port, other) => {
+    for (let index = 0; index < 5; index++) {
+      const headers = { 'sec-gpc': '1', cookie: `visitor=flood-${index}` };
+      expect((await ask(port, '/privacy-choices', { headers })).status).toBe(200);
+      await other.pages.close();
+    }
+  });
+  const held = await Promise.all(
+    [0, 1, 2, 3, 4].map((index) => stand.ledger.statusOf({ kind: 'account:flood', value: `flood-${index}` })),
+  );
+  expect(held.map(({ rights }) => rights.length > 0)).toEqual([true, true, false, false, false]);
 });
 
 describe('a ledger that is away', () => {

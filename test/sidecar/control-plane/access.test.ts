@@ -45,6 +45,8 @@ const MAY: readonly (readonly [method: string, path: string, roles: readonly Tes
   ['GET', '/v1/destinations/x', ['operator', 'auditor']],
   ['PUT', '/v1/destinations/x', ['operator']],
   ['DELETE', '/v1/destinations/x', ['operator']],
+  ['GET', '/v1/audit', ['operator', 'auditor']],
+  ['GET', '/v1/audit/head', ['operator', 'auditor']],
   ['GET', '/v1/status', ['operator', 'auditor']],
   ['GET', '/v1/snapshot', ['enforcer', 'operator', 'auditor']],
   ['GET', '/v1/changes', ['enforcer', 'operator', 'auditor']],

@@ -358,6 +358,13 @@ describe('what each operation answers', () => {
     expect((await provoke('whole', 'retireEnforcer', { id: 'pod-1' })).status).toBe(204);
     expect((await provoke('whole', 'retireEnforcer', { id: 'pod-1' })).status).toBe(404);
     expect((await provoke('whole', 'getStatus')).status).toBe(200);
+    await ledgerOfAll.audit.chain();
+    const audit = await provoke('whole', 'listAudit', { query: '?kind=enforcer.retired&limit=1&after=1' });
+    expect(audit.json.entries).toMatchObject([
+      { subject: 'pod-1', actor: { role: 'operator', name: 'test-operator' } },
+    ]);
+    expect((await provoke('whole', 'listAudit', { query: '?limit=x' })).status).toBe(422);
+    expect((await provoke('whole', 'getAuditHead')).json.n).toBeGreaterThanOrEqual(audit.json.last);
     expect((await provoke('whole', 'getOpenApi', { role: null })).status).toBe(200);
     const put = (headers: Record<string, string>) =>
       provoke('whole', 'putDestination', { ...GOOD.putDestination, headers });

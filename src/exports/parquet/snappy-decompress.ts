@@ -1,0 +1,130 @@
+/**
+ * Snappy's decompression in WebAssembly.
+ *
+ *     decompress(from, to, out, outEnd): where the output ended; -1 where the input is damaged
+ *
+ * What must stay true: every length and every distance is checked before anything is copied.
+ * @module
+ */
+import {
+  add,
+  and,
+  atLeastU,
+  block,
+  br,
+  brIf,
+  type Code,
+  equal,
+  eqz,
+  get,
+  I32,
+  i32,
+  leave,
+  lessU,
+  load8,
+  load16,
+  load32,
+  load64,
+  loop,
+  or,
+  set,
+  shl,
+  shr,
+  store64,
+  sub,
+  type WasmFunction,
+  when,
+} from '../wasm.js';
+import { copyBytes, copyInSteps, increase } from './snappy-copies.js';
+
+const [FROM, TO, OUT, OUT_END, ORIGIN, TAG, LENGTH, BACK, SOURCE, END] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
+const failUnless = (condition: Code) => when(eqz(condition), [leave(i32(-1))]);
+
+const left = sub(get(TO), get(FROM));
+const room = sub(get(OUT_END), get(OUT));
+const kind = and(get(TAG), i32(3));
+const literal = [
+  set(LENGTH, shr(get(TAG), i32(2))), // less one
+  when(atLeastU(get(LENGTH), i32(60)), [
+    set(BACK, sub(get(LENGTH), i32(59))), // bytes of the length
+    failUnless(atLeastU(left, get(BACK))),
+    set(LENGTH, and(load32(get(FROM)), shr(i32(-1), sub(i32(32), shl(get(BACK), i32(3)))))),
+    increase(FROM, get(BACK)),
+  ]),
+  failUnless(lessU(get(LENGTH), left)),
+  failUnless(lessU(get(LENGTH), room)),
+  increase(LENGTH, i32(1)),
+  copyBytes(get(FROM), get(OUT), get(LENGTH), SOURCE),
+  increase(FROM, get(LENGTH)),
+  increase(OUT, get(LENGTH)),
+  br('next'),
+];
+const readCopy = when(
+  equal(kind, i32(1)),
+  [
+    set(LENGTH, add(and(shr(get(TAG), i32(2)), i32(7)), i32(4))),
+    set(BACK, or(shl(shr(get(TAG), i32(5)), i32(8)), load8(get(FROM)))),
+    increase(FROM, i32(1)),
+  ],
+  [
+    set(LENGTH, add(shr(get(TAG), i32(2)), i32(1))),
+    when(
+      equal(kind, i32(2)),
+      [set(BACK, load16(get(FROM))), increase(FROM, i32(2))],
+      [set(BACK, load32(get(FROM))), increase(FROM, i32(4))],
+    ),
+  ],
+);
+/** From less than sixteen bytes back: what repeats is made longer until eight bytes can be copied at once. */
+const repeat = [
+  set(END, add(get(OUT), get(LENGTH))),
+  block(
+    'far',
+    loop(
+      'near',
+      brIf('far', atLeastU(sub(get(OUT), get(SOURCE)), i32(8))),
+      store64(get(OUT), load64(get(SOURCE))),
+      increase(OUT, sub(get(OUT), get(SOURCE))),
+      br('near'),
+    ),
+  ),
+  block(
+    'done',
+    loop(
+      'copy',
+      brIf('done', atLeastU(get(OUT), get(END))),
+      store64(get(OUT), load64(get(SOURCE))),
+      increase(OUT, i32(8)),
+      increase(SOURCE, i32(8)),
+      br('copy'),
+    ),
+  ),
+  set(OUT, get(END)),
+];
+
+export function decompressFunction(): WasmFunction {
+  const body = [
+    set(ORIGIN, get(OUT)),
+    loop(
+      'next',
+      when(atLeastU(get(FROM), get(TO)), [leave(get(OUT))]),
+      set(TAG, load8(get(FROM))),
+      increase(FROM, i32(1)),
+      when(eqz(kind), literal),
+      readCopy,
+      failUnless(atLeastU(get(TO), get(FROM))),
+      failUnless(atLeastU(room, get(LENGTH))),
+      // less one, so that none at all is too far
+      failUnless(lessU(sub(get(BACK), i32(1)), sub(get(OUT), get(ORIGIN)))),
+      set(SOURCE, sub(get(OUT), get(BACK))),
+      when(
+        atLeastU(get(BACK), i32(16)),
+        [...copyInSteps(get(SOURCE), get(OUT), get(LENGTH), END), increase(OUT, get(LENGTH))],
+        repeat,
+      ),
+      br('next'),
+    ),
+    i32(-1),
+  ];
+  return { name: 'decompress', paramCount: 4, locals: Array(6).fill(I32), body };
+}

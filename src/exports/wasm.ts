@@ -1,0 +1,173 @@
+/**
+ * WebAssembly written out in TypeScript, so that no build step and no binary file is needed.
+ *
+ * An instruction is a function of the labels around it, innermost first, and takes what it works on as instructions before
+ * it: `store32(get(OUT), add(get(FROM), i32(1)))`. Only what the modules here use is there.
+ * @module
+ */
+
+/** The bytes of an instruction, given the labels it stands in. */
+export type Code = (labels: readonly string[]) => readonly number[];
+
+export const I32 = 0x7f;
+export const I64 = 0x7e;
+export const V128 = 0x7b;
+/** What memory grows by. */
+export const WASM_PAGE_BYTES = 65_536;
+
+/** A function of 32-bit integers that returns one. Locals are numbered from the first parameter on. */
+export interface WasmFunction {
+  readonly name: string;
+  readonly paramCount: number;
+  /** Types of the other locals. */
+  readonly locals: readonly number[];
+  readonly body: readonly Code[];
+}
+
+export interface WasmMemory {
+  readonly buffer: ArrayBuffer;
+  grow(pageCount: number): number;
+}
+
+/** What the types of Node.js 20 leave out. */
+const { WebAssembly } = globalThis as unknown as {
+  readonly WebAssembly: {
+    readonly Module: new (bytes: Uint8Array) => object;
+    readonly Instance: new (module: object) => { readonly exports: unknown };
+  };
+};
+
+/** An instance with memory of its own, exported as `memory`: the system sets aside much address space for each. */
+export function instanceOf<Exports extends { readonly memory: WasmMemory }>(
+  functions: readonly WasmFunction[],
+): Exports {
+  return new WebAssembly.Instance(new WebAssembly.Module(moduleOf(functions))).exports as Exports;
+}
+
+/** Functions call each other by their index. */
+function moduleOf(functions: readonly WasmFunction[]): Uint8Array {
+  const types = functions.map(({ paramCount }) => [0x60, paramCount, ...Array<number>(paramCount).fill(I32), 1, I32]);
+  const exported = functions.map(({ name }, index) => [...text(name), 0, index]);
+  const bodies = functions.map(({ locals, body }) => {
+    const declared = locals.flatMap((type) => [1, type]);
+    const bytes = [...unsigned(locals.length), ...declared, ...body.flatMap((code) => code([])), 0x0b];
+    return [...unsigned(bytes.length), ...bytes];
+  });
+  return Uint8Array.from([
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, types),
+    ...section(
+      3,
+      functions.map((_, index) => [index]),
+    ),
+    ...section(5, [[0, 1]]),
+    ...section(7, [[...text('memory'), 2, 0], ...exported]),
+    ...section(10, bodies),
+  ]);
+}
+
+function section(id: number, entries: readonly (readonly number[])[]): readonly number[] {
+  const bytes = [...unsigned(entries.length), ...entries.flat()];
+  return [id, ...unsigned(bytes.length), ...bytes];
+}
+
+const text = (name: string) => [name.length, ...Buffer.from(name)];
+
+function unsigned(value: number): readonly number[] {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
+}
+
+function signed(value: bigint): readonly number[] {
+  const low = Number(value & 0x7fn);
+  const isLast = value >= -64n && value < 64n;
+  return isLast ? [low] : [low | 0x80, ...signed(value >> 7n)];
+}
+
+const op =
+  (...bytes: readonly number[]) =>
+  (...operands: readonly Code[]): Code =>
+  (labels) => [...operands.flatMap((operand) => operand(labels)), ...bytes];
+
+export const i32 = (value: number) => op(0x41, ...signed(BigInt(value)))();
+export const i64 = (value: bigint) => op(0x42, ...signed(BigInt.asIntN(64, value)))();
+export const get = (local: number) => op(0x20, local)();
+export const set = (local: number, value: Code) => op(0x21, local)(value);
+export const tee = (local: number, value: Code) => op(0x22, local)(value);
+export const leave = op(0x0f);
+export const call = (index: number, ...operands: readonly Code[]) => op(0x10, index)(...operands);
+
+/** Left by `br` and `brIf` with its label. */
+export const block = (label: string, ...body: readonly Code[]): Code => within(0x02, label, body);
+/** Begun again by `br` and `brIf` with its label. */
+export const loop = (label: string, ...body: readonly Code[]): Code => within(0x03, label, body);
+const within = (opcode: number, label: string, body: readonly Code[]): Code => {
+  return (labels) => [opcode, 0x40, ...body.flatMap((code) => code([label, ...labels])), 0x0b];
+};
+export const br =
+  (label: string): Code =>
+  (labels) => [0x0c, depthOf(label, labels)];
+export const brIf = (label: string, condition: Code): Code => {
+  return (labels) => [...condition(labels), 0x0d, depthOf(label, labels)];
+};
+export const when = (condition: Code, then: readonly Code[], otherwise: readonly Code[] = []): Code => {
+  return (labels) => {
+    const inside = ['', ...labels];
+    const [first, second] = [then, otherwise].map((body) => body.flatMap((code) => code(inside)));
+    return [...condition(labels), 0x04, 0x40, ...(first ?? []), 0x05, ...(second ?? []), 0x0b];
+  };
+};
+
+function depthOf(label: string, labels: readonly string[]): number {
+  const depth = labels.indexOf(label);
+  if (depth < 0) throw new TypeError(`expected to be within ${label}`);
+  return depth;
+}
+
+export const eqz = op(0x45);
+export const equal = op(0x46);
+export const lessS = op(0x48);
+export const lessU = op(0x49);
+export const moreS = op(0x4a);
+export const moreU = op(0x4b);
+export const atLeastS = op(0x4e);
+export const atLeastU = op(0x4f);
+export const add = op(0x6a);
+export const sub = op(0x6b);
+export const and = op(0x71);
+export const or = op(0x72);
+export const shl = op(0x74);
+export const shr = op(0x76);
+
+export const isZero64 = op(0x50);
+export const trailingZeros64 = op(0x7a);
+export const sub64 = op(0x7d);
+export const mul64 = op(0x7e);
+export const and64 = op(0x83);
+export const or64 = op(0x84);
+export const xor64 = op(0x85);
+export const shl64 = op(0x86);
+export const shr64 = op(0x88);
+export const low32 = op(0xa7);
+export const widened = op(0xad);
+
+export const load32 = op(0x28, 0, 0);
+export const load64 = op(0x29, 0, 0);
+export const load8 = op(0x2d, 0, 0);
+export const load16 = op(0x2f, 0, 0);
+export const store32 = op(0x36, 0, 0);
+export const store64 = op(0x37, 0, 0);
+export const store8 = op(0x3a, 0, 0);
+export const store16 = op(0x3b, 0, 0);
+/** Address, address, count of bytes. */
+export const copyMemory = op(0xfc, 0x0a, 0, 0);
+/** Address, byte, count of bytes. */
+export const fillMemory = op(0xfc, 0x0b, 0);
+
+export const load128 = (address: Code, offset = 0) => op(0xfd, 0x00, 0, offset)(address);
+export const store128 = op(0xfd, 0x0b, 0, 0);
+export const splat8 = op(0xfd, 0x0f);
+export const equal8 = op(0xfd, 0x23);
+export const lessU8 = op(0xfd, 0x26);
+export const or128 = op(0xfd, 0x50);
+/** The highest bits of sixteen bytes. */
+export const bitmask8 = op(0xfd, 0x64);
