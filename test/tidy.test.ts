@@ -58,6 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/core/signals',
   ],
   'src/growing-bytes.ts': [],
+  'src/explain': ['src/core', 'src/core/policy', 'src/core/signals'],
   'src/exports': [
     'src/core',
     'src/core/errors.ts',

@@ -5,6 +5,8 @@
  * @module
  */
 import { AUDIT_STATEMENTS } from './audit/schema.js';
+import { OVERSIGHT_STATEMENTS } from './oversight/schema.js';
+import { RECORDS_SCHEMA } from './records/schema.js';
 
 /** One step; its statements run in one transaction. */
 export interface Migration {
@@ -263,4 +265,6 @@ export const MIGRATIONS: readonly Migration[] = [
     ],
   },
   { version: 2, statements: AUDIT_STATEMENTS },
+  { version: 3, statements: OVERSIGHT_STATEMENTS },
+  { version: 4, statements: RECORDS_SCHEMA },
 ];

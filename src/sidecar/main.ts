@@ -11,6 +11,7 @@ import { LiveTable } from '../live-table.js';
 import { packageVersion } from '../version.js';
 import type { SidecarConfig } from './config-settings.js';
 import { addressText } from './config-values.js';
+import { Console } from './console/index.js';
 import { Control } from './control.js';
 import { type ControlEvent, TokenSet } from './control-plane/index.js';
 import { FailureJournal, journalLedger, journalTable } from './journal.js';
@@ -28,6 +29,7 @@ import {
 } from './observe/index.js';
 import { PolicyDesk } from './policy-desk.js';
 import { createProbe } from './probe.js';
+import { consoleProcess, threadsShown } from './process-state.js';
 import { type Serving, serveHere } from './serving.js';
 import { isEmbedded, openUpstream, type Upstream } from './upstream.js';
 import { serveOnWorkers } from './workers.js';
@@ -92,18 +94,18 @@ export async function startSidecar(config: SidecarConfig, { log }: SidecarIo = {
 
 class RunningSidecar implements Sidecar {
   readonly failed: Promise<Error>;
-  private readonly policies: PolicyDesk;
+  readonly policies: PolicyDesk;
   private readonly tokens: TokenSet;
-  private readonly health = new Health({ follower: () => this.live?.status() ?? null });
+  readonly health = new Health({ follower: () => this.live?.status() ?? null });
   private readonly metrics = new SidecarMetrics({ collect: () => this.metricInputs() });
   private readonly failures: FailureJournal;
-  private readonly startedAtMs = Date.now();
+  readonly startedAtMs = Date.now();
   private fail: (error: Error) => void = () => {};
   private decisions: DecisionLog | null = null;
   private upstream: Upstream | null = null;
-  private live: LiveTable | null = null;
-  private canaries: CanaryWatch | null = null;
-  private serving: Serving | null = null;
+  live: LiveTable | null = null;
+  canaries: CanaryWatch | null = null;
+  serving: Serving | null = null;
   private control: Control | null = null;
   private reloading: Promise<unknown> = Promise.resolve();
   private closing: Promise<void> | null = null;
@@ -176,7 +178,7 @@ class RunningSidecar implements Sidecar {
       ledger: this.config.ledger === null ? 'none' : this.upstream?.ledger() == null ? 'unavailable' : 'open',
       decisionLog: this.decisions?.state() ?? null,
       canary: this.canaries?.state() ?? null,
-      threads: this.serving?.state() ?? null,
+      threads: threadsShown(this.serving),
     };
   }
 
@@ -256,6 +258,15 @@ class RunningSidecar implements Sidecar {
       exports: () => (this.live === null ? null : { holder: this.live.holder, policy: () => this.policies.policy }),
       operator: createOperatorHandler({ health, metrics, onFailure }),
       status: () => this.status(),
+      console: new Console({
+        tokens,
+        ledger,
+        hasLedger: config.ledger !== null,
+        process: () => consoleProcess(this.config, this),
+        policy: () => this.policies.policy,
+        doors: () => this.serving?.state().doors ?? null,
+      }),
+      unknownDestinations: () => this.serving?.state().doors.unknownDestinations ?? [],
       onEvent: (event) => this.noteControl(event),
       onPageFailure: (error) => log.failure('pages.failed', error),
     });

@@ -133,6 +133,9 @@ const GOOD: Readonly<Record<string, Ask & { readonly query?: string }>> = {
   exportRows: { ...list, query: '?destination=acme&purpose=audience&map=email%3Dvalue' },
   putDestination: { json: { role: 'contractor', states: { CA: { whenOptedOut: 'block' } } } },
   reportEnforcer: { json: report },
+  reportRecords: { query: '?since=2020-01-01' },
+  reportQuarter: { query: '?quarter=2026Q4' },
+  denyRequest: { json: { basis: 'good-faith belief of fraud' } },
 };
 
 function operations() {
@@ -355,6 +358,13 @@ describe('what each operation answers', () => {
     expect((await provoke('whole', 'retireEnforcer', { id: 'pod-1' })).status).toBe(204);
     expect((await provoke('whole', 'retireEnforcer', { id: 'pod-1' })).status).toBe(404);
     expect((await provoke('whole', 'getStatus')).status).toBe(200);
+    await ledgerOfAll.audit.chain();
+    const audit = await provoke('whole', 'listAudit', { query: '?kind=enforcer.retired&limit=1&after=1' });
+    expect(audit.json.entries).toMatchObject([
+      { subject: 'pod-1', actor: { role: 'operator', name: 'test-operator' } },
+    ]);
+    expect((await provoke('whole', 'listAudit', { query: '?limit=x' })).status).toBe(422);
+    expect((await provoke('whole', 'getAuditHead')).json.n).toBeGreaterThanOrEqual(audit.json.last);
     expect((await provoke('whole', 'getOpenApi', { role: null })).status).toBe(200);
     const put = (headers: Record<string, string>) =>
       provoke('whole', 'putDestination', { ...GOOD.putDestination, headers });
@@ -369,6 +379,31 @@ describe('what each operation answers', () => {
     expect((await provoke('whole', 'removeDestination', { headers: { 'if-match': '"x"' } })).status).toBe(412);
     expect((await provoke('whole', 'removeDestination')).status).toBe(204);
     expect((await provoke('whole', 'removeDestination')).status).toBe(404);
+  });
+
+  test('records', async () => {
+    expect((await provoke('whole', 'listDeadlines', { query: '?nearlyBusinessDays=5&limit=10' })).status).toBe(200);
+    expect((await provoke('whole', 'listDeadlines', { query: '?limit=0' })).status).toBe(422);
+    for (const query of ['?since=2020-01-01', '?since=2020-01-01&format=csv&rows=true&until=2020-02-01T00:00:00Z']) {
+      expect((await provoke('whole', 'reportRecords', { query })).status).toBe(200);
+    }
+    expect((await provoke('whole', 'listUnknownDestinations')).json.destinations).toMatchObject([{ id: 'acme' }]);
+    const { requestId } = (await provoke('whole', 'recordOptOut', { json: optOut('denied') })).json;
+    expect((await provoke('whole', 'denyRequest', { ...GOOD.denyRequest, id: requestId })).json.repeat).toBe(false);
+    expect((await provoke('whole', 'denyRequest', { ...GOOD.denyRequest, id: requestId })).json.repeat).toBe(true);
+    expect((await provoke('whole', 'denyRequest', GOOD.denyRequest)).status).toBe(404);
+    for (const query of ['', '?year=2026&format=csv']) {
+      expect((await provoke('whole', 'reportMetrics', { query })).status).toBe(200);
+    }
+    expect((await provoke('whole', 'reportMetrics', { query: '?year=99999' })).status).toBe(422);
+    expect((await provoke('tight', 'reportMetrics')).status).toBe(429);
+    expect((await provoke('whole', 'reportQuarter', { query: '?quarter=2026Q4' })).status).toBe(200);
+    expect((await provoke('whole', 'reportQuarter')).status).toBe(422);
+    expect((await provoke('tight', 'reportQuarter')).status).toBe(429);
+    for (const query of ['', '?since=x', '?since=2020-01-02&until=2020-01-01', '?since=2020-01-01&format=pdf']) {
+      expect((await provoke('whole', 'reportRecords', { query })).status).toBe(422);
+    }
+    expect((await provoke('tight', 'reportRecords', { query: '?since=2020-01-01' })).status).toBe(429);
   });
 
   test('the set passed on', async () => {
@@ -394,7 +429,7 @@ describe('what each operation answers', () => {
       const good = { ...GOOD[operationId], id: operationId === 'putDestination' ? 'x' : `r_${'A'.repeat(22)}` };
       if (operation.responses['501'] !== undefined) {
         expect((await provoke('none', operationId, good)).status).toBe(501);
-        const query = operationId === 'getChanges' ? `?after=${position}` : '';
+        const query = operationId === 'getChanges' ? `?after=${position}` : (GOOD[operationId]?.query ?? '');
         expect((await provoke('down', operationId, { ...good, query })).status, operationId).toBe(503);
       }
       expect((await provoke('closing', operationId, good)).status).toBe(503);
