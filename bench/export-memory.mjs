@@ -101,6 +101,7 @@ export async function run() {
         `${(maxBytes / MEGABYTE).toFixed(0)} MiB`,
         `${((maxBytes - tableBytes) / MEGABYTE).toFixed(0)} MiB`,
       ]);
+      console.error(rows.at(-1).join('  ')); // the next one takes as long
     }
     const title = `csv, ${GIGABYTES} GB, a table of ${(tableBytes / MEGABYTE).toFixed(0)} MiB`;
     printTable(title, ['threads', 'rows', 'time', '', 'most memory', 'beside the table'], rows);

@@ -7,7 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { EXEMPT_PURPOSES, PURPOSES, ROLES } from './core/policy/destinations.js';
+import { DESTINATION_CHANNELS, EXEMPT_PURPOSES, PURPOSES, ROLES } from './core/policy/destinations.js';
 import { STATES } from './core/policy/jurisdiction.js';
 import { DEFAULT_POLICY, mintPolicy, type Policy } from './core/policy/policy.js';
 
@@ -31,6 +31,8 @@ export class PolicyError extends TypeError {
 
 /** Most destinations a policy may name. */
 export const DESTINATION_COUNT_MAX = 100_000;
+/** Most categories of data that one destination may list. */
+export const DATA_CATEGORIES_MAX = 64;
 /** Longest age a table may have before it counts as stale: 30 days. */
 export const STALE_AFTER_MS_MAX = 30 * 86_400_000;
 
@@ -61,6 +63,9 @@ const destination = z.strictObject({
       }),
     )
     .default({}),
+  dataCategories: z.array(name).min(1).max(DATA_CATEGORIES_MAX).optional(),
+  contact: name.optional(),
+  channels: z.array(z.enum(DESTINATION_CHANNELS)).min(1).max(DESTINATION_CHANNELS.length).optional(),
 });
 
 const exemptSwitches = Object.fromEntries(

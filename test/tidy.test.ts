@@ -45,6 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/core/errors.ts',
     'src/snapshot-file.ts',
   ],
+  'src/webhooks': ['src/backoff.ts', 'src/core/errors.ts', 'src/ledger'],
   src: [
     'src/sync',
     'src/sync/source.ts',
@@ -58,6 +59,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/core/signals',
   ],
   'src/growing-bytes.ts': [],
+  'src/explain': ['src/core', 'src/core/policy', 'src/core/signals'],
   'src/exports': [
     'src/core',
     'src/core/errors.ts',

@@ -5,21 +5,19 @@
  * @module
  */
 import { createGate, type Gate } from '../core/gate.js';
-import type { Decision } from '../core/policy/decision.js';
-import { decodeGpp, type GppDecoded, type GppFields } from '../core/signals/gpp/decode.js';
+import { decodeGpp, type GppDecoded } from '../core/signals/gpp/decode.js';
 import { parseUsPrivacy, type UsPrivacy } from '../core/signals/us-privacy.js';
+import {
+  decideOn,
+  type ExplainedSection,
+  explainSignals,
+  looksLikeUsPrivacy,
+  type Signals,
+  usPrivacyFields,
+} from '../explain/index.js';
 import { LineError } from '../rows/lines.js';
 import { type Command, EXIT, type Io, loadPolicy, parseOptions, UsageError } from './command.js';
-import { meaningOf, reasonsOfField } from './gpp-meanings.js';
 import { answerLines, write } from './lines.js';
-
-/** The signals to explain; values as they stand in a bid request. */
-interface Signals {
-  readonly gpp?: unknown;
-  readonly gpp_sid?: unknown;
-  readonly us_privacy?: unknown;
-  readonly gpc?: unknown;
-}
 
 export const explain: Command = {
   help: `Usage: optgate explain [options] [STRING]
@@ -70,7 +68,7 @@ Exit codes: 0 explained, 1 some lines were refused, 2 wrong usage, 3 a file or t
     if (text === undefined && values['us-privacy'] === undefined && values.gpc === undefined) {
       throw new UsageError('expected a STRING, or --batch');
     }
-    const isUsPrivacy = text !== undefined && /^\d.{0,4}$/.test(text);
+    const isUsPrivacy = text !== undefined && looksLikeUsPrivacy(text);
     if (isUsPrivacy && values['us-privacy'] !== undefined) throw new UsageError('expected one US Privacy string');
     const signals: Signals = {
       gpp: isUsPrivacy ? undefined : text,
@@ -88,15 +86,11 @@ function asSignals(value: unknown): Signals {
   return value as Signals;
 }
 
-function decide(gate: Gate, { gpp, gpp_sid, us_privacy, gpc }: Signals): Decision {
-  return gate.check({ id: 'explain', imp: [], regs: { gpp, gpp_sid, us_privacy, ext: { gpc } } });
-}
-
 function batchAnswer(gate: Gate, signals: Signals): object {
   const { gpp, us_privacy } = signals;
   const decoded = typeof gpp === 'string' ? decodeGpp(gpp) : null;
   const usPrivacy = parseUsPrivacy(us_privacy);
-  const { action, strip, reasons } = decide(gate, signals);
+  const { action, strip, reasons } = decideOn(gate, signals);
   const malformed = malformedOf(gpp, decoded, usPrivacy);
   return {
     sections: decoded?.kind === 'parsed' ? decoded.sections : {},
@@ -116,51 +110,31 @@ function malformedOf(gpp: unknown, decoded: GppDecoded | null, usPrivacy: UsPriv
   return usPrivacy.kind === 'malformed' ? { code: 'us_privacy', at: usPrivacy.at } : null;
 }
 
-function usPrivacyFields(usPrivacy: Extract<UsPrivacy, { kind: 'parsed' }>): GppFields {
-  const { text } = usPrivacy;
-  return { Version: 1, Notice: text.charAt(1), OptOutSale: text.charAt(2), LspaCovered: text.charAt(3) };
-}
-
 async function explainForPerson(gate: Gate, signals: Signals, io: Io): Promise<void> {
-  const lines: string[] = [];
-  const usPrivacy = parseUsPrivacy(signals.us_privacy);
-  const decision = decide(gate, signals);
-  const { reasons } = decision;
-  if (usPrivacy.kind === 'parsed') lines.push(...sectionLines('us_privacy', usPrivacyFields(usPrivacy), reasons));
-  if (usPrivacy.kind === 'malformed') lines.push(`us_privacy: cannot be decoded (character ${usPrivacy.at + 1})`, '');
-  if (typeof signals.gpp === 'string') {
-    const decoded = decodeGpp(signals.gpp);
-    if (decoded.kind === 'malformed') {
-      lines.push(`GPP: cannot be decoded: ${decoded.malformed.code} (character ${decoded.malformed.at + 1})`, '');
-    } else {
-      for (const [prefix, fields] of Object.entries(decoded.sections))
-        lines.push(...sectionLines(prefix, fields, reasons));
-      for (const { code, at, section } of decoded.malformedSections) {
-        lines.push(`${section}: cannot be decoded: ${code} (character ${at + 1})`, '');
-      }
-      if (decoded.sectionIds.length === 0) lines.push('GPP: a valid string without sections', '');
-    }
+  const { sections, undecoded, isWithoutSections, action, strip, reasons } = explainSignals(gate, signals);
+  const lines = sections.flatMap(sectionLines);
+  for (const { what, code, at } of undecoded) {
+    lines.push(`${what}: cannot be decoded${code === null ? '' : `: ${code}`} (character ${at + 1})`, '');
   }
-  const strip = decision.strip.length === 0 ? '' : ` (without ${decision.strip.join(', ')})`;
-  lines.push(`=> ${decision.action}${strip}`);
-  for (const reason of decision.explain()) {
+  if (isWithoutSections) lines.push('GPP: a valid string without sections', '');
+  lines.push(`=> ${action}${strip.length === 0 ? '' : ` (without ${strip.join(', ')})`}`);
+  for (const reason of reasons) {
     const strips = reason.strip.length === 0 ? 'informs' : `strips ${reason.strip.join(', ')}`;
     lines.push(`   ${reason.code}: ${strips}`, `     ${reason.sentence}`, `     ${reason.citation}`);
   }
-  if (decision.reasons.length === 0) lines.push('   nothing in these signals speaks against sending');
+  if (reasons.length === 0) lines.push('   nothing in these signals speaks against sending');
   await write(io.stdout, `${lines.join('\n')}\n`);
 }
 
 /** A section for a person: each field, its meaning, and the reasons it led to. */
-function sectionLines(prefix: string, fields: GppFields, reasons: readonly string[]): readonly string[] {
-  const width = Math.max(...Object.keys(fields).map((name) => name.length));
-  const rows = Object.entries(fields).flatMap(([name, value]) => {
-    const meanings = meaningOf(prefix, name, value);
+function sectionLines({ prefix, fields }: ExplainedSection): readonly string[] {
+  const width = Math.max(...fields.map(({ name }) => name.length));
+  const rows = fields.flatMap(({ name, value, meanings, ledTo }) => {
     const shown = Array.isArray(value) ? value.join('') : String(value);
     const indent = ' '.repeat(width + 6);
-    const ledTo = reasonsOfField(prefix, name, reasons).map((code) => `${indent}-> ${code}`);
-    if (meanings.length === 1) return [`  ${name.padEnd(width)}  ${shown}  ${meanings[0]}`, ...ledTo];
-    return [`  ${name.padEnd(width)}  ${shown}`, ...meanings.map((meaning) => `${indent}${meaning}`), ...ledTo];
+    const led = ledTo.map((code) => `${indent}-> ${code}`);
+    if (meanings.length === 1) return [`  ${name.padEnd(width)}  ${shown}  ${meanings[0]}`, ...led];
+    return [`  ${name.padEnd(width)}  ${shown}`, ...meanings.map((meaning) => `${indent}${meaning}`), ...led];
   });
   return [prefix, ...rows, ''];
 }

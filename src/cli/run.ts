@@ -71,6 +71,26 @@ const GROUPS: readonly CommandGroup[] = [
         summary: 'show what is recorded for an identifier, and how far a request has come',
         load: async () => (await import('./status.js')).status,
       },
+      {
+        name: 'deadlines',
+        summary: 'list the requests that are overdue, or nearly so',
+        load: async () => (await import('./deadlines.js')).deadlines,
+      },
+      {
+        name: 'deny',
+        summary: 'deny a request on a documented basis',
+        load: async () => (await import('./deny.js')).deny,
+      },
+      {
+        name: 'inventory',
+        summary: 'write the data inventory to a file, or put one in force',
+        load: async () => (await import('./inventory.js')).inventory,
+      },
+      {
+        name: 'report',
+        summary: 'write the record of requests, yearly metrics, the report of a quarter',
+        load: async () => (await import('./report.js')).report,
+      },
     ],
   },
   {
@@ -135,6 +155,11 @@ const GROUPS: readonly CommandGroup[] = [
         name: 'serve',
         summary: 'run the sidecar: decisions over HTTP and sockets, opt-outs, probes, metrics',
         load: async () => (await import('./serve.js')).serve,
+      },
+      {
+        name: 'webhook',
+        summary: 'tell a CRM of opt-outs by signed requests: add, list, test, replay …',
+        load: async () => (await import('./webhook.js')).webhook,
       },
       {
         name: 'config',

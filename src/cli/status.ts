@@ -16,10 +16,10 @@ export const status: Command = {
        optgate status --request ID [--ledger URL|DIR]
 
 The first form prints what is recorded for an identifier, in whatever dialect it was recorded, newest request first:
-  {"rights","since","noAskUntil","token","requests":[{"requestId","nature","channel","status","inForce","receivedAt",
-   "processedAt","token","inForceOn","enforcerCount","inForceEverywhereAt"}]}
-The second prints how far one request has come, and "enforcers": for each one when it had the request in force, and
-whether it has fallen silent. VALUE may be "-" to read it from standard input, out of the shell's history.
+  {"rights","since","noAskUntil","token","requests":[{"requestId","nature","channel","status","inForce","receivedAt","dueAt",
+   "deadlineState","processedAt","token","inForceOn","enforcerCount","inForceEverywhereAt"}]}
+The second prints how far one request has come, when it is due, and "enforcers": for each one when it had the request
+in force, and whether it has fallen silent. VALUE may be "-" to read it from standard input, out of the shell's history.
 
 Options:
   --kind KIND         kind of VALUE
@@ -61,9 +61,10 @@ Exit codes: 0 answered, whatever the answer is, 2 wrong usage, 3 there is no suc
 async function statusOf(ledger: Ledger, identifier: Identifier): Promise<object> {
   const { rights, sinceMs, noAskUntil, token, requests } = await ledger.statusOf(identifier);
   const shown = [];
-  for (const { requestId, nature, channel, status, isInForce } of requests) {
+  for (const { requestId, nature, channel, status, isInForce, dueAtMs, deadlineState } of requests) {
     const { requestId: _, ...progress } = progressOf(await ledger.propagation(requestId));
-    shown.push({ requestId, nature, channel, status, inForce: isInForce, ...progress });
+    const due = { dueAt: timeText(dueAtMs), deadlineState };
+    shown.push({ requestId, nature, channel, status, inForce: isInForce, ...due, ...progress });
   }
   return { rights, since: timeText(sinceMs), noAskUntil, token, requests: shown };
 }
@@ -74,7 +75,9 @@ async function propagationOf(ledger: Ledger, requestId: string): Promise<object>
     const { id, name, role, inForceAtMs, isSilent, isRetired, isLater } = one;
     return { id, name, role, inForceAt: timeText(inForceAtMs), silent: isSilent, retired: isRetired, later: isLater };
   });
-  return { ...progressOf(propagation), enforcers };
+  const { dueAtMs, dueOn, deadlineState, compliedAtMs } = await ledger.request(requestId);
+  const due = { dueAt: timeText(dueAtMs), dueOn, deadlineState, compliedAt: timeText(compliedAtMs) };
+  return { ...progressOf(propagation), ...due, enforcers };
 }
 
 function progressOf(propagation: Propagation) {

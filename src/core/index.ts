@@ -26,7 +26,9 @@ export {
 export { type EnterOptions, enterIdentifier, rightsOfIdentifier } from './opt-out.js';
 export type { Decision, Reason } from './policy/decision.js';
 export {
+  DESTINATION_CHANNELS,
   type Destination,
+  type DestinationChannel,
   type DestinationTerms,
   PURPOSES,
   type Purpose,

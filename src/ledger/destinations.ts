@@ -3,16 +3,26 @@
  * @module
  */
 import { z } from 'zod';
-import { type Destination, InputError, type InputErrorCode, PURPOSES, ROLES } from '../core/index.js';
+import {
+  DESTINATION_CHANNELS,
+  type Destination,
+  InputError,
+  type InputErrorCode,
+  PURPOSES,
+  ROLES,
+} from '../core/index.js';
 import { appendAudit } from './audit/append.js';
 import type { LedgerContext } from './context.js';
 import type { Row, Session } from './database.js';
+import { tellDestination } from './webhooks/events.js';
 
 /** First word of the advisory lock of whoever changes a destination; the second is made of its id. */
 const DESTINATION_LOCK = 0x6f67_0003;
 
 /** Most characters of an id, and of a contract's reference; as in policy files. */
 const NAME_LENGTH_MAX = 200;
+/** Most categories of data that one destination may list; as in policy files. */
+const DATA_CATEGORIES_MAX = 64;
 
 const name = z
   .string()
@@ -39,6 +49,9 @@ export const destinationSchema = z.strictObject({
       z.strictObject({ role: role.optional(), purposes: purposes.optional(), whenOptedOut: whenOptedOut.optional() }),
     )
     .default({}),
+  dataCategories: z.array(name).min(1).max(DATA_CATEGORIES_MAX).optional(),
+  contact: name.optional(),
+  channels: z.array(z.enum(DESTINATION_CHANNELS)).min(1).max(DESTINATION_CHANNELS.length).optional(),
 });
 
 /** A destination as it is written: everything but the id may be left out, as in a policy file. */
@@ -60,6 +73,7 @@ export async function putDestination(
   const kind = row?.is_new === true ? 'destination.added' : 'destination.changed';
   const { id: subject, ...body } = destination;
   await appendAudit(session, context, { kind, subject, body });
+  await tellDestination(session, subject, row?.is_new === true ? 'added' : 'replaced');
   return destination;
 }
 
@@ -105,10 +119,12 @@ export async function removeDestination(
   const removed = await session.query('delete from optgate.destination where id = $1 returning 1', [readId(id)]);
   if (removed.length === 0) return false;
   await appendAudit(session, context, { kind: 'destination.removed', subject: id, body: {} });
+  await tellDestination(session, id, 'removed');
   return true;
 }
 
-function readDestination(input: unknown): Destination {
+/** A destination, checked and complete. Throws an InputError. */
+export function readDestination(input: unknown): Destination {
   const result = destinationSchema.safeParse(input);
   if (result.success) return result.data as Destination;
   const issue = result.error.issues[0];

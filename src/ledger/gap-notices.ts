@@ -22,6 +22,8 @@ export interface GapOptions {
   readonly sinceMs: number;
   /** This destination only. */
   readonly destination?: string | undefined;
+  /** This request only. */
+  readonly requestId?: string | undefined;
 }
 
 /** One identifier of one opt-out that one destination is to be told of. */
@@ -47,7 +49,7 @@ export interface NoticeDigest {
 }
 
 /** An identifier of an opt-out. */
-interface Asked {
+export interface Asked {
   readonly requestId: string;
   readonly receivedAtMs: number;
   readonly identifier: PackedIdentifier;
@@ -57,25 +59,33 @@ interface Asked {
 /** See Ledger.gapNotices. */
 export async function* gapNotices(
   context: LedgerContext,
-  { sinceMs, destination }: GapOptions,
+  { sinceMs, destination, requestId }: GapOptions,
 ): AsyncGenerator<GapNotice> {
   if (!Number.isSafeInteger(sinceMs) || sinceMs < 0) {
     throw new InputError('sinceMs', 'out_of_range', 'expected whole milliseconds since 1970');
   }
-  const { database } = context;
   const body = { destination: destination ?? null, since: new Date(sinceMs).toISOString() };
-  await appendAudit(database, context, { kind: 'gap_notices.made', subject: destination ?? null, body });
-  for await (const some of askedPages(context, sinceMs)) {
-    const rights = await rightsOn(
-      database,
-      some.flatMap(({ keys }) => keys),
-    );
-    const asked = some.filter(({ keys }) => keys.some((key) => rights.has(key)));
-    const found = new Map<Asked, StoredHit[]>();
-    for await (const runs of pagesOfRuns(database, destination ?? null))
-      await findHits(database, runs, asked, rights, found);
-    for (const [one, hits] of found) yield* noticesOf(one, hits);
-  }
+  const subject = requestId ?? destination ?? null;
+  await appendAudit(context.database, context, { kind: 'gap_notices.made', subject, body });
+  for await (const some of askedPages(context, sinceMs, requestId ?? null))
+    yield* noticesFor(context, some, destination);
+}
+
+/** The notices of some identifiers. */
+export async function* noticesFor(
+  { database }: LedgerContext,
+  some: readonly Asked[],
+  destination?: string,
+): AsyncGenerator<GapNotice> {
+  const rights = await rightsOn(
+    database,
+    some.flatMap(({ keys }) => keys),
+  );
+  const asked = some.filter(({ keys }) => keys.some((key) => rights.has(key)));
+  const found = new Map<Asked, StoredHit[]>();
+  for await (const runs of pagesOfRuns(database, destination ?? null))
+    await findHits(database, runs, asked, rights, found);
+  for (const [one, hits] of found) yield* noticesOf(one, hits);
 }
 
 interface StoredHit {
@@ -144,7 +154,7 @@ function kindOf(tag: number): BaseKind {
 }
 
 /** The rights in force on some keys; keys without any are left out. */
-async function rightsOn(session: Session, keys: readonly bigint[]): Promise<ReadonlyMap<bigint, number>> {
+export async function rightsOn(session: Session, keys: readonly bigint[]): Promise<ReadonlyMap<bigint, number>> {
   const rows = await session.query(
     'select key::text, rights from optgate.suppression where key = any($1::int8[]) and rights <> 0',
     [int8Column([...new Set(keys)]).bytes],
@@ -153,10 +163,14 @@ async function rightsOn(session: Session, keys: readonly bigint[]): Promise<Read
 }
 
 /** The identifiers of all opt-outs since, some at a time: those of single requests, then those of imports. */
-async function* askedPages(context: LedgerContext, sinceMs: number): AsyncGenerator<readonly Asked[]> {
+async function* askedPages(
+  context: LedgerContext,
+  sinceMs: number,
+  requestId: string | null,
+): AsyncGenerator<readonly Asked[]> {
   for (const page of [singlePage, importPage]) {
     for (let after: Row = { id: '0', n: -1 }; ; ) {
-      const rows = await page(context.database, sinceMs, after);
+      const rows = await page(context.database, sinceMs, requestId, after);
       const last = rows.at(-1);
       if (last === undefined) break;
       yield rows.flatMap((row) => [...askedOf(context, row)]);
@@ -176,28 +190,42 @@ function* askedOf({ mixer }: LedgerContext, row: Row): Generator<Asked> {
   }
 }
 
-const REQUEST_SINCE = `round(extract(epoch from request.received_at) * 1000)::float8 as received_at_ms
-  from optgate.request where request.received_at >= to_timestamp($1::float8 / 1000)`;
+/** Two statements, as one of many requests is found in another way than all of them. */
+function requestSince(requestId: string | null): string {
+  const which = requestId === null ? '$4::text is null' : 'request.public_id = $4';
+  return `round(extract(epoch from request.received_at) * 1000)::float8 as received_at_ms
+  from optgate.request where request.received_at >= to_timestamp($1::float8 / 1000) and ${which}`;
+}
 
-function singlePage(session: Session, sinceMs: number, { id, n }: Row): Promise<readonly Row[]> {
+function singlePage(
+  session: Session,
+  sinceMs: number,
+  requestId: string | null,
+  { id, n }: Row,
+): Promise<readonly Row[]> {
   return session.query(
     `select request.id::text, named.n, request.public_id, named.digests, request.received_at_ms
-     from (select request.id, request.public_id, request.nature, ${REQUEST_SINCE}) as request
+     from (select request.id, request.public_id, request.nature, ${requestSince(requestId)}) as request
        join optgate.request_identifier as named on named.request_id = request.id
      where request.nature = 'opt_out' and (request.id, named.n) > ($2::int8, $3::int4)
      order by request.id, named.n limit ${NOTICE_IDENTIFIERS_PER_PAGE}`,
-    [sinceMs, id, n],
+    [sinceMs, id, n, requestId],
   );
 }
 
 /** A part holds as many identifiers as a page. Those that have a row of their own are in their part as well. */
-function importPage(session: Session, sinceMs: number, { id, n }: Row): Promise<readonly Row[]> {
+function importPage(
+  session: Session,
+  sinceMs: number,
+  requestId: string | null,
+  { id, n }: Row,
+): Promise<readonly Row[]> {
   return session.query(
     `select request.id::text, part.part as n, request.public_id, part.digests, request.received_at_ms
-     from (select request.id, request.public_id, ${REQUEST_SINCE}) as request
+     from (select request.id, request.public_id, ${requestSince(requestId)}) as request
        join optgate.import_part as part on part.request_id = request.id
      where (request.id, part.part) > ($2::int8, $3::int4)
      order by request.id, part.part limit 1`,
-    [sinceMs, id, n],
+    [sinceMs, id, n, requestId],
   );
 }

@@ -43,13 +43,16 @@ import { CHANGES_PER_READ, CHANGES_PER_READ_MAX } from './limits.js';
 import { checkMigrated, migrate, randomSeeds } from './migrations.js';
 import { confirmOptIn, recordOptIn } from './opt-in.js';
 import { recordOptOut } from './opt-out.js';
+import { Oversight } from './oversight/oversight.js';
 import { type Propagation, propagationOf } from './propagation.js';
+import { LedgerRecords } from './records/records.js';
 import type { OptInReceipt, PendingOptIn, Receipt, RequestRecord } from './request.js';
 import { receiptOf, recordOf, requestById } from './requests.js';
 import { type RetentionOptions, type RetentionReport, runRetention } from './retention.js';
 import { type SnapshotOutOptions, type WrittenSnapshot, writeSnapshot } from './snapshot-out.js';
 import { type IdentifierStatus, statusOf } from './status.js';
 import { type Verification, verifyLedger } from './verify.js';
+import { Webhooks } from './webhooks/webhooks.js';
 
 export interface LedgerStatus {
   readonly backend: 'postgres' | 'pglite';
@@ -96,6 +99,10 @@ export async function openLedger(
 export class Ledger {
   /** `postgres` or `pglite`. */
   readonly backend: 'postgres' | 'pglite';
+  /** Who is told over HTTP of what is recorded here, and how far each is. */
+  readonly webhooks: Webhooks;
+  /** Lists and sums. */
+  readonly oversight: Oversight;
   /** Who did what, in order, as nobody can change it unseen. */
   readonly audit: AuditTrail;
   readonly #context: LedgerContext;
@@ -104,8 +111,10 @@ export class Ledger {
   /** @internal Made by {@link openLedger}. */
   constructor(parts: LedgerParts, actor: Actor) {
     this.backend = parts.context.database.name;
+    this.oversight = new Oversight(parts.context.database);
     this.#parts = parts;
     this.#context = { ...parts.context, actor };
+    this.webhooks = new Webhooks(this.#context);
     this.audit = new AuditTrail(this.#context);
   }
 
@@ -318,6 +327,11 @@ export class Ledger {
   /** Erases who those requests were about that were answered longer ago than 24 months, or more. @throws {InputError}. */
   retention(options: RetentionOptions = {}): Promise<RetentionReport> {
     return runRetention(this.#context, options);
+  }
+
+  /** What an audit asks for: deadlines, the record of requests, metrics. */
+  get records(): LedgerRecords {
+    return new LedgerRecords(this.#context);
   }
 
   /** Checks the ledger against itself; reads all of it. */

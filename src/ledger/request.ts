@@ -6,6 +6,7 @@
  */
 import type { Right } from '../core/vocabulary.js';
 import { NO_ASK_MONTHS } from './limits.js';
+import type { RequestDeadline } from './records/request-deadline.js';
 
 /** The manner in which a request was made. */
 export const CHANNELS = ['gpc', 'web_form', 'email', 'phone', 'mail', 'agent', 'import', 'drop', 'api'] as const;
@@ -44,7 +45,7 @@ export interface OptInReceipt extends Receipt {
 }
 
 /** A request as it stands. */
-export interface RequestRecord {
+export interface RequestRecord extends RequestDeadline {
   readonly requestId: string;
   readonly nature: RequestNature;
   readonly channel: Channel;

@@ -19,6 +19,7 @@ import type { EntryOrigin } from './key-rows.js';
 import type { KeyMixer } from './keys.js';
 import { byteaColumn, int4Column, textColumn, uuidColumn } from './packed-column.js';
 import { packIdentifier } from './packed-identifiers.js';
+import { requestDeadlines } from './records/request-deadline.js';
 import {
   type Channel,
   isRequestId,
@@ -38,7 +39,9 @@ export interface RequestRow {
   readonly rights: number;
   readonly status: RequestStatus;
   readonly contentDigest: Buffer;
+  readonly state: string | null;
   readonly receivedAtMs: number;
+  readonly respondedAtMs: number | null;
   readonly noAskUntil: string | null;
   readonly confirmDigest: Buffer | null;
   readonly confirmByMs: number | null;
@@ -75,10 +78,10 @@ export async function insertRequest(
     `with new as (
        insert into optgate.request (public_id, idempotency_key, content_digest, nature, channel, rights, scope, state,
          received_at, status, responded_at, response, confirm_digest, confirm_by, no_ask_until, identifier_count,
-         last_entry, operator)
+         last_entry, operator, agent_name, agent_permission)
        values ($1, $2, $3, $4, $5, $6, $7, $8, to_timestamp($9::float8 / 1000), $10,
          case when $11::bool then clock_timestamp() end, case when $11::bool then $4 end, $12,
-         to_timestamp($13::float8 / 1000), $14::date, $15, case when $11::bool then ${NEXT_ENTRY_ID} end, $16)
+         to_timestamp($13::float8 / 1000), $14::date, $15, case when $11::bool then ${NEXT_ENTRY_ID} end, $16, $29, $30::bool)
        on conflict (idempotency_key) do nothing returning id, last_entry
      ), named as (
        insert into optgate.request_identifier (request_id, n, kind, identity, digests, clear)
@@ -111,6 +114,8 @@ export async function insertRequest(
       ...identifierArrays(context, read.identifiers, request.requestId),
       ...told.values,
       told.salts,
+      read.agent?.name ?? null,
+      read.agent?.isPermitted ?? null,
     ],
   );
   const [row] = rows;
@@ -144,7 +149,8 @@ export function packed({ kind, isClear, keyWords, digests }: RequestIdentifier, 
   return packIdentifier(tag, ownKey, digests);
 }
 
-const REQUEST_COLUMNS = `id::text, public_id, nature, channel, rights, status, content_digest,
+const REQUEST_COLUMNS = `id::text, public_id, nature, channel, rights, status, state, content_digest,
+  round(extract(epoch from responded_at) * 1000)::float8 as responded_at_ms,
   round(extract(epoch from received_at) * 1000)::float8 as received_at_ms, no_ask_until::text, confirm_digest,
   round(extract(epoch from confirm_by) * 1000)::float8 as confirm_by_ms, identifier_count::float8, refused_count::float8,
   source_digest, last_entry::text`;
@@ -185,7 +191,9 @@ function requestRowOf(row: Row): RequestRow {
     rights: Number(row.rights),
     status: row.status as RequestStatus,
     contentDigest: bytesOrNull(row.content_digest) ?? Buffer.alloc(0), // erased: equal to none
+    state: row.state === null ? null : String(row.state),
     receivedAtMs: Number(row.received_at_ms),
+    respondedAtMs: row.responded_at_ms === null ? null : Number(row.responded_at_ms),
     noAskUntil: row.no_ask_until === null ? null : String(row.no_ask_until),
     confirmDigest: bytesOrNull(row.confirm_digest),
     confirmByMs: row.confirm_by_ms === null ? null : Number(row.confirm_by_ms),
@@ -233,6 +241,8 @@ export async function receiptOf(
 /** A request as it stands now. @throws {GateError} `ledger.unknown_request`. */
 export async function recordOf(context: LedgerContext, requestId: string): Promise<RequestRecord> {
   const request = await requestById(context.database, requestId);
+  const [timed] = await requestDeadlines(context.database, [request], context.now());
+  const { compliance: _, ...deadline } = timed ?? unreachable();
   return {
     requestId: request.requestId,
     nature: request.nature,
@@ -244,8 +254,13 @@ export async function recordOf(context: LedgerContext, requestId: string): Promi
     confirmByMs: request.confirmByMs,
     identifierCount: request.identifierCount,
     refusedCount: request.refusedCount,
+    ...deadline,
     token: await tokenOfEntry(context, request.lastEntry, 0),
   };
+}
+
+function unreachable(): never {
+  throw new Error('unreachable: one for each request');
 }
 
 /** The token of an entry; `null` where there is none, or it has no place in the log within the time allowed. */

@@ -11,6 +11,8 @@ import { identitiesOfPacked } from './digest-identities.js';
 import { readOne } from './input.js';
 import { int8Column, uuidColumn } from './packed-column.js';
 import { unpackIdentifiers } from './packed-identifiers.js';
+import type { DeadlineState } from './records/deadline.js';
+import { requestDeadlines, TIMED_COLUMNS, timedRequestOf } from './records/request-deadline.js';
 import { type Channel, type RequestNature, type RequestStatus, tokenOf } from './request.js';
 import { packed } from './requests.js';
 
@@ -26,6 +28,9 @@ export interface RequestSummary {
   readonly status: RequestStatus;
   /** Rights are in force through it. */
   readonly isInForce: boolean;
+  /** By when it must be in force everywhere, and whether it is; `null` for an opt-in. */
+  readonly dueAtMs: number | null;
+  readonly deadlineState: DeadlineState | null;
 }
 
 export interface IdentifierStatus {
@@ -60,7 +65,7 @@ export async function statusOf(context: LedgerContext, identifier: Identifier): 
     async (session) => {
       const held = await heldOn(session, keys);
       const rights = held.reduce((all, holder) => all | holder.rights, 0);
-      const requests = await requestsOf(session, held, identities);
+      const requests = await requestsOf(session, held, identities, context.now());
       const inForce = requests.filter(({ isInForce }) => isInForce);
       const asked = requests.filter(({ nature }) => nature !== 'opt_in').map(({ noAskUntil }) => noAskUntil ?? '');
       return {
@@ -101,24 +106,27 @@ async function requestsOf(
   session: Session,
   held: readonly Held[],
   identities: readonly string[],
+  nowMs: number,
 ): Promise<readonly ListedRequest[]> {
   const inForce = new Set(held.flatMap(({ rights, requestRow }) => (rights === 0 ? [] : (requestRow ?? []))));
   const rows = await session.query(
-    `select public_id, nature, channel, status, no_ask_until, last_entry, id = any($1::int8[]) as is_in_force,
-       round(extract(epoch from received_at) * 1000)::float8 as received_at_ms
-     from optgate.request
+    `select public_id, no_ask_until, last_entry, id = any($1::int8[]) as is_in_force, ${TIMED_COLUMNS}
+     from optgate.request as request
      where id = any($1::int8[])
        or id in (select request_id from optgate.request_identifier where identity = any($2::uuid[]))
      order by is_in_force desc, received_at desc, id desc limit ${STATUS_REQUESTS_MAX}`,
     [int8Column(Array.from(inForce, BigInt)).bytes, uuidColumn(Buffer.from(identities.join(''), 'hex')).bytes],
   );
-  return rows.map((row) => ({
+  const deadlines = await requestDeadlines(session, rows.map(timedRequestOf), nowMs);
+  return rows.map((row, index) => ({
     requestId: String(row.public_id),
     nature: row.nature as RequestNature,
     channel: row.channel as Channel,
     receivedAtMs: Number(row.received_at_ms),
     status: row.status as RequestStatus,
     isInForce: row.is_in_force === true,
+    dueAtMs: deadlines[index]?.dueAtMs ?? null,
+    deadlineState: deadlines[index]?.deadlineState ?? null,
     noAskUntil: row.no_ask_until === null ? null : String(row.no_ask_until),
     lastEntry: row.last_entry === null ? null : String(row.last_entry),
   }));

@@ -11,6 +11,7 @@ import type { RelayHandler } from '../sync/index.js';
 import { PAGES_SERVER_OPTIONS, PublicPages, readChoicesSettings } from './choices/index.js';
 import { limitsOf, type SidecarConfig } from './config-settings.js';
 import { isLocal } from './config-values.js';
+import type { Console } from './console/index.js';
 import {
   CONTROL_SERVER_OPTIONS,
   type ControlEvent,
@@ -22,6 +23,7 @@ import {
 } from './control-plane/index.js';
 import { HttpDrain } from './http-drain.js';
 import { type Listening, listenOn } from './listen.js';
+import type { UnknownDestination } from './observe/index.js';
 
 export interface ControlOptions {
   readonly config: SidecarConfig;
@@ -32,6 +34,9 @@ export interface ControlOptions {
   /** Answers probes and metrics; false: the path is none of theirs. */
   readonly operator: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly status: () => object;
+  readonly console: Console;
+  /** Destinations in traffic that the policy did not list. */
+  readonly unknownDestinations: () => readonly UnknownDestination[];
   readonly onEvent: (event: ControlEvent) => void;
   /** A public page failed. */
   readonly onPageFailure: (error: unknown) => void;
@@ -101,6 +106,7 @@ export class Control {
   async close(deadlineMs: number): Promise<void> {
     const endMs = performance.now() + deadlineMs;
     for (const { drain } of this.#servers) drain.stopListening();
+    this.options.console.close();
     const late = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
     await Promise.race([this.#plane.close().catch(() => {}), late]);
     await Promise.race([this.#pages?.close(), late]);
@@ -108,7 +114,7 @@ export class Control {
   }
 
   #make(): ControlPlane {
-    const { config, tokens, ledger, relay, status, onEvent } = this.options;
+    const { config, tokens, ledger, relay, status, unknownDestinations, onEvent } = this.options;
     const exports = this.options.exports();
     const open = config['control.listen'].find((address) => !isLocal(address));
     return createControlPlane({
@@ -118,8 +124,9 @@ export class Control {
       tokens,
       host: open?.kind === 'tcp' ? open.host : null,
       status,
+      unknownDestinations,
       limits: limitsOf(config, 'control'),
-      mounts: this.#mounts(),
+      mounts: [this.options.console, ...this.#mounts()],
       onEvent,
     });
   }

@@ -11,8 +11,10 @@ import { LiveTable } from '../live-table.js';
 import { packageVersion } from '../version.js';
 import type { SidecarConfig } from './config-settings.js';
 import { addressText } from './config-values.js';
+import { Console } from './console/index.js';
 import { Control } from './control.js';
 import { type ControlEvent, TokenSet } from './control-plane/index.js';
+import { horizonLagMs } from './horizon-lag.js';
 import { FailureJournal, journalLedger, journalTable } from './journal.js';
 import {
   CanaryWatch,
@@ -28,8 +30,10 @@ import {
 } from './observe/index.js';
 import { PolicyDesk } from './policy-desk.js';
 import { createProbe } from './probe.js';
+import { consoleProcess, threadsShown } from './process-state.js';
 import { type Serving, serveHere } from './serving.js';
 import { isEmbedded, openUpstream, type Upstream } from './upstream.js';
+import { WebhookDesk } from './webhook-desk.js';
 import { serveOnWorkers } from './workers.js';
 
 /** How long a scrape waits for the ledger. */
@@ -92,18 +96,19 @@ export async function startSidecar(config: SidecarConfig, { log }: SidecarIo = {
 
 class RunningSidecar implements Sidecar {
   readonly failed: Promise<Error>;
-  private readonly policies: PolicyDesk;
+  readonly policies: PolicyDesk;
   private readonly tokens: TokenSet;
-  private readonly health = new Health({ follower: () => this.live?.status() ?? null });
+  readonly health = new Health({ follower: () => this.live?.status() ?? null });
   private readonly metrics = new SidecarMetrics({ collect: () => this.metricInputs() });
   private readonly failures: FailureJournal;
-  private readonly startedAtMs = Date.now();
+  private readonly webhooks: WebhookDesk;
+  readonly startedAtMs = Date.now();
   private fail: (error: Error) => void = () => {};
   private decisions: DecisionLog | null = null;
   private upstream: Upstream | null = null;
-  private live: LiveTable | null = null;
-  private canaries: CanaryWatch | null = null;
-  private serving: Serving | null = null;
+  live: LiveTable | null = null;
+  canaries: CanaryWatch | null = null;
+  serving: Serving | null = null;
   private control: Control | null = null;
   private reloading: Promise<unknown> = Promise.resolve();
   private closing: Promise<void> | null = null;
@@ -121,6 +126,7 @@ class RunningSidecar implements Sidecar {
       };
     });
     this.failures = new FailureJournal(log);
+    this.webhooks = new WebhookDesk(config, log, (error) => this.failures.note('ledger', error));
     this.policies = new PolicyDesk(config.policy);
     const [file, text] = [config['control.tokenFile'] ?? undefined, config['control.tokens'] ?? undefined];
     this.tokens = new TokenSet({ file, text, textName: 'control.tokens' });
@@ -136,6 +142,7 @@ class RunningSidecar implements Sidecar {
         journalLedger(ledger, log);
         this.control?.ledgerOpened();
         this.takeInventory();
+        this.webhooks.begin(ledger);
       },
     });
     const live = this.follow(this.upstream);
@@ -176,7 +183,8 @@ class RunningSidecar implements Sidecar {
       ledger: this.config.ledger === null ? 'none' : this.upstream?.ledger() == null ? 'unavailable' : 'open',
       decisionLog: this.decisions?.state() ?? null,
       canary: this.canaries?.state() ?? null,
-      threads: this.serving?.state() ?? null,
+      webhooks: this.webhooks.state,
+      threads: threadsShown(this.serving),
     };
   }
 
@@ -256,6 +264,15 @@ class RunningSidecar implements Sidecar {
       exports: () => (this.live === null ? null : { holder: this.live.holder, policy: () => this.policies.policy }),
       operator: createOperatorHandler({ health, metrics, onFailure }),
       status: () => this.status(),
+      console: new Console({
+        tokens,
+        ledger,
+        hasLedger: config.ledger !== null,
+        process: () => consoleProcess(this.config, this),
+        policy: () => this.policies.policy,
+        doors: () => this.serving?.state().doors ?? null,
+      }),
+      unknownDestinations: () => this.serving?.state().doors.unknownDestinations ?? [],
       onEvent: (event) => this.noteControl(event),
       onPageFailure: (error) => log.failure('pages.failed', error),
     });
@@ -281,19 +298,9 @@ class RunningSidecar implements Sidecar {
       isReady: health.readiness().kind === 'ready',
       isDraining: health.isDraining,
       version: packageVersion(),
-      horizonLagMs: await this.horizonLagMs(),
+      horizonLagMs: await horizonLagMs(this.upstream?.ledger() ?? null, LEDGER_STATUS_MS),
+      webhooks: await this.webhooks.metrics(LEDGER_STATUS_MS),
     };
-  }
-
-  private async horizonLagMs(): Promise<number | null> {
-    const ledger = this.upstream?.ledger() ?? null;
-    if (ledger === null) return null;
-    const late = new Promise<null>((resolve) => setTimeout(resolve, LEDGER_STATUS_MS, null).unref());
-    const asked = ledger.status().then(
-      (status) => status.horizonLagMs,
-      () => null,
-    );
-    return Promise.race([asked, late]);
   }
 
   private async reloadNow(): Promise<ReloadResult> {
@@ -355,7 +362,9 @@ class RunningSidecar implements Sidecar {
     // before the control plane, whose slowest client must not cost what was decided
     const isFlushed = (await this.decisions?.flush(config['shutdown.flushDeadline'])) ?? true;
     if (!isFlushed) log.event('decision_log.unflushed', { count: this.decisions?.state().unflushedCount ?? 0 });
+    const delivered = this.webhooks.close(leftMs());
     await this.control?.close(leftMs());
+    await delivered;
     this.canaries?.close();
     await this.upstream?.opened.catch(() => {});
     if (this.live === null) await this.upstream?.source.close();

@@ -25,6 +25,8 @@ import { FILES, peopleIn, personOf, writeAudience } from './audience.js';
 const COUNT = 60_000;
 const OUT = 3;
 const KILLS = 6;
+/** So many runs take their time on a busy machine. */
+const TIMEOUT_MS = 400_000;
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
 const sha256 = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
 
@@ -84,7 +86,9 @@ describe.each(FILES)('$ending', ({ ending }) => {
   });
   const empty = () => rmSync(place, { recursive: true }) ?? mkdirSync(place);
 
-  test('killed at any moment: a complete output or none, and the next run removes what is left', async () => {
+  test('killed at any moment: a complete output or none, and the next run removes what is left', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     const wholeMs = timed(args);
     const digest = sha256(out);
     expect(await peopleIn(duck, out, ending)).toHaveLength(COUNT - 1);
@@ -139,7 +143,9 @@ describe.each(FILES)('$ending', ({ ending }) => {
   });
   afterAll(() => database.drop());
 
-  test('killed at any moment: the set that was there, the new one or none, never a part of one', async () => {
+  test('killed at any moment: the set that was there, the new one or none, never a part of one', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     const place = join(folder, 'published');
     mkdirSync(place);
     const target = join(place, 'set');

@@ -69,6 +69,8 @@ describe.each(BACKENDS)('requests on $name', ({ make }) => {
             receivedAtMs,
             status: 'complied',
             isInForce: true,
+            dueAtMs: Date.parse('2024-03-22T07:00:00Z'),
+            deadlineState: 'overdue', // of long ago, and nobody enforces this ledger
           },
         ],
         noAskUntil: '2025-03-01',

@@ -22,6 +22,10 @@ export type Purpose = (typeof PURPOSES)[number];
 export const ROLES = ['third_party', 'service_provider', 'contractor'] as const;
 export type Role = (typeof ROLES)[number];
 
+/** The ways data reaches a destination. */
+export const DESTINATION_CHANNELS = ['bid', 'export', 'webhook'] as const;
+export type DestinationChannel = (typeof DESTINATION_CHANNELS)[number];
+
 /** What a destination may be, apart from its id; also what a state may say differently. */
 export interface DestinationTerms {
   readonly role: Role;
@@ -36,6 +40,12 @@ export interface Destination extends DestinationTerms {
   readonly contract: { readonly reference: string; readonly expires: string | null } | null;
   /** Terms that differ by state, keyed by its two letters. */
   readonly states: Readonly<Record<string, Partial<DestinationTerms>>>;
+  // what follows is for people who read the inventory; no decision depends on it
+  /** Categories of data that go there, in the words of whoever keeps the inventory. */
+  readonly dataCategories?: readonly string[] | undefined;
+  /** Where notices of opt-outs go: an address or a URL of the business, never of a consumer. */
+  readonly contact?: string | undefined;
+  readonly channels?: readonly DestinationChannel[] | undefined;
 }
 
 /** Purposes that can be exempt. Cross-context advertising and audiences never can: 11 CCR 7050(b), Civ. Code 1798.140(e)(6). */

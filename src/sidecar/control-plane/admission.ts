@@ -9,8 +9,8 @@ import { ProblemError } from './problems.js';
 import type { RateLimiter } from './rate-limit.js';
 import type { Principal, TokenRole, TokenSet } from './tokens.js';
 
-/** Judged by the listener: a connection that was reset has no address either. */
-function isFromHere({ socket, headers }: IncomingMessage): boolean {
+/** From this machine, under a name of this machine. Judged by the listener: a connection that was reset has no address either. */
+export function isFromHere({ socket, headers }: IncomingMessage): boolean {
   if (typeof (socket as Socket & { server?: Server }).server?.address() === 'string') return true; // a Unix socket
   const { remoteAddress } = socket;
   return remoteAddress !== undefined && isLoopback(remoteAddress) && isLoopback(hostOf(headers.host));
@@ -34,11 +34,14 @@ export function admit(request: IncomingMessage, tokens: TokenSet, roles: readonl
     const error = request.headers.authorization === undefined ? '' : ', error="invalid_token"';
     throw new ProblemError('http.unauthorized', { headers: { 'www-authenticate': `${REALM}${error}` } });
   }
-  if (!roles.includes(principal.role)) {
-    const headers = { 'www-authenticate': `${REALM}, error="insufficient_scope"` };
-    throw new ProblemError('http.forbidden', { headers, detail: `expected ${roles.join(' or ')}` });
-  }
-  return principal;
+  return admitKnown(principal, roles);
+}
+
+/** Throws a ProblemError `http.forbidden` for whoever is known and may not. */
+export function admitKnown(principal: Principal, roles: readonly TokenRole[]): Principal {
+  if (roles.includes(principal.role)) return principal;
+  const headers = { 'www-authenticate': `${REALM}, error="insufficient_scope"` };
+  throw new ProblemError('http.forbidden', { headers, detail: `expected ${roles.join(' or ')}` });
 }
 
 /** Throws a ProblemError `http.rate` for whoever asks too often. */

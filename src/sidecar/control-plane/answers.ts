@@ -25,8 +25,9 @@ export function pendingAnswer(pending: PendingOptIn): Answer<'PendingOptIn'> {
 }
 
 export function recordAnswer(record: RequestRecord): Answer<'RequestRecord'> {
-  const { receivedAtMs, confirmByMs, rights, ...same } = record;
-  const moments = { receivedAt: timeOf(receivedAtMs), confirmBy: timeOrNull(confirmByMs) };
+  const { receivedAtMs, confirmByMs, dueAtMs, compliedAtMs, rights, ...same } = record;
+  const due = { dueAt: timeOrNull(dueAtMs), compliedAt: timeOrNull(compliedAtMs) };
+  const moments = { receivedAt: timeOf(receivedAtMs), confirmBy: timeOrNull(confirmByMs), ...due };
   return { ...same, rights: rights === null ? null : [...rights], ...moments };
 }
 
@@ -41,10 +42,11 @@ export function identifierAnswer(status: IdentifierStatus): Answer<'IdentifierSt
     since: timeOrNull(sinceMs),
     noAskUntil,
     token,
-    requests: requests.map(({ isInForce, receivedAtMs, ...same }) => ({
+    requests: requests.map(({ isInForce, receivedAtMs, dueAtMs, ...same }) => ({
       ...same,
       inForce: isInForce,
       receivedAt: timeOf(receivedAtMs),
+      dueAt: timeOrNull(dueAtMs),
     })),
   };
 }

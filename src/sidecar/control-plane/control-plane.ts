@@ -10,7 +10,7 @@ import { GateError } from '../../core/errors.js';
 import { hasUnreadBody } from '../../sync/http-problem.js';
 import { linkSignals } from '../../sync/linked-signal.js';
 import { actingAs } from './acting.js';
-import { admit, checkRate, readQuery } from './admission.js';
+import { admit, admitKnown, checkRate, readQuery } from './admission.js';
 import { auditRoutes } from './audit-routes.js';
 import { readJson } from './body.js';
 import { destinationRoutes } from './destination-routes.js';
@@ -25,9 +25,12 @@ import { oversightRoutes } from './oversight-routes.js';
 import { ProblemError, problemOf, sendControlProblem } from './problems.js';
 import { RateLimiter } from './rate-limit.js';
 import { readBody } from './read-body.js';
+import { recordsRoutes } from './records-routes.js';
 import { relayRoutes } from './relay-routes.js';
 import { type Exchange, type Reply, type Route, type RouteContext, route } from './route.js';
-import type { Principal } from './tokens.js';
+import type { Principal, TokenRole } from './tokens.js';
+import { unknownDestinationsRoute } from './unknown-destinations.js';
+import { webhookRoutes } from './webhook-routes.js';
 
 export interface ControlPlane {
   /** A request listener for `createServer(CONTROL_SERVER_OPTIONS, app)`. */
@@ -74,6 +77,8 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 interface Handling {
   operationId: string | null;
   principal: Principal | null;
+  /** Somebody beside the API has said who asks. */
+  isVouchedFor: boolean;
 }
 
 class Plane {
@@ -103,8 +108,8 @@ class Plane {
 
   private routes(): readonly Route[] {
     // a route is only called where what it needs is there
-    const { ledger, relay, exports = null } = this.options;
-    const context = { ledger, relay, exports } as RouteContext;
+    const { ledger, relay, exports = null, unknownDestinations = () => [] } = this.options;
+    const context = { ledger, relay, exports, unknownDestinations } as RouteContext;
     return [
       ...optOutRoutes(context),
       ...optInRoutes(context),
@@ -112,7 +117,10 @@ class Plane {
       exportRoute(context, this.limits),
       ...oversightRoutes(context, this.options.status),
       ...auditRoutes(context),
+      unknownDestinationsRoute(context), // before the destination with an id
       ...destinationRoutes(context, () => this.tell({ kind: 'destinations_changed' })),
+      ...recordsRoutes(),
+      ...webhookRoutes(),
       ...relayRoutes(context),
       route({
         operationId: 'getOpenApi',
@@ -155,7 +163,7 @@ class Plane {
 
   private begin(request: Request, response: Response, next: NextFunction): void {
     const startMs = this.now();
-    const handling: Handling = { operationId: null, principal: null };
+    const handling: Handling = { operationId: null, principal: null, isVouchedFor: false };
     this.handlings.set(request, handling);
     this.inFlight++;
     response.on('error', () => {}); // the client has gone
@@ -173,13 +181,15 @@ class Plane {
     // nobody reads a body where none belongs, so it must not hold the connection
     if (!WITH_BODY.includes(request.method) && hasUnreadBody(request)) response.setHeader('connection', 'close');
     if (this.closing.signal.aborted) throw new ProblemError('http.closing', { headers: { connection: 'close' } });
+    for (const { forward } of this.options.mounts ?? []) handling.principal ??= forward?.(request) ?? null;
+    handling.isVouchedFor = handling.principal !== null;
     next();
   }
 
   private async handle(one: Route, request: Request, response: Response): Promise<void> {
     const handling = this.handlings.get(request);
     if (handling !== undefined) handling.operationId = one.operationId;
-    const principal = one.roles === null ? null : admit(request, this.options.tokens, one.roles);
+    const principal = one.roles === null ? null : this.admit(request, one.roles);
     if (handling !== undefined) handling.principal = principal;
     if (principal !== null && one.isRateLimited === true) checkRate(request, principal, this.limiter);
     if (one.needs !== null && this.options[one.needs] === null) throw new ProblemError(`${one.needs}.none`);
@@ -195,13 +205,19 @@ class Plane {
     try {
       const body = one.body === null ? null : readBody(one.body, await readJson(request, this.limits));
       const { id = '' } = request.params as { readonly id?: string };
-      const ledger = actingAs(this.options.ledger, principal);
+      const ledger = actingAs(this.options.ledger, principal, handling?.isVouchedFor === true ? 'page' : 'http');
       const exchange = { request, response, id, query, body, principal, ledger, signal } as unknown as Exchange;
       send(response, await one.handle(exchange));
     } finally {
       unlink();
       if (isCounted) this.working--;
     }
+  }
+
+  private admit(request: Request, roles: readonly TokenRole[]): Principal {
+    const { isVouchedFor = false, principal = null } = this.handlings.get(request) ?? {};
+    if (isVouchedFor && principal !== null) return admitKnown(principal, roles);
+    return admit(request, this.options.tokens, roles);
   }
 
   private refuse(error: unknown, request: Request, response: Response): void {

@@ -2,7 +2,10 @@
  * The control plane of the sidecar.
  * @module
  */
-export { admit } from './admission.js';
+export { actorOf } from './acting.js';
+export { admit, isFromHere, readQuery } from './admission.js';
+export { enforcersAnswer, timeOf } from './answers.js';
+export { readChunks, readJson } from './body.js';
 export { type ControlPlane, createControlPlane } from './control-plane.js';
 export type { ExportBasis } from './export-route.js';
 export { isLoopback, refuseOpenListening } from './listening.js';
@@ -14,7 +17,9 @@ export {
   type ControlPlaneOptions,
   type Mount,
 } from './options.js';
-export { ProblemError } from './problems.js';
+export { fieldProblem, ProblemError } from './problems.js';
+export { RateLimiter } from './rate-limit.js';
+export { channel } from './schemas.js';
 export {
   type Principal,
   TOKEN_ROLES,

@@ -80,7 +80,7 @@ function responsesOf(one: Route): object {
   return { ...responses, default: problemResponse(500, ['http.failed']) };
 }
 
-function responseOf({ description, body, headers }: DocumentedAnswer): object {
+function responseOf({ description, body, otherMediaType, headers }: DocumentedAnswer): object {
   const named = Object.entries(headers ?? {}).map(([name, meaning]) => [
     name,
     { description: meaning, schema: { type: 'string' } },
@@ -88,7 +88,9 @@ function responseOf({ description, body, headers }: DocumentedAnswer): object {
   return {
     description,
     ...(named.length === 0 ? {} : { headers: Object.fromEntries(named) }),
-    ...(body === null ? {} : { content: contentOf(body) }),
+    ...(body === null
+      ? {}
+      : { content: { ...contentOf(body), ...(otherMediaType === undefined ? {} : { [otherMediaType]: {} }) } }),
   };
 }
 

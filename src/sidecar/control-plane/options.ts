@@ -2,12 +2,13 @@
  * What a control plane is made with, and every limit it has.
  * @module
  */
-import type { ServerOptions } from 'node:http';
+import type { IncomingMessage, ServerOptions } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { Ledger } from '../../ledger/index.js';
 import { RELAY_SERVER_OPTIONS, type RelayHandler } from '../../sync/index.js';
+import type { UnknownDestination } from '../observe/index.js';
 import type { ExportBasis } from './export-route.js';
-import type { TokenRole, TokenSet } from './tokens.js';
+import type { Principal, TokenRole, TokenSet } from './tokens.js';
 
 export const CONTROL_LIMITS = {
   jsonBytesMax: 262_144,
@@ -59,6 +60,11 @@ export interface Mount {
   /** Path below which it answers. */
   readonly path: string;
   readonly handler: RequestHandler;
+  /**
+   * Looks at every request first, and may hand one on to the API: by giving it another URL, and saying who asks. `null`: it
+   * has nothing to do with this one. Throws a ProblemError.
+   */
+  readonly forward?: (request: IncomingMessage) => Principal | null;
 }
 
 export interface ControlPlaneOptions {
@@ -76,6 +82,8 @@ export interface ControlPlaneOptions {
   readonly host: string | null;
   /** What `GET /v1/status` answers. */
   readonly status: () => object | Promise<object>;
+  /** Destinations in the traffic of this process that the policy did not list. Default: none. */
+  readonly unknownDestinations?: () => readonly UnknownDestination[];
   readonly limits?: Partial<ControlLimits>;
   readonly mounts?: readonly Mount[];
   readonly onEvent?: (event: ControlEvent) => void;

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Ledger } from '../../ledger/index.js';
 import type { RelayHandler } from '../../sync/index.js';
+import type { UnknownDestination } from '../observe/index.js';
 import type { ExportBasis } from './export-route.js';
 import type { ControlProblemCode } from './problems.js';
 import type { AnswerName, Body, BodyName } from './schemas.js';
@@ -25,6 +26,8 @@ export interface Parameter {
 export interface DocumentedAnswer {
   readonly description: string;
   readonly body: AnswerName | { readonly mediaType: string } | null;
+  /** Another media type it can come in. */
+  readonly otherMediaType?: string;
   /** Names and meanings of headers. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -87,4 +90,5 @@ export interface RouteContext {
   readonly ledger: Ledger;
   readonly relay: RelayHandler;
   readonly exports: ExportBasis | null;
+  readonly unknownDestinations: () => readonly UnknownDestination[];
 }

@@ -86,10 +86,15 @@ export class TokenSet {
   /** Who sends this `Authorization` header; `null`: nobody who is known here. */
   principalOf(authorization: string | undefined): Principal | null {
     const given = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization ?? '')?.[1] ?? '';
-    const digest = digestOf(given);
+    const principal = this.principalOfDigest(digestOf(given));
+    return given === '' ? null : principal;
+  }
+
+  /** Whose token has this SHA-256, now; `null`: nobody's. */
+  principalOfDigest(digest: Buffer): Principal | null {
     let found: KnownToken | null = null;
     for (const token of this.known) if (timingSafeEqual(token.digest, digest)) found = token;
-    return found === null || given === '' ? null : { role: found.role, name: found.name };
+    return found === null ? null : { role: found.role, name: found.name };
   }
 }
 

@@ -6,6 +6,9 @@ import type { Action } from '../../core/vocabulary.js';
 import type { DoorName, Operation } from '../door.js';
 import { type LatencySeries, REQUEST_BOUNDS_MS } from './latency-counts.js';
 
+/** Distinct destinations remembered that the policy does not list. */
+export const UNKNOWN_DESTINATIONS_MAX = 1000;
+
 export const DOORS: readonly DoorName[] = ['http', 'socket'];
 export const OPERATIONS: readonly Operation[] = ['check', 'filter', 'lookup'];
 export const ACTIONS: readonly Action[] = ['allow', 'restrict', 'block'];
@@ -29,6 +32,14 @@ export interface RequestLatency extends LatencySeries {
   readonly operation: Operation;
 }
 
+/** A destination in traffic that the policy does not list. */
+export interface UnknownDestination {
+  readonly id: string;
+  /** Decisions for it. */
+  readonly count: number;
+  readonly lastSeenMs: number;
+}
+
 /** Every combination of door, operation and action is there, in a fixed order. */
 export interface DoorCounts {
   readonly decisions: readonly DecisionCount[];
@@ -36,8 +47,8 @@ export interface DoorCounts {
   readonly reasons: Readonly<Record<string, number>>;
   readonly refusals: readonly RefusalCount[];
   readonly latencies: readonly RequestLatency[];
-  /** Distinct destinations in traffic that the policy does not list, up to a limit; of several threads the most. */
-  readonly unknownDestinationCount: number;
+  /** Destinations in traffic that the policy did not list, up to {@link UNKNOWN_DESTINATIONS_MAX}; of all threads together. */
+  readonly unknownDestinations: readonly UnknownDestination[];
 }
 
 export function emptyDoorCounts(): DoorCounts {
@@ -47,7 +58,7 @@ export function emptyDoorCounts(): DoorCounts {
     reasons: {},
     refusals: [],
     latencies: pairs.map((pair) => ({ ...pair, counts: zeros(REQUEST_BOUNDS_MS.length + 1), sumMs: 0 })),
-    unknownDestinationCount: 0,
+    unknownDestinations: [],
   };
 }
 
@@ -62,7 +73,7 @@ function add(a: DoorCounts, b: DoorCounts): DoorCounts {
     reasons: addRecords(a.reasons, b.reasons),
     refusals: addRefusals(a.refusals, b.refusals),
     latencies: a.latencies.map((row, index) => addLatency(row, b.latencies[index])),
-    unknownDestinationCount: Math.max(a.unknownDestinationCount, b.unknownDestinationCount),
+    unknownDestinations: addUnknown(a.unknownDestinations, b.unknownDestinations),
   };
 }
 
@@ -87,6 +98,18 @@ function addRefusals(a: readonly RefusalCount[], b: readonly RefusalCount[]): re
     sum.set(key, { ...row, count: row.count + (sum.get(key)?.count ?? 0) });
   }
   return [...sum.values()];
+}
+
+/** Where together there are too many, those seen last. */
+function addUnknown(a: readonly UnknownDestination[], b: readonly UnknownDestination[]): readonly UnknownDestination[] {
+  const sum = new Map(a.map((one) => [one.id, one]));
+  for (const one of b) {
+    const { count = 0, lastSeenMs = 0 } = sum.get(one.id) ?? {};
+    sum.set(one.id, { id: one.id, count: count + one.count, lastSeenMs: Math.max(lastSeenMs, one.lastSeenMs) });
+  }
+  const all = [...sum.values()];
+  if (all.length <= UNKNOWN_DESTINATIONS_MAX) return all;
+  return all.sort((one, other) => other.lastSeenMs - one.lastSeenMs).slice(0, UNKNOWN_DESTINATIONS_MAX);
 }
 
 function addLatency(a: RequestLatency, b: RequestLatency | undefined): RequestLatency {

@@ -34,8 +34,8 @@ export const DOOR_ROWS: readonly MetricRow[] = [
     type: 'gauge',
     unit: 'destinations',
     labels: [],
-    help: 'Distinct destinations in traffic since the start that the policy does not list, up to 1000; of several threads the most.',
-    read: ({ threads }) => one(threads.doors.unknownDestinationCount),
+    help: 'Distinct destinations in traffic since the start that the policy does not list, up to 1000; GET /v1/destinations/unknown names them.',
+    read: ({ threads }) => one(threads.doors.unknownDestinations.length),
   },
   {
     name: 'optgate_requests_refused_total',

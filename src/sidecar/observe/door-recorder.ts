@@ -9,14 +9,20 @@ import { CAUSE } from '../../core/policy/compile.js';
 import type { Decision } from '../../core/policy/decision.js';
 import type { DoorName, Operation } from '../door.js';
 import type { DecisionBuffer } from './decision-buffer.js';
-import { ACTIONS, DOORS, type DoorCounts, OPERATIONS, type RefusalCount } from './door-counts.js';
+import {
+  ACTIONS,
+  DOORS,
+  type DoorCounts,
+  OPERATIONS,
+  type RefusalCount,
+  UNKNOWN_DESTINATIONS_MAX,
+} from './door-counts.js';
 import { LatencyCounts } from './latency-counts.js';
 import { ReasonSets } from './reason-sets.js';
 
 /** Refusal codes counted by name in one thread; further ones are counted as `other`. */
 export const REFUSAL_CODES_MAX = 64;
-/** Distinct destinations remembered that the policy does not list, and how long an id may be to be one of them. */
-export const UNKNOWN_DESTINATIONS_MAX = 1000;
+/** How long the id of a destination may be to be remembered, though the policy does not list it. */
 export const UNKNOWN_DESTINATION_LENGTH_MAX = 100;
 
 /** As doors name their refusals: `json.invalid`, or a fault of our own. */
@@ -27,6 +33,8 @@ const OTHER_CODE = 'other';
 export interface DoorRecorderOptions {
   /** Where decisions are logged; `null`: nowhere. */
   readonly log?: DecisionBuffer | null;
+  /** Wall clock, ms since 1970. */
+  readonly now?: () => number;
 }
 
 export class DoorRecorder {
@@ -35,10 +43,12 @@ export class DoorRecorder {
   readonly #latencies = new LatencyCounts(DOORS.length * OPERATIONS.length);
   readonly #reasons = new ReasonSets();
   readonly #refusals = DOORS.map(() => new Map<string, number>());
-  readonly #unknownDestinations = new Set<string>();
+  readonly #unknownDestinations = new Map<string, { count: number; lastSeenMs: number }>();
+  readonly #now: () => number;
 
-  constructor({ log = null }: DoorRecorderOptions = {}) {
+  constructor({ log = null, now = Date.now }: DoorRecorderOptions = {}) {
     this.#log = log;
+    this.#now = now;
   }
 
   /** HOT. See Desk. */
@@ -90,15 +100,20 @@ export class DoorRecorder {
       reasons: this.#reasons.counts(),
       refusals,
       latencies,
-      unknownDestinationCount: this.#unknownDestinations.size,
+      unknownDestinations: Array.from(this.#unknownDestinations, ([id, seen]) => ({ id, ...seen })),
     };
   }
 
   #noteUnknown(destination: string): void {
-    if (destination.length > UNKNOWN_DESTINATION_LENGTH_MAX) return;
-    if (this.#unknownDestinations.size >= UNKNOWN_DESTINATIONS_MAX || this.#unknownDestinations.has(destination))
+    const seen = this.#unknownDestinations.get(destination);
+    if (seen !== undefined) {
+      seen.count++;
+      seen.lastSeenMs = this.#now();
       return;
+    }
+    if (destination.length > UNKNOWN_DESTINATION_LENGTH_MAX) return;
+    if (this.#unknownDestinations.size >= UNKNOWN_DESTINATIONS_MAX) return;
     // a copy: a part of a longer string would keep all of it in memory
-    this.#unknownDestinations.add(Buffer.from(destination).toString());
+    this.#unknownDestinations.set(Buffer.from(destination).toString(), { count: 1, lastSeenMs: this.#now() });
   }
 }

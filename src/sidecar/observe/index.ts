@@ -7,7 +7,12 @@ export type { DecisionBatch, DecisionRecord } from './decision-batch.js';
 export { DecisionBuffer, type DecisionBufferOptions, type DecisionSampling } from './decision-buffer.js';
 export { DecisionLog, type DecisionLogOptions, type DecisionLogState } from './decision-log.js';
 export { DecisionSpool, type DecisionSpoolOptions, type SpoolState } from './decision-spool.js';
-export { type DoorCounts, mergeDoorCounts } from './door-counts.js';
+export {
+  type DoorCounts,
+  mergeDoorCounts,
+  UNKNOWN_DESTINATIONS_MAX,
+  type UnknownDestination,
+} from './door-counts.js';
 export { DoorRecorder, type DoorRecorderOptions } from './door-recorder.js';
 export { EventLog, type EventLogOptions } from './event-log.js';
 export { EventLoopMonitor, type EventLoopOptions, type EventLoopState } from './event-loop.js';

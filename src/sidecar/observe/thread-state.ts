@@ -56,7 +56,7 @@ export class ThreadStates {
     this.#byThread.delete(threadId);
     const { doors, shedding, memo, logDroppedCount } = mergeThreadStates([this.#ended, last]);
     this.#ended = {
-      doors: { ...doors, unknownDestinationCount: 0 },
+      doors,
       eventLoop: worstEventLoop([]),
       shedding: { ...shedding, isShedding: false },
       memo: { ...memo, entryCount: 0 },

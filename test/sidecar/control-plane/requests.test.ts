@@ -48,6 +48,9 @@ describe('opt-outs', () => {
       ...{ requestId: answer.json.requestId, nature: 'opt_out', channel: 'web_form', status: 'complied' },
       ...{ rights: ['sale', 'share'], receivedAt: '2026-01-02T02:04:05.678Z', noAskUntil: '2027-01-02' },
       ...{ confirmBy: null, identifierCount: 2, refusedCount: 0, token: answer.json.token },
+      // nobody enforces this ledger, so it is in force nowhere
+      ...{ dueAt: '2026-01-24T08:00:00.000Z', dueOn: '2026-01-23', deadlineState: 'overdue', compliedAt: null },
+      deadlineRule: 'ca-opt-out',
     });
     const status = await post('/v1/status-of', { identifier: { kind: 'email', value: ' ONE@example.com ' } });
     expect(status.json).toMatchObject({ rights: ['sale', 'share'], token: answer.json.token });

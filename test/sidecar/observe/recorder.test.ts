@@ -1,11 +1,7 @@
 import { expect, test } from 'vitest';
 import { createGate } from '../../../src/core/gate.js';
-import { mergeDoorCounts } from '../../../src/sidecar/observe/door-counts.js';
-import {
-  DoorRecorder,
-  REFUSAL_CODES_MAX,
-  UNKNOWN_DESTINATIONS_MAX,
-} from '../../../src/sidecar/observe/door-recorder.js';
+import { mergeDoorCounts, UNKNOWN_DESTINATIONS_MAX } from '../../../src/sidecar/observe/door-counts.js';
+import { DoorRecorder, REFUSAL_CODES_MAX } from '../../../src/sidecar/observe/door-recorder.js';
 import { LatencyCounts, REQUEST_BOUNDS_MS } from '../../../src/sidecar/observe/latency-counts.js';
 import { ReasonSets } from '../../../src/sidecar/observe/reason-sets.js';
 import {
@@ -90,13 +86,47 @@ test('refusal codes and unknown destinations cannot grow without end, whatever c
     const destination = `d${index}`;
     recorder.decided('http', 'check', gate.check({ imp: [] }, { destination }), destination);
   }
-  const { refusals, unknownDestinationCount, reasons } = recorder.snapshot();
+  const { refusals, unknownDestinations, reasons } = recorder.snapshot();
   expect(refusals.length).toBe(REFUSAL_CODES_MAX + 2);
   expect(refusals).toContainEqual({ door: 'http', code: 'busy.shedding', count: 2 });
   expect(refusals).toContainEqual({ door: 'http', code: 'other', count: REFUSAL_CODES_MAX + 1 });
   expect(refusals).toContainEqual({ door: 'socket', code: 'other', count: 2 });
-  expect(unknownDestinationCount).toBe(UNKNOWN_DESTINATIONS_MAX);
+  expect(unknownDestinations.length).toBe(UNKNOWN_DESTINATIONS_MAX);
   expect(reasons['destination.unknown']).toBe(2 * UNKNOWN_DESTINATIONS_MAX);
+});
+
+test('unknown destinations are counted by name, with when they were seen last, also of several threads', () => {
+  let nowMs = 1000;
+  const gate = createGate({ policy: POLICY, table: 'none' });
+  const recorders = [0, 1].map(() => new DoorRecorder({ now: () => nowMs }));
+  const decide = (thread: number, destination: string | null) => {
+    const decision = gate.check({ imp: [] }, destination === null ? null : { destination });
+    recorders[thread]?.decided('socket', 'check', decision, destination);
+  };
+  decide(0, 'nobody');
+  nowMs = 2000;
+  decide(0, 'nobody');
+  decide(1, 'x'.repeat(101));
+  decide(1, null);
+  nowMs = 3000;
+  decide(1, 'nobody');
+  decide(1, 'other');
+  const posted = recorders.map((recorder) => structuredClone(recorder.snapshot()));
+  expect(posted[0]?.unknownDestinations).toEqual([{ id: 'nobody', count: 2, lastSeenMs: 2000 }]);
+  expect(mergeDoorCounts(posted).unknownDestinations).toEqual([
+    { id: 'nobody', count: 3, lastSeenMs: 3000 },
+    { id: 'other', count: 1, lastSeenMs: 3000 },
+  ]);
+  // of too many in several threads together, those that were seen last
+  const many = ['a', 'b'].map((name, thread) => ({
+    ...(posted[0] ?? expect.fail()),
+    unknownDestinations: Array.from({ length: UNKNOWN_DESTINATIONS_MAX }, (_, index) => {
+      return { id: `${name}${index}`, count: 1, lastSeenMs: 2 * index + thread };
+    }),
+  }));
+  const merged = mergeDoorCounts(many).unknownDestinations;
+  expect(merged).toHaveLength(UNKNOWN_DESTINATIONS_MAX);
+  expect(Math.min(...merged.map(({ lastSeenMs }) => lastSeenMs))).toBe(UNKNOWN_DESTINATIONS_MAX);
 });
 
 test('the counts of two threads add up, also after being posted', () => {

@@ -1,5 +1,5 @@
 /**
- * What each field of a GPP section means, for a person reading `optgate explain` (IAB GPP, Sections/US-States).
+ * What each field of a GPP section means, for a person (IAB GPP, Sections/US-States).
  * @module
  */
 import type { GppFieldValue } from '../core/signals/gpp/decode.js';
