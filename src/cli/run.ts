@@ -157,6 +157,11 @@ const GROUPS: readonly CommandGroup[] = [
         load: async () => (await import('./serve.js')).serve,
       },
       {
+        name: 'webhook',
+        summary: 'tell a CRM of opt-outs by signed requests: add, list, test, replay …',
+        load: async () => (await import('./webhook.js')).webhook,
+      },
+      {
         name: 'config',
         summary: "show the sidecar's settings, and where each came from",
         load: async () => (await import('./config.js')).config,

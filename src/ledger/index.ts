@@ -63,3 +63,4 @@ export type { RetentionOptions, RetentionReport } from './retention.js';
 export type { SnapshotOutOptions, WrittenSnapshot } from './snapshot-out.js';
 export type { IdentifierStatus, RequestSummary } from './status.js';
 export { CHECKS, type CheckName, type Finding, type Verification } from './verify.js';
+export * from './webhooks/index.js';

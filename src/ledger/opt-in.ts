@@ -25,6 +25,7 @@ import { uuidColumn } from './packed-column.js';
 import { keysOfPacked, unpackIdentifiers } from './packed-identifiers.js';
 import { type OptInReceipt, type PendingOptIn, requestIdOf } from './request.js';
 import { insertRequest, type RequestRow, receiptOf, repeatedRequest, requestById } from './requests.js';
+import { tellOptIn } from './webhooks/events.js';
 
 /** Bytes of randomness in a confirmation. */
 const CONFIRMATION_BYTES = 32;
@@ -134,6 +135,7 @@ async function comply(
        last_entry = $2::int8 where id = $1::int8`,
     [request.row, lastEntry],
   );
+  await tellOptIn(session, request.row, rightsOfMask(remaining));
   const body = { remaining: rightsOfMask(remaining), rights: rightsOfMask(request.rights) };
   await appendAudit(session, context, { kind: 'request.opt_in_confirmed', subject: request.requestId, body });
   return { request: { ...request, status: 'complied', lastEntry }, remaining };

@@ -77,6 +77,13 @@ for (const backend of BACKENDS) {
       }
     });
 
+    test('a page after a request that is none of those asked for begins at the end of the time', async () => {
+      const untilMs = BEGIN_MS + 5 * DAY_MS;
+      const first = await ledger.oversight.requests({ untilMs, limit: 5 });
+      const afterRequestId = all[0]?.requestId;
+      expect(await ledger.oversight.requests({ untilMs, afterRequestId, limit: 5 })).toEqual(first);
+    });
+
     test('pages that cannot be', async () => {
       for (const limit of [0, 101, 1.5]) {
         await expect(ledger.oversight.requests({ limit })).rejects.toMatchObject({ field: 'limit' });

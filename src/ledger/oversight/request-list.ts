@@ -55,14 +55,15 @@ export interface RequestPage {
   readonly hasMore: boolean;
 }
 
+/** One bound for where the page begins: of two the index would take either, and read all between them. */
 const PAGE = `
 with page as (
   select found.id, found.received_at
   from unnest($1::text[]) as wanted (channel) cross join unnest($2::text[]) as asked (status) cross join lateral (
     select request.id, request.received_at from optgate.request
     where request.channel = wanted.channel and request.status = asked.status
-      and request.received_at >= to_timestamp($3::float8 / 1000) and request.received_at < to_timestamp($4::float8 / 1000)
-      and (request.received_at, request.id) < (coalesce($5::timestamptz, 'infinity'), $6::int8)
+      and request.received_at >= to_timestamp($3::float8 / 1000)
+      and (request.received_at, request.id) < (coalesce($4::timestamptz, to_timestamp($5::float8 / 1000)), $6::int8)
     order by request.received_at desc, request.id desc limit $7::int4
   ) as found
   order by found.received_at desc, found.id desc limit $7::int4
@@ -71,9 +72,8 @@ select request.public_id, request.nature, request.channel, request.status, reque
   request.identifier_count::float8, round(extract(epoch from request.received_at) * 1000)::float8 as received_at_ms
 from page join optgate.request on request.id = page.id order by page.received_at desc, page.id desc`;
 
-/** The last moment that both databases can hold as a float, and the last id. */
+/** Later than anything. */
 const LAST_MS = 8_640_000_000_000_000 / 10;
-const LAST_ID = '9223372036854775807';
 
 /** See Oversight.requests. */
 export async function listRequests(session: Session, filter: RequestFilter): Promise<RequestPage> {
@@ -81,30 +81,30 @@ export async function listRequests(session: Session, filter: RequestFilter): Pro
   if (!Number.isInteger(limit) || limit < 1 || limit > REQUESTS_PER_PAGE_MAX) {
     throw new InputError('limit', 'out_of_range', `expected 1 to ${REQUESTS_PER_PAGE_MAX}`);
   }
-  const after = afterRequestId === undefined ? null : await placeOf(session, afterRequestId);
+  const end = Math.min(untilMs, LAST_MS);
+  const after = afterRequestId === undefined ? null : await placeOf(session, afterRequestId, end);
   const rows = await session.query(PAGE, [
     textColumn(channel === undefined ? [...CHANNELS] : [channel]).bytes,
     textColumn(status === undefined ? [...REQUEST_STATUSES] : [status]).bytes,
     sinceMs,
-    Math.min(untilMs, LAST_MS),
     after?.receivedAt ?? null,
-    after?.id ?? LAST_ID,
+    end,
+    after?.id ?? '0',
     limit + 1,
   ]);
   return { requests: rows.slice(0, limit).map(listedOf), hasMore: rows.length > limit };
 }
 
-/** As text, to the microsecond: a Date would cut it off. */
+/** Where the list goes on; as text, to the microsecond: a Date would cut it off. */
 async function placeOf(
   session: Session,
   requestId: string,
+  endMs: number,
 ): Promise<{ readonly id: string; readonly receivedAt: string }> {
-  const [row] = isRequestId(requestId)
-    ? await session.query(
-        'select id::text, received_at::text as received_at from optgate.request where public_id = $1',
-        [requestId],
-      )
-    : [];
+  const sql = `select case when received_at < until then id else 0 end::text as id,
+      least(received_at, until)::text as received_at
+    from optgate.request, to_timestamp($2::float8 / 1000) as until where public_id = $1`;
+  const [row] = isRequestId(requestId) ? await session.query(sql, [requestId, endMs]) : [];
   if (row === undefined) throw new InputError('after', 'unknown', 'expected the id of a request that was recorded');
   return { id: String(row.id), receivedAt: String(row.received_at) };
 }

@@ -18,6 +18,7 @@ import {
 } from '../../ledger/limits.js';
 import { DENIAL_BASIS_LENGTH_MAX } from '../../ledger/records/denial.js';
 import { DEADLINE_MEMBERS, RECORDS_ANSWERS } from './records-schemas.js';
+import { WEBHOOK_ANSWERS, WEBHOOK_BODIES } from './webhook-schemas.js';
 
 /** Longest kind: `eid:` and a domain. */
 const KIND_LENGTH_MAX = IDENTIFIER_LENGTH_MAX;
@@ -70,6 +71,7 @@ export const BODIES = {
     operator: operator.optional().describe('Who denies it. Default: the name of the token.'),
   }),
   DestinationTerms: destinationSchema.omit({ id: true }),
+  ...WEBHOOK_BODIES,
 } as const;
 export type BodyName = keyof typeof BODIES;
 export type Body<N extends BodyName> = z.output<(typeof BODIES)[N]>;
@@ -217,6 +219,7 @@ export const ANSWERS = {
       .describe(`The first ${REFUSED_SHOWN_MAX} rows that could not be used.`),
   }),
   ...RECORDS_ANSWERS,
+  ...WEBHOOK_ANSWERS,
   Status: z.looseObject({}),
   OpenApi: z.looseObject({ openapi: z.string() }),
   Problem: z.looseObject({
