@@ -18,9 +18,9 @@ export interface BackoffOptions {
 
 export class Backoff {
   private failures = 0;
-  private readonly baseMs: number;
-  private readonly capMs: number;
-  private readonly random: () => number;
+  readonly baseMs: number;
+  readonly capMs: number;
+  readonly random: () => number;
 
   constructor({ baseMs = BACKOFF_BASE_MS, capMs = BACKOFF_CAP_MS, random = Math.random }: BackoffOptions = {}) {
     if (!(baseMs > 0 && capMs >= baseMs)) throw new RangeError('expected 0 < baseMs <= capMs');
@@ -36,13 +36,16 @@ export class Backoff {
 
   /** Counts a failure; returns how long to wait after it. */
   nextDelayMs(): number {
-    const boundMs = Math.min(this.capMs, this.baseMs * 2 ** Math.min(this.failures, 52));
-    this.failures++;
-    return this.random() * boundMs;
+    return fullJitterMs(this.failures++, this);
   }
 
   /** It worked. */
   reset(): void {
     this.failures = 0;
   }
+}
+
+/** How long to wait after a failure before which there were so many in a row: for whoever keeps that count elsewhere. */
+export function fullJitterMs(failureCount: number, { baseMs, capMs, random }: Required<BackoffOptions>): number {
+  return random() * Math.min(capMs, baseMs * 2 ** Math.min(failureCount, 52));
 }

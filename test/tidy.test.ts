@@ -45,6 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/core/errors.ts',
     'src/snapshot-file.ts',
   ],
+  'src/webhooks': ['src/backoff.ts', 'src/core/errors.ts', 'src/ledger'],
   src: [
     'src/sync',
     'src/sync/source.ts',

@@ -9,6 +9,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { GateError } from '../core/errors.js';
+import { IdentifierRows } from '../exports/identifier-rows.js';
+import { type ColumnMapping, parseMapping } from '../exports/mapping.js';
 import { IdentifierReader } from '../ledger/identity.js';
 import { type ImportOptions, readImportOptions } from '../ledger/import-input.js';
 import type { ImportReceipt, Ledger } from '../ledger/index.js';
@@ -39,6 +41,8 @@ stopped half-way (Ctrl-C, a crash) goes on where it stopped when the same comman
 
 Options:
   --format csv|ndjson  format of LIST where its name does not tell
+  --map K=C,K=C|C,…    a row is a person: which columns (or paths of JSON) hold which kind, as "optgate export" takes it;
+                       other columns are not looked at, and "rowCount" counts identifiers
   --strict             record nothing if a row cannot be used (the file is read once more before)
   --channel NAME       how the requests came: ${CHANNELS.join(', ')}
                        (default: import)
@@ -51,6 +55,7 @@ ${LEDGER_HELP}
 Examples:
   optgate import optouts.csv
   optgate import --ledger postgres://ledger.internal/optgate --operator crm optouts.ndjson
+  optgate import --map 'email=Email,phone=Mobile|Phone' suppressed-contacts.csv
   zcat optouts.csv.gz | optgate import --format csv --idempotency-key crm-2026-11-24 -
 
 Exit codes: 0 recorded, 1 recorded but for some rows, 2 wrong usage, 3 the list or the ledger failed, 130 stopped.`,
@@ -59,6 +64,7 @@ Exit codes: 0 recorded, 1 recorded but for some rows, 2 wrong usage, 3 the list 
     const { values, positionals } = parseOptions(args, {
       ...LEDGER_OPTION,
       format: { type: 'string' },
+      map: { type: 'string' },
       strict: { type: 'boolean' },
       channel: { type: 'string' },
       received: { type: 'string' },
@@ -77,12 +83,13 @@ Exit codes: 0 recorded, 1 recorded but for some rows, 2 wrong usage, 3 the list 
       ...(values['idempotency-key'] === undefined ? {} : { idempotencyKey: values['idempotency-key'] }),
     };
     readImportOptions(said, io.now()); // what is wrong with them makes no ledger
+    const layout = { format, mapping: values.map === undefined ? null : parseMapping(values.map) };
     const list = await readDigest(path);
-    if (values.strict === true) await refuseFaults(list, format, io);
-    const options = { ...identityOf(list), ...said } as ImportOptions;
+    if (values.strict === true) await refuseFaults(list, layout, io);
+    const options = { ...identityOf(list, values.map ?? null), ...said } as ImportOptions;
     return untilInterrupted(async (stopped) => {
       const faults = new FaultReport(io);
-      const rows = await begun(rowsOf(list, format, stopped, io, (fault) => faults.found(fault)));
+      const rows = await begun(rowsOf(list, layout, stopped, io, faults));
       return withLedger(location, io, { mayMake: true }, (ledger) =>
         run(ledger, { rows, faults, options, stopped, io }),
       );
@@ -103,21 +110,21 @@ async function readDigest(path: string): Promise<List> {
   return { path, digest: hash.digest() };
 }
 
-function identityOf({ digest }: List): Pick<ImportOptions, 'sourceDigest' | 'idempotencyKey'> {
-  return digest === null ? {} : { sourceDigest: digest, idempotencyKey: `sha256:${digest.toString('hex')}` };
+/** The same file read by another mapping is another list. */
+function identityOf({ digest }: List, map: string | null): Pick<ImportOptions, 'sourceDigest' | 'idempotencyKey'> {
+  if (digest === null) return {};
+  const own = map === null ? digest : createHash('sha256').update(digest).update(map).digest();
+  return { sourceDigest: own, idempotencyKey: `sha256:${own.toString('hex')}` };
 }
 
 /** Reads the whole list as the import will. @throws {CommandError} where a row cannot be used. */
-async function refuseFaults({ path, digest }: List, format: RowFormat, io: Io): Promise<void> {
+async function refuseFaults({ path, digest }: List, layout: Layout, io: Io): Promise<void> {
   if (digest === null) throw new UsageError('--strict reads LIST twice, so it needs a file');
   const reader = new IdentifierReader();
   const faults = new FaultReport(io);
   const progress = createProgress(io, 'rows checked');
   let rowCount = 0;
-  const rows = readUncheckedRows(createReadStream(path), format, (line, field, message) => {
-    progress.clear();
-    faults.found({ line, field, message });
-  });
+  const rows = readLayout(createReadStream(path), layout, faults);
   for await (const { line, kind, value } of rows) {
     progress.at(++rowCount);
     const refusal = reader.read(kind, value);
@@ -128,6 +135,24 @@ async function refuseFaults({ path, digest }: List, format: RowFormat, io: Io): 
   progress.end();
   if (faults.count === 0) return;
   throw new CommandError(`${faults.count} of ${rowCount} rows cannot be used; nothing was recorded (--strict)`);
+}
+
+/** How a list is laid out. `mapping` is `null`: its columns are kind, value and rights. */
+interface Layout {
+  readonly format: RowFormat;
+  readonly mapping: ColumnMapping | null;
+}
+
+function readLayout(
+  chunks: AsyncIterable<string | Uint8Array>,
+  { format, mapping }: Layout,
+  faults: FaultReport,
+): AsyncGenerator<UncheckedRow> {
+  const onFault = (line: number, field: string, message: string) => faults.found({ line, field, message });
+  if (mapping === null) return readUncheckedRows(chunks, format, onFault);
+  const rows = new IdentifierRows(chunks, format, mapping, onFault);
+  faults.placeOf = () => rows.place;
+  return rows.read();
 }
 
 interface Fault {
@@ -142,6 +167,8 @@ interface Fault {
  */
 class FaultReport {
   count = 0;
+  /** The column of what was read last, where columns are mapped. */
+  placeOf: () => string | null = () => null;
   #found: Fault | null = null;
 
   constructor(private readonly io: Io) {}
@@ -151,7 +178,8 @@ class FaultReport {
   }
 
   refused(fault: Fault): void {
-    const { line, field, message } = this.#found?.line === fault.line ? this.#found : fault;
+    const known = this.#found?.line === fault.line ? this.#found : { ...fault, field: this.placeOf() ?? fault.field };
+    const { line, field, message } = known;
     this.count++;
     this.io.stderr.write(`line ${line}: ${field}: ${message}\n`);
   }
@@ -224,17 +252,17 @@ async function begun(rows: AsyncGenerator<UncheckedRow>): Promise<AsyncIterable<
 /** The rows of a list; a signal ends the reading, also of a pipe in which nothing comes. */
 async function* rowsOf(
   { path, digest }: List,
-  format: RowFormat,
+  layout: Layout,
   stopped: AbortSignal,
   io: Io,
-  onFault: (fault: Fault) => void,
+  faults: FaultReport,
 ): AsyncGenerator<UncheckedRow> {
   const stream = path === '-' ? (io.stdin as Readable) : createReadStream(path);
   const stop = () => stream.destroy(new Error('stopped'));
   stopped.addEventListener('abort', stop);
   try {
     const chunks = digest === null ? stream : unchanged(stream, digest, path);
-    yield* readUncheckedRows(chunks, format, (line, field, message) => onFault({ line, field, message }));
+    yield* readLayout(chunks, layout, faults);
   } catch (error) {
     stopped.throwIfAborted();
     throw isSystemError(error) ? new CommandError(`${path}: ${error.message}`, { cause: error }) : error;

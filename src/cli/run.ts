@@ -77,6 +77,11 @@ const GROUPS: readonly CommandGroup[] = [
         load: async () => (await import('./deadlines.js')).deadlines,
       },
       {
+        name: 'deny',
+        summary: 'deny a request on a documented basis',
+        load: async () => (await import('./deny.js')).deny,
+      },
+      {
         name: 'inventory',
         summary: 'write the data inventory to a file, or put one in force',
         load: async () => (await import('./inventory.js')).inventory,
@@ -150,6 +155,11 @@ const GROUPS: readonly CommandGroup[] = [
         name: 'serve',
         summary: 'run the sidecar: decisions over HTTP and sockets, opt-outs, probes, metrics',
         load: async () => (await import('./serve.js')).serve,
+      },
+      {
+        name: 'webhook',
+        summary: 'tell a CRM of opt-outs by signed requests: add, list, test, replay …',
+        load: async () => (await import('./webhook.js')).webhook,
       },
       {
         name: 'config',

@@ -24,10 +24,10 @@ const NONCE_AT = 1 + KEY_ID_BYTES;
 const TEXT_AT = NONCE_AT + NONCE_BYTES;
 const ALGORITHM = 'aes-256-gcm';
 
-/** Where a clear value stands: which request, and which identifier or part of it. */
+/** Where a clear value stands: which request (or webhook, of a secret), and which identifier or part of it. */
 export interface ClearPosition {
   readonly requestId: string;
-  readonly table: 'identifier' | 'part';
+  readonly table: 'identifier' | 'part' | 'webhook';
   readonly index: number;
 }
 

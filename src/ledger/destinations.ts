@@ -14,6 +14,7 @@ import {
 import { appendAudit } from './audit/append.js';
 import type { LedgerContext } from './context.js';
 import type { Row, Session } from './database.js';
+import { tellDestination } from './webhooks/events.js';
 
 /** First word of the advisory lock of whoever changes a destination; the second is made of its id. */
 const DESTINATION_LOCK = 0x6f67_0003;
@@ -72,6 +73,7 @@ export async function putDestination(
   const kind = row?.is_new === true ? 'destination.added' : 'destination.changed';
   const { id: subject, ...body } = destination;
   await appendAudit(session, context, { kind, subject, body });
+  await tellDestination(session, subject, row?.is_new === true ? 'added' : 'replaced');
   return destination;
 }
 
@@ -117,6 +119,7 @@ export async function removeDestination(
   const removed = await session.query('delete from optgate.destination where id = $1 returning 1', [readId(id)]);
   if (removed.length === 0) return false;
   await appendAudit(session, context, { kind: 'destination.removed', subject: id, body: {} });
+  await tellDestination(session, id, 'removed');
   return true;
 }
 

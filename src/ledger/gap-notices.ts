@@ -49,7 +49,7 @@ export interface NoticeDigest {
 }
 
 /** An identifier of an opt-out. */
-interface Asked {
+export interface Asked {
   readonly requestId: string;
   readonly receivedAtMs: number;
   readonly identifier: PackedIdentifier;
@@ -64,20 +64,28 @@ export async function* gapNotices(
   if (!Number.isSafeInteger(sinceMs) || sinceMs < 0) {
     throw new InputError('sinceMs', 'out_of_range', 'expected whole milliseconds since 1970');
   }
-  const { database } = context;
   const body = { destination: destination ?? null, since: new Date(sinceMs).toISOString() };
-  await appendAudit(database, context, { kind: 'gap_notices.made', subject: requestId ?? destination ?? null, body });
-  for await (const some of askedPages(context, sinceMs, requestId ?? null)) {
-    const rights = await rightsOn(
-      database,
-      some.flatMap(({ keys }) => keys),
-    );
-    const asked = some.filter(({ keys }) => keys.some((key) => rights.has(key)));
-    const found = new Map<Asked, StoredHit[]>();
-    for await (const runs of pagesOfRuns(database, destination ?? null))
-      await findHits(database, runs, asked, rights, found);
-    for (const [one, hits] of found) yield* noticesOf(one, hits);
-  }
+  const subject = requestId ?? destination ?? null;
+  await appendAudit(context.database, context, { kind: 'gap_notices.made', subject, body });
+  for await (const some of askedPages(context, sinceMs, requestId ?? null))
+    yield* noticesFor(context, some, destination);
+}
+
+/** The notices of some identifiers. */
+export async function* noticesFor(
+  { database }: LedgerContext,
+  some: readonly Asked[],
+  destination?: string,
+): AsyncGenerator<GapNotice> {
+  const rights = await rightsOn(
+    database,
+    some.flatMap(({ keys }) => keys),
+  );
+  const asked = some.filter(({ keys }) => keys.some((key) => rights.has(key)));
+  const found = new Map<Asked, StoredHit[]>();
+  for await (const runs of pagesOfRuns(database, destination ?? null))
+    await findHits(database, runs, asked, rights, found);
+  for (const [one, hits] of found) yield* noticesOf(one, hits);
 }
 
 interface StoredHit {
@@ -146,7 +154,7 @@ function kindOf(tag: number): BaseKind {
 }
 
 /** The rights in force on some keys; keys without any are left out. */
-async function rightsOn(session: Session, keys: readonly bigint[]): Promise<ReadonlyMap<bigint, number>> {
+export async function rightsOn(session: Session, keys: readonly bigint[]): Promise<ReadonlyMap<bigint, number>> {
   const rows = await session.query(
     'select key::text, rights from optgate.suppression where key = any($1::int8[]) and rights <> 0',
     [int8Column([...new Set(keys)]).bytes],

@@ -13,6 +13,7 @@ import { IMPORT_RETRY_MS } from './limits.js';
 import { REQUEST_ID_BYTES } from './opt-out.js';
 import { noAskUntil, requestIdOf } from './request.js';
 import { type RequestRow, repeatedRequest, requestById } from './requests.js';
+import { tellImport } from './webhooks/events.js';
 
 /** First word of the advisory lock of whoever works on an import; the second is its row. */
 const IMPORT_LOCK = 0x6f67_0002;
@@ -118,20 +119,24 @@ export async function finishImport(
 ): Promise<RequestRow> {
   const { database } = context;
   const body = { identifierCount, refusedCount };
-  const finished = await database.query(
-    `with done as (update optgate.request set status = 'complied', responded_at = clock_timestamp(), response = 'opt_out',
-       identifier_count = $2::float8::int8, refused_count = $3::float8::int8,
-       last_entry = (select id from optgate.change_log where request_id = $1::int8 order by xid desc, id desc limit 1)
-     where id = $1::int8 and status = 'in_progress' returning 1), told as (
-       insert into optgate.audit_entry (${AUDIT_COLUMNS}) select $4, $5, $6, $7, $8, $9 from done)
-     select 1 from done`,
-    [
-      row,
-      identifierCount,
-      refusedCount,
-      ...auditValues(context, { kind: 'import.finished', subject: requestId, body }),
-    ],
-  );
-  if (finished.length === 0) throw new GateError('ledger.damaged', 'an import was ended by somebody else');
+  const isFinished = await database.transaction(async (session) => {
+    const finished = await session.query(
+      `with done as (update optgate.request set status = 'complied', responded_at = clock_timestamp(), response = 'opt_out',
+         identifier_count = $2::float8::int8, refused_count = $3::float8::int8,
+         last_entry = (select id from optgate.change_log where request_id = $1::int8 order by xid desc, id desc limit 1)
+       where id = $1::int8 and status = 'in_progress' returning 1), told as (
+         insert into optgate.audit_entry (${AUDIT_COLUMNS}) select $4, $5, $6, $7, $8, $9 from done)
+       select 1 from done`,
+      [
+        row,
+        identifierCount,
+        refusedCount,
+        ...auditValues(context, { kind: 'import.finished', subject: requestId, body }),
+      ],
+    );
+    if (finished.length > 0) await tellImport(session, row);
+    return finished.length > 0;
+  });
+  if (!isFinished) throw new GateError('ledger.damaged', 'an import was ended by somebody else');
   return requestById(database, requestId);
 }

@@ -52,6 +52,7 @@ import { type RetentionOptions, type RetentionReport, runRetention } from './ret
 import { type SnapshotOutOptions, type WrittenSnapshot, writeSnapshot } from './snapshot-out.js';
 import { type IdentifierStatus, statusOf } from './status.js';
 import { type Verification, verifyLedger } from './verify.js';
+import { Webhooks } from './webhooks/webhooks.js';
 
 export interface LedgerStatus {
   readonly backend: 'postgres' | 'pglite';
@@ -98,6 +99,8 @@ export async function openLedger(
 export class Ledger {
   /** `postgres` or `pglite`. */
   readonly backend: 'postgres' | 'pglite';
+  /** Who is told over HTTP of what is recorded here, and how far each is. */
+  readonly webhooks: Webhooks;
   /** Lists and sums. */
   readonly oversight: Oversight;
   /** Who did what, in order, as nobody can change it unseen. */
@@ -111,6 +114,7 @@ export class Ledger {
     this.oversight = new Oversight(parts.context.database);
     this.#parts = parts;
     this.#context = { ...parts.context, actor };
+    this.webhooks = new Webhooks(this.#context);
     this.audit = new AuditTrail(this.#context);
   }
 

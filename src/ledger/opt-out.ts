@@ -8,6 +8,7 @@ import { type RequestInput, type RequestRead, readRequest } from './input.js';
 import { KeyBatch } from './keys.js';
 import { noAskUntil, type Receipt, requestIdOf } from './request.js';
 import { insertRequest, receiptOf, repeatedRequest } from './requests.js';
+import { tellOptOut } from './webhooks/events.js';
 
 /** Bytes of randomness in the id of a request. */
 export const REQUEST_ID_BYTES = 16;
@@ -28,7 +29,9 @@ export async function recordOptOut(context: LedgerContext, input: RequestInput):
       confirmDigest: null,
       confirmByMs: null,
     });
-    if (inserted !== null) await writeOptOutEntry(session, batch, inserted);
+    if (inserted === null) return null;
+    await writeOptOutEntry(session, batch, inserted);
+    await tellOptOut(session, inserted.requestRow);
     return inserted;
   });
   if (origin === null) return receiptOf(context, await repeatedRequest(database, read), { isRepeat: true });

@@ -7,6 +7,7 @@
 import { AUDIT_STATEMENTS } from './audit/schema.js';
 import { OVERSIGHT_STATEMENTS } from './oversight/schema.js';
 import { RECORDS_SCHEMA } from './records/schema.js';
+import { WEBHOOK_STATEMENTS } from './webhooks/schema.js';
 
 /** One step; its statements run in one transaction. */
 export interface Migration {
@@ -267,4 +268,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 2, statements: AUDIT_STATEMENTS },
   { version: 3, statements: OVERSIGHT_STATEMENTS },
   { version: 4, statements: RECORDS_SCHEMA },
+  { version: 5, statements: WEBHOOK_STATEMENTS },
 ];

@@ -6,6 +6,7 @@
  * @module
  */
 import { z } from 'zod';
+import { ATTEMPT_MS_MAX, ATTEMPTS_MAX, RETRY_BASE_MS, RETRY_CAP_MS } from '../webhooks/limits.js';
 import { PAGES_LIMITS } from './choices/limits.js';
 import { PAGES_SETTINGS } from './config-pages.js';
 import {
@@ -158,6 +159,12 @@ export const SETTINGS = {
     { flag: 'canary-every', show: (ms) => (ms === null ? null : durationText(ms)) },
   ),
   'intake.keepClearKeyFile': path(undefined, 'key of 32 bytes; with it clear values are kept, encrypted'),
+
+  'webhooks.enabled': setting<boolean>(flag, true, 'send the events of the ledger to its webhooks'),
+  'webhooks.attemptsMax': setting(count(1, 1000), ATTEMPTS_MAX, 'attempts after which an event is dead'),
+  'webhooks.attemptTimeout': time(ATTEMPT_MS_MAX, 100, 'longest an attempt may take'),
+  'webhooks.retryBase': time(RETRY_BASE_MS, 1, 'first bound of the random pause between attempts; it doubles'),
+  'webhooks.retryCap': time(RETRY_CAP_MS, 1, 'last bound of it'),
 
   ...PAGES_SETTINGS,
 

@@ -188,6 +188,9 @@ function contradictions(config: SidecarConfig, origins: Readonly<Record<string, 
   if (isDatabase && config['source.trustedKeyFiles'].length > 0) {
     refuse('source.trustedKeyFiles', 'a ledger is trusted by its login, and signs nothing');
   }
+  if (config['webhooks.retryBase'] > config['webhooks.retryCap']) {
+    refuse('webhooks.retryCap', 'expected at least webhooks.retryBase');
+  }
   if (config['shutdown.drainDelay'] + config['shutdown.flushDeadline'] > config['shutdown.deadline']) {
     refuse('shutdown.deadline', 'expected more than shutdown.drainDelay and shutdown.flushDeadline together');
   }

@@ -14,6 +14,7 @@ import { addressText } from './config-values.js';
 import { Console } from './console/index.js';
 import { Control } from './control.js';
 import { type ControlEvent, TokenSet } from './control-plane/index.js';
+import { horizonLagMs } from './horizon-lag.js';
 import { FailureJournal, journalLedger, journalTable } from './journal.js';
 import {
   CanaryWatch,
@@ -32,6 +33,7 @@ import { createProbe } from './probe.js';
 import { consoleProcess, threadsShown } from './process-state.js';
 import { type Serving, serveHere } from './serving.js';
 import { isEmbedded, openUpstream, type Upstream } from './upstream.js';
+import { WebhookDesk } from './webhook-desk.js';
 import { serveOnWorkers } from './workers.js';
 
 /** How long a scrape waits for the ledger. */
@@ -99,6 +101,7 @@ class RunningSidecar implements Sidecar {
   readonly health = new Health({ follower: () => this.live?.status() ?? null });
   private readonly metrics = new SidecarMetrics({ collect: () => this.metricInputs() });
   private readonly failures: FailureJournal;
+  private readonly webhooks: WebhookDesk;
   readonly startedAtMs = Date.now();
   private fail: (error: Error) => void = () => {};
   private decisions: DecisionLog | null = null;
@@ -123,6 +126,7 @@ class RunningSidecar implements Sidecar {
       };
     });
     this.failures = new FailureJournal(log);
+    this.webhooks = new WebhookDesk(config, log, (error) => this.failures.note('ledger', error));
     this.policies = new PolicyDesk(config.policy);
     const [file, text] = [config['control.tokenFile'] ?? undefined, config['control.tokens'] ?? undefined];
     this.tokens = new TokenSet({ file, text, textName: 'control.tokens' });
@@ -138,6 +142,7 @@ class RunningSidecar implements Sidecar {
         journalLedger(ledger, log);
         this.control?.ledgerOpened();
         this.takeInventory();
+        this.webhooks.begin(ledger);
       },
     });
     const live = this.follow(this.upstream);
@@ -178,6 +183,7 @@ class RunningSidecar implements Sidecar {
       ledger: this.config.ledger === null ? 'none' : this.upstream?.ledger() == null ? 'unavailable' : 'open',
       decisionLog: this.decisions?.state() ?? null,
       canary: this.canaries?.state() ?? null,
+      webhooks: this.webhooks.state,
       threads: threadsShown(this.serving),
     };
   }
@@ -292,19 +298,9 @@ class RunningSidecar implements Sidecar {
       isReady: health.readiness().kind === 'ready',
       isDraining: health.isDraining,
       version: packageVersion(),
-      horizonLagMs: await this.horizonLagMs(),
+      horizonLagMs: await horizonLagMs(this.upstream?.ledger() ?? null, LEDGER_STATUS_MS),
+      webhooks: await this.webhooks.metrics(LEDGER_STATUS_MS),
     };
-  }
-
-  private async horizonLagMs(): Promise<number | null> {
-    const ledger = this.upstream?.ledger() ?? null;
-    if (ledger === null) return null;
-    const late = new Promise<null>((resolve) => setTimeout(resolve, LEDGER_STATUS_MS, null).unref());
-    const asked = ledger.status().then(
-      (status) => status.horizonLagMs,
-      () => null,
-    );
-    return Promise.race([asked, late]);
   }
 
   private async reloadNow(): Promise<ReloadResult> {
@@ -366,7 +362,9 @@ class RunningSidecar implements Sidecar {
     // before the control plane, whose slowest client must not cost what was decided
     const isFlushed = (await this.decisions?.flush(config['shutdown.flushDeadline'])) ?? true;
     if (!isFlushed) log.event('decision_log.unflushed', { count: this.decisions?.state().unflushedCount ?? 0 });
+    const delivered = this.webhooks.close(leftMs());
     await this.control?.close(leftMs());
+    await delivered;
     this.canaries?.close();
     await this.upstream?.opened.catch(() => {});
     if (this.live === null) await this.upstream?.source.close();

@@ -58,6 +58,9 @@ export const TABLES = [
   'destination',
   'export_run',
   'export_index',
+  'webhook',
+  'webhook_event',
+  'webhook_delivery',
 ] as const;
 
 /** Rows of each table, but not those that change by themselves. */

@@ -143,7 +143,7 @@ function readSecond(
   return { version: 2, entryCount, repetition, definition: valueCount === entryCount ? null : definition, values };
 }
 
-/** `null` where one run says that all are `usual`: telling that from all the levels took a tenth of the time of a run. */
+/** `null` where one run says that all are `usual`: telling that from all the levels took a twelfth of the time of a run. */
 function readLevels(
   bytes: Uint8Array,
   from: number,

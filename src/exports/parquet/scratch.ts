@@ -1,7 +1,7 @@
 /**
  * Memory for what is needed until a column, or a row group, is done: taken piece by piece, given back all at once.
  *
- * New memory for every page cost a fifth of the time of a run: the system has to clear it, and garbage collection follows.
+ * New memory for every page, and copies to it, cost about a fifth of the time of a run: the system clears it, and garbage collection follows.
  * What was taken holds whatever was there before, so that whoever takes it fills it, or keeps to what he filled.
  * @module
  */

@@ -30,6 +30,7 @@ import { relayRoutes } from './relay-routes.js';
 import { type Exchange, type Reply, type Route, type RouteContext, route } from './route.js';
 import type { Principal, TokenRole } from './tokens.js';
 import { unknownDestinationsRoute } from './unknown-destinations.js';
+import { webhookRoutes } from './webhook-routes.js';
 
 export interface ControlPlane {
   /** A request listener for `createServer(CONTROL_SERVER_OPTIONS, app)`. */
@@ -119,6 +120,7 @@ class Plane {
       unknownDestinationsRoute(context), // before the destination with an id
       ...destinationRoutes(context, () => this.tell({ kind: 'destinations_changed' })),
       ...recordsRoutes(),
+      ...webhookRoutes(),
       ...relayRoutes(context),
       route({
         operationId: 'getOpenApi',

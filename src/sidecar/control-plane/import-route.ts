@@ -3,6 +3,8 @@
  * @module
  */
 import { InputError } from '../../core/errors.js';
+import { IdentifierRows } from '../../exports/identifier-rows.js';
+import { type ColumnMapping, parseMapping } from '../../exports/mapping.js';
 import type { Channel, ImportOptions } from '../../ledger/index.js';
 import { ListError } from '../../rows/list-error.js';
 import { type RowFormat, readUncheckedRows, type UncheckedRow } from '../../rows/rows.js';
@@ -24,13 +26,14 @@ export interface ImportLimits extends BodyLimits {
 const FORMATS = { 'text/csv': 'csv', 'application/x-ndjson': 'ndjson' } as const satisfies Record<string, RowFormat>;
 const MEDIA_TYPES = Object.keys(FORMATS) as (keyof typeof FORMATS)[];
 
+const TEXT = { type: 'string' };
+const MOMENT = { type: 'string', format: 'date-time' };
+
 const PARAMETERS: readonly Parameter[] = [
   IDEMPOTENCY_KEY,
   parameter('channel', 'How the requests came. Default: import.', { type: 'string', enum: channel.options }),
-  parameter('receivedAt', 'When they were received, with a zone. Default: now.', {
-    type: 'string',
-    format: 'date-time',
-  }),
+  parameter('receivedAt', 'When they were received, with a zone. Default: now.', MOMENT),
+  parameter('map', 'A row is a person: columns or paths with identifiers, as email=Email,phone=Mobile.', TEXT),
   parameter('operator', 'Who entered them. Default: the name of the token.', { type: 'string', maxLength: 200 }),
 ];
 
@@ -64,33 +67,52 @@ export function importRoute(_context: RouteContext, limits: ImportLimits): Route
       if (inFlight >= limits.importsInFlightMax) throw new ProblemError('http.busy');
       inFlight++;
       try {
-        return await run(exchange, format, options);
+        return await run(exchange, format, options, limits);
       } finally {
         inFlight--;
       }
     },
   });
+}
 
-  async function run({ request, signal, ledger }: Exchange, format: RowFormat, options: ImportOptions) {
-    const faults = new FaultList();
-    const chunks = readChunks(request, limits.importBytesMax, limits, signal);
-    const onFault = (line: number, field: string, detail: string) => faults.found({ line, field, detail });
-    const rows = readUncheckedRows(chunks, format, onFault, limits.importRowBytesMax);
-    const receipt = await ledger
-      .importOptOuts(await begun(rows), {
-        ...options,
-        signal,
-        onRefused: ({ line, field, message }) => faults.refused({ line, field, detail: message }),
-      })
-      .catch(refuseList);
-    const { rowCount, refusedCount, identifierCount, token } = receipt;
-    const answer: Answer<'ImportReceipt'> = {
-      ...receiptAnswer(receipt),
-      rowCount,
-      refusedCount,
-      refused: faults.shown,
-    };
-    return receiptReply(answer, token === null && identifierCount > 0);
+async function run(
+  { request, signal, ledger, query }: Exchange,
+  format: RowFormat,
+  options: ImportOptions,
+  limits: ImportLimits,
+) {
+  const mapping = mappingOf(query.get('map'));
+  const faults = new FaultList();
+  const chunks = readChunks(request, limits.importBytesMax, limits, signal);
+  const onFault = (line: number, field: string, detail: string) => faults.found({ line, field, detail });
+  const mapped =
+    mapping === null ? null : new IdentifierRows(chunks, format, mapping, onFault, limits.importRowBytesMax);
+  const rows = mapped?.read() ?? readUncheckedRows(chunks, format, onFault, limits.importRowBytesMax);
+  const receipt = await ledger
+    .importOptOuts(await begun(rows), {
+      ...options,
+      signal,
+      onRefused: ({ line, field, message }) => faults.refused({ line, field: mapped?.place ?? field, detail: message }),
+    })
+    .catch(refuseList);
+  const { rowCount, refusedCount, identifierCount, token } = receipt;
+  const answer: Answer<'ImportReceipt'> = {
+    ...receiptAnswer(receipt),
+    rowCount,
+    refusedCount,
+    refused: faults.shown,
+  };
+  return receiptReply(answer, token === null && identifierCount > 0);
+}
+
+/** Throws an InputError. */
+function mappingOf(text: string | undefined): ColumnMapping | null {
+  if (text === undefined) return null;
+  try {
+    return parseMapping(text);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError('map', error.code, error.message.slice(error.field.length + 2));
   }
 }
 

@@ -51,6 +51,7 @@ export const CONTROL_PROBLEMS = {
   'ledger.unavailable': [503, GATE_ERRORS['ledger.unavailable']],
   'enforcer.unknown': [404, 'there is no enforcer with this id that is waited for'],
   'destination.unknown': [404, 'there is no such destination'],
+  'webhook.unknown': [404, 'there is no such webhook'],
   ...inputProblems(),
 } as const satisfies Readonly<Record<string, readonly [status: number, title: string]>>;
 

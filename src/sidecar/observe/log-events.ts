@@ -30,6 +30,9 @@ export const LOG_EVENTS = {
   'tokens.refused': ['error', 'the tokens were refused; those before stay in use'],
   'ledger.opened': ['info', 'the ledger is open: opt-outs are taken'],
   'ledger.failed': ['warn', 'something failed in the ledger; it is tried again'],
+  'webhook.failed': ['warn', 'an event did not reach a webhook; it is sent again, and those behind it wait'],
+  'webhook.dead': ['error', 'an event did not reach a webhook in all its attempts; it waits for a replay'],
+  'webhook.disabled': ['error', 'a webhook answered that it is gone, and is told of nothing more'],
   'relay.failed': ['warn', 'the relay failed; what it served before is served on, and it is tried again'],
   'sync.state': ['info', 'the follower is in another state'],
   'sync.stale': ['warn', 'the table is stale; hits are enforced, misses follow the policy'],
@@ -79,6 +82,12 @@ const FURTHER_WORDS = [
   'env',
   'flag',
   'default',
+  'address',
+  'name',
+  'timeout',
+  'tls',
+  'connection',
+  'status',
 ] as const;
 const FOLLOWER_STATES: readonly FollowerState[] = ['empty', 'last_good', 'live', 'soft_stale', 'hard_stale'];
 const WORDS: ReadonlySet<string> = new Set<LogWord>([
@@ -107,6 +116,7 @@ export interface LogFields {
   readonly policyVersion?: Setting | undefined;
   readonly source?: Setting | undefined;
   readonly version?: Setting | undefined;
+  readonly webhook?: Setting | undefined;
   readonly ageMs?: number | null | undefined;
   readonly consecutiveCount?: number | undefined;
   readonly count?: number | undefined;
@@ -117,7 +127,7 @@ export interface LogFields {
   readonly pid?: number | undefined;
   readonly seq?: number | null | undefined;
   readonly seqLag?: number | null | undefined;
-  readonly status?: number | undefined;
+  readonly status?: number | null | undefined;
   readonly thread?: number | undefined;
   readonly workers?: number | undefined;
   readonly isEmbedded?: boolean | undefined;
@@ -138,6 +148,7 @@ const FIELD_KINDS: Readonly<Record<keyof LogFields, 'word' | 'setting' | 'number
   policyVersion: 'setting',
   source: 'setting',
   version: 'setting',
+  webhook: 'setting',
   ageMs: 'number',
   consecutiveCount: 'number',
   count: 'number',

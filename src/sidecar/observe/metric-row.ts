@@ -19,6 +19,21 @@ export interface MetricInputs {
   readonly version: string;
   /** How long the oldest entry of the ledger has waited for its place; `null`: not the sequencer. */
   readonly horizonLagMs: number | null;
+  /** `null`: this process does not deliver. */
+  readonly webhooks: readonly WebhookState[] | null;
+}
+
+/** One webhook, as the process that delivers knows it. */
+export interface WebhookState {
+  readonly id: string;
+  readonly isEnabled: boolean;
+  readonly behindCount: number;
+  /** Age of the oldest event that is not done with; 0: there is none. */
+  readonly behindMs: number;
+  readonly deadCount: number;
+  /** Since the start of this process. */
+  readonly deliveredCount: number;
+  readonly failedCount: number;
 }
 
 export interface PolicyState {

@@ -92,6 +92,14 @@ describe('keys', () => {
     expectTwins(`{"imp":[],${keys.map((key) => `"${key}":1`).join()}}`);
     expect(scanRequest(Buffer.from(`{${keys.map((key) => `"${key}":1`).join()},"${keys[3]}":2}`))).toBe('repeated_key');
   });
+  test('long names, and keys that differ from them in the middle alone', () => {
+    const names = NAMES.filter((name) => name.length > 24);
+    expect(names.length).toBeGreaterThan(0);
+    for (const name of names) {
+      const key = `${name.slice(0, 17)}~${name.slice(18)}`;
+      expectTwins(`{"imp":[],"user":{"ext":{"${key}":"${MAID}","${name}":"x"}}}`);
+    }
+  });
   test.each(NAMES.slice(1))('%s, in its place and others, in any case', (name) => {
     const oneOff = [`${name}x`, `x${name}`, name.slice(1), `${name.slice(0, -1)}~`];
     for (const key of [name, name.toUpperCase(), `${name.slice(0, -1)}${name.slice(-1).toUpperCase()}`, ...oneOff]) {
@@ -189,6 +197,13 @@ describe('what was removed is searched for', () => {
     expectTwins('{"imp":[],"device":{"ip":"203.0.113.77","ext":{"id":"203.0.113.0"}}}');
     expectTwins('{"imp":[],"user":{"id":"203.0.113.0"},"device":{"ip":"203.0.113.77"}}');
     expectTwins(`{"imp":[],"user":{"id":"${MAID}"},"site":{"page":"https://a.example/${MAID}?gclid=1"}}`);
+  });
+  test.each([
+    ['some%2Did%2D12345', 'some-id-12345'],
+    ['some id 12345', 'some+id+12345'],
+    [`https://${'b'.repeat(70)}`, `http://${'b'.repeat(64)}`],
+  ])('an identifier of an unusual kind: %s', (id, x) => {
+    expectTwins(JSON.stringify({ imp: [], user: { id }, ext: { x } }));
   });
   test('many of them', () => {
     for (const count of [1, 2, 15, 16, 17, 64, 65]) {

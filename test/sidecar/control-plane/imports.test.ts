@@ -176,3 +176,34 @@ test('more imports at once than allowed: 503; and closing ends those that wait f
   await plane.close();
   expect(await answered).toBe(503);
 });
+
+test('a list in which a row is a person: several identifiers a row, and faults by line and column', async () => {
+  const { port } = await open();
+  const body = `First name,Email,Mobile,Notes\nJane,crm1@example.com,(415) 555-0101,"moved\nto, Reno"\nJoe,no address,,\nAnn,,,\nKim,crm2@example.com,,\n`;
+  const path = `/v1/imports?map=${encodeURIComponent('email=Email,phone=Mobile')}`;
+  const answer = await ask(port, 'POST', path, { body, headers: CSV });
+  expect(answer.json, answer.text).toMatchObject({ rowCount: 5, identifierCount: 3, refusedCount: 2 });
+  expect(answer.json.refused.map(({ line, field }: { line: number; field: string }) => [line, field])).toEqual([
+    [4, 'Email'],
+    [5, 'line'],
+  ]);
+  expect(await rightsOf('crm1')).toHaveLength(7);
+  expect(await rightsOf('crm2')).toHaveLength(7);
+  const phone = { kind: 'phone', value: '+14155550101' } as const;
+  expect((await own.ledger.statusOf(phone)).rights).toHaveLength(7);
+  const people = '{"who":{"mail":"crm3@example.com"}}\n';
+  expect((await ask(port, 'POST', '/v1/imports?map=email%3Dwho.mail', { body: people, headers: NDJSON })).status).toBe(
+    201,
+  );
+  expect(await rightsOf('crm3')).toHaveLength(7);
+});
+
+test('a mapping that cannot be read, or that the list does not have', async () => {
+  const { port } = await open();
+  const send = (map: string, body = 'Email\na@example.com\n') =>
+    ask(port, 'POST', `/v1/imports?map=${encodeURIComponent(map)}`, { body, headers: CSV });
+  expectProblem(await send('fax=Email'), 422, 'input.unknown', { field: 'map' });
+  expectProblem(await send(''), 422, 'input.empty', { field: 'map' });
+  expectProblem(await send('email=Mail'), 422, 'list.invalid');
+  expectProblem(await send('email=Email', 'Email\n'), 422, 'list.empty');
+});

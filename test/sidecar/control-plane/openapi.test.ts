@@ -132,9 +132,13 @@ const GOOD: Readonly<Record<string, Ask & { readonly query?: string }>> = {
   importOptOuts: list,
   exportRows: { ...list, query: '?destination=acme&purpose=audience&map=email%3Dvalue' },
   putDestination: { json: { role: 'contractor', states: { CA: { whenOptedOut: 'block' } } } },
+  putWebhook: { json: { url: 'http://127.0.0.1:9/hook', allowPrivate: true, events: ['opt_out.recorded'] } },
+  rotateWebhook: { json: { overlapSeconds: 60 } },
+  replayWebhook: { json: { dead: true } },
   reportEnforcer: { json: report },
   reportRecords: { query: '?since=2020-01-01' },
   reportQuarter: { query: '?quarter=2026Q4' },
+  denyRequest: { json: { basis: 'good-faith belief of fraud' } },
 };
 
 function operations() {
@@ -387,6 +391,10 @@ describe('what each operation answers', () => {
       expect((await provoke('whole', 'reportRecords', { query })).status).toBe(200);
     }
     expect((await provoke('whole', 'listUnknownDestinations')).json.destinations).toMatchObject([{ id: 'acme' }]);
+    const { requestId } = (await provoke('whole', 'recordOptOut', { json: optOut('denied') })).json;
+    expect((await provoke('whole', 'denyRequest', { ...GOOD.denyRequest, id: requestId })).json.repeat).toBe(false);
+    expect((await provoke('whole', 'denyRequest', { ...GOOD.denyRequest, id: requestId })).json.repeat).toBe(true);
+    expect((await provoke('whole', 'denyRequest', GOOD.denyRequest)).status).toBe(404);
     for (const query of ['', '?year=2026&format=csv']) {
       expect((await provoke('whole', 'reportMetrics', { query })).status).toBe(200);
     }
@@ -399,6 +407,34 @@ describe('what each operation answers', () => {
       expect((await provoke('whole', 'reportRecords', { query })).status).toBe(422);
     }
     expect((await provoke('tight', 'reportRecords', { query: '?since=2020-01-01' })).status).toBe(429);
+  });
+
+  test('webhooks', async () => {
+    const added = await provoke('whole', 'putWebhook', GOOD.putWebhook);
+    expect([added.status, added.json.secret]).toEqual([201, expect.stringMatching(/^whsec_/)]);
+    const changed = await provoke('whole', 'putWebhook', GOOD.putWebhook);
+    expect([changed.status, changed.text.includes('secret"')]).toEqual([200, false]);
+    const inside = { json: { url: 'http://169.254.169.254/', allowPrivate: true } };
+    expect((await provoke('whole', 'putWebhook', inside)).json).toMatchObject({ code: 'input.reserved', field: 'url' });
+    expect((await provoke('whole', 'listWebhooks')).json.webhooks).toHaveLength(1);
+    expect((await provoke('whole', 'testWebhook')).json).toMatchObject({ delivered: false, reason: 'connection' });
+    expect((await provoke('tight', 'testWebhook')).status).toBe(429);
+    expect((await provoke('whole', 'rotateWebhook', GOOD.rotateWebhook)).json.secret).not.toBe(added.json.secret);
+    expect((await provoke('whole', 'replayWebhook', GOOD.replayWebhook)).json).toEqual({ eventCount: 0 });
+    expect((await provoke('whole', 'replayWebhook', { json: {} })).status).toBe(422);
+    expect((await provoke('whole', 'listDeliveries', { query: '?state=dead&limit=5' })).status).toBe(200);
+    expect((await provoke('whole', 'listDeliveries', { query: '?state=lost' })).status).toBe(422);
+    expect((await provoke('whole', 'listDeliveries', { query: '?limit=x' })).status).toBe(422);
+    const shown = await provoke('whole', 'getWebhook');
+    expect([shown.status, shown.text.includes('whsec_')]).toEqual([200, false]);
+    for (const id of ['none', '-', '\u0000']) {
+      for (const { operation, path } of operations()) {
+        if (!path.startsWith('/v1/webhooks/{id}') || operation.operationId === 'putWebhook') continue;
+        const { operationId } = operation;
+        expect((await provoke('whole', operationId, { ...GOOD[operationId], id })).status, operationId).toBe(404);
+      }
+    }
+    expect((await provoke('whole', 'removeWebhook')).status).toBe(204);
   });
 
   test('the set passed on', async () => {

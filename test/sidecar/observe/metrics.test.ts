@@ -47,6 +47,12 @@ function busyInputs(): MetricInputs {
     decisionLog: { ...decisionLog, spool },
     isReady: true,
     horizonLagMs: 750,
+    webhooks: [
+      {
+        ...{ id: 'crm', isEnabled: true, behindCount: 3, behindMs: 4500, deadCount: 1 },
+        ...{ deliveredCount: 8, failedCount: 2 },
+      },
+    ],
   });
 }
 
@@ -160,6 +166,7 @@ const LABEL_VALUES: Readonly<Record<string, RegExp>> = {
   code: /^(?:other|internal|[a-z][a-z0-9_]*(?:\.[a-z0-9_]+){1,3})$/,
   state: /^(?:empty|last_good|live|soft_stale|hard_stale)$/,
   stat: /^(?:p50|p99|max)$/,
+  webhook: /^crm$/,
   version: /^(?:default-1|0\.1\.0)$/,
   le: /^(?:\+Inf|[0-9.e-]+)$/,
 };

@@ -1,0 +1,282 @@
+/**
+ * Sends the events of a ledger to its consumers: at least once, and for each consumer in order.
+ *
+ * Any number of processes may run one; the one that has the lead sends (ledger/webhooks/lead.ts). An event whose attempt
+ * failed keeps those behind it waiting, until it is delivered or dead; consumers do not wait for each other. A process that
+ * dies between an answer and writing it down sends that event again, so consumers tell repeats by the id of the event.
+ * @module
+ */
+import { EventEmitter } from 'node:events';
+import { Backoff, fullJitterMs } from '../backoff.js';
+import type { AttemptOutcome, DueWebhook, Ledger, NextDelivery, WebhookLead } from '../ledger/index.js';
+import {
+  ATTEMPT_MS_MAX,
+  ATTEMPTS_MAX,
+  CONTEND_MS,
+  FORCE_EVERY_MS,
+  NOTICES_MS_MAX,
+  POLL_MS,
+  PRUNE_EVERY_MS,
+  RETRY_AFTER_MS_MAX,
+  RETRY_BASE_MS,
+  RETRY_CAP_MS,
+} from './limits.js';
+import { type Lookup, type PostResult, post } from './post.js';
+import { EVENT_HEADER, EVENT_ID_HEADER, SIGNATURE_HEADER, signatureOf, TIMESTAMP_HEADER } from './signature.js';
+
+export interface DelivererOptions {
+  readonly attemptsMax?: number;
+  readonly attemptMsMax?: number;
+  readonly retryBaseMs?: number;
+  readonly retryCapMs?: number;
+  readonly retryAfterMsMax?: number;
+  readonly pollMs?: number;
+  readonly contendMs?: number;
+  readonly forceEveryMs?: number;
+  /** Wall clock, ms since 1970. */
+  readonly now?: () => number;
+  /** From 0 up to, and without, 1. */
+  readonly random?: () => number;
+  readonly lookup?: Lookup;
+}
+
+/** What became of one attempt. Holds nothing of what was sent. */
+export interface Attempt {
+  readonly webhookId: string;
+  readonly outcome: AttemptOutcome;
+}
+
+/** Attempts since the start, by consumer. */
+export interface AttemptCounts {
+  delivered: number;
+  failed: number;
+  dead: number;
+}
+
+interface DelivererEvents {
+  attempt: [Attempt];
+  /** Something of the ledger failed; it is tried again. */
+  failure: [Error];
+}
+
+export class WebhookDeliverer extends EventEmitter<DelivererEvents> {
+  readonly counts = new Map<string, AttemptCounts>();
+  private readonly options: Required<Omit<DelivererOptions, 'lookup'>> & Pick<DelivererOptions, 'lookup'>;
+  private readonly backoff: Backoff;
+  /** Cuts attempts off. */
+  private readonly cut = new AbortController();
+  private isClosed = false;
+  private readonly atWork = new Map<string, Promise<void>>();
+  private running: Promise<void> | null = null;
+  private lead: WebhookLead | null = null;
+  private wakeWaiter: () => void = () => {};
+
+  constructor(
+    private readonly ledger: Pick<Ledger, 'webhooks'>,
+    options: DelivererOptions = {},
+  ) {
+    super();
+    this.options = {
+      attemptsMax: ATTEMPTS_MAX,
+      attemptMsMax: ATTEMPT_MS_MAX,
+      retryBaseMs: RETRY_BASE_MS,
+      retryCapMs: RETRY_CAP_MS,
+      retryAfterMsMax: RETRY_AFTER_MS_MAX,
+      pollMs: POLL_MS,
+      contendMs: CONTEND_MS,
+      forceEveryMs: FORCE_EVERY_MS,
+      now: Date.now,
+      random: Math.random,
+      ...options,
+    };
+    this.backoff = new Backoff({ random: this.options.random });
+  }
+
+  /** This process is the one that sends. */
+  get isLeading(): boolean {
+    return this.lead !== null;
+  }
+
+  /** Begins to contend, and to send when it can. */
+  start(): this {
+    this.running ??= this.run();
+    return this;
+  }
+
+  /**
+   * Begins no further attempt, waits for those under way, and lets another process lead. What is not done after `drainMs` is
+   * cut off, and sent again by the next. Never throws.
+   */
+  async close(drainMs = 0): Promise<void> {
+    this.isClosed = true;
+    this.wakeWaiter();
+    const late = setTimeout(() => this.cut.abort(), drainMs);
+    await this.running;
+    clearTimeout(late);
+  }
+
+  private async run(): Promise<void> {
+    while (!this.isClosed) {
+      try {
+        const lead = await this.ledger.webhooks.lead();
+        if (lead === null) await this.pause(this.options.contendMs * (0.75 + this.options.random() / 2));
+        else await this.deliver(lead);
+        this.backoff.reset();
+      } catch (error) {
+        if (this.isClosed) break;
+        this.emit('failure', error as Error);
+        await this.pause(this.backoff.nextDelayMs());
+      }
+    }
+  }
+
+  private async deliver(lead: WebhookLead): Promise<void> {
+    this.lead = lead;
+    let isLost = false;
+    void lead.lost.then(() => {
+      isLost = true;
+      this.wakeWaiter();
+    });
+    try {
+      const watch = new Watch(lead, this.options.forceEveryMs);
+      while (!this.isClosed && !isLost) {
+        await watch.look();
+        await lead.number();
+        for (const webhook of await lead.due()) this.begin(lead, webhook);
+        await this.pause(this.options.pollMs);
+      }
+    } finally {
+      this.lead = null;
+      await Promise.all(this.atWork.values());
+      if (!isLost) await lead.close();
+    }
+  }
+
+  /** One line of work for each consumer. */
+  private begin(lead: WebhookLead, webhook: DueWebhook): void {
+    if (this.atWork.has(webhook.id)) return;
+    const work = this.serve(lead, webhook)
+      .catch((error: unknown) => {
+        if (!this.isClosed) this.emit('failure', error as Error);
+      })
+      .finally(() => this.atWork.delete(webhook.id));
+    this.atWork.set(webhook.id, work);
+  }
+
+  /** Sends one event after the other until there is none, or one fails. */
+  private async serve(lead: WebhookLead, webhook: DueWebhook): Promise<void> {
+    while (!this.isClosed) {
+      const next = await lead.next(webhook);
+      if (next === null) return;
+      const outcome = await this.attempt(lead, webhook, next);
+      if (outcome === null) return;
+      await lead.settle(webhook, next, outcome);
+      this.count(webhook.id, outcome);
+      this.emit('attempt', { webhookId: webhook.id, outcome });
+      if (outcome.kind === 'failed' || outcome.kind === 'gone') return;
+    }
+  }
+
+  /** `null`: this process is about to end. */
+  private async attempt(lead: WebhookLead, webhook: DueWebhook, next: NextDelivery): Promise<AttemptOutcome | null> {
+    const { attemptMsMax, now, lookup } = this.options;
+    const body = await lead.body(next.event, webhook);
+    const headers = deliveryHeaders(next.event, await lead.secrets(webhook), now(), body);
+    const { url, allowPrivate } = webhook;
+    const result = await post({
+      url,
+      allowPrivate,
+      headers,
+      body,
+      attemptMsMax,
+      now,
+      lookup,
+      signal: this.cut.signal,
+    });
+    if (result.kind === 'failed' && result.reason === 'closed') return null;
+    return outcomeOf(result, next.attemptCount, this.options);
+  }
+
+  private count(id: string, { kind }: AttemptOutcome): void {
+    const counts = this.counts.get(id) ?? { delivered: 0, failed: 0, dead: 0 };
+    if (kind === 'delivered') counts.delivered++;
+    else counts.failed++;
+    if (kind === 'dead') counts.dead++;
+    this.counts.set(id, counts);
+  }
+
+  private pause(waitMs: number): Promise<void> {
+    if (this.isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      this.wakeWaiter = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/** The headers of a delivery; each attempt is signed anew, so that its time is its own. */
+export function deliveryHeaders(
+  { kind, eventId }: { readonly kind: string; readonly eventId: string },
+  secrets: readonly string[],
+  nowMs: number,
+  body: string,
+): Readonly<Record<string, string>> {
+  const timestampSeconds = Math.floor(nowMs / 1000);
+  return {
+    'Content-Type': 'application/json',
+    'User-Agent': 'optgate-webhooks',
+    [EVENT_HEADER]: kind,
+    [EVENT_ID_HEADER]: eventId,
+    [TIMESTAMP_HEADER]: String(timestampSeconds),
+    [SIGNATURE_HEADER]: signatureOf(secrets, timestampSeconds, body),
+  };
+}
+
+type RetryTerms = Required<
+  Pick<DelivererOptions, 'attemptsMax' | 'retryBaseMs' | 'retryCapMs' | 'retryAfterMsMax' | 'random'>
+>;
+
+/** What an answer, or none, means for an event after so many failed attempts. */
+export function outcomeOf(result: PostResult, attemptCount: number, terms: RetryTerms): AttemptOutcome {
+  const status = result.kind === 'answered' ? result.status : null;
+  if (status !== null && status >= 200 && status < 300) return { kind: 'delivered', status };
+  if (status === 410) return { kind: 'gone', status };
+  const reason = result.kind === 'failed' ? result.reason : 'status';
+  if (attemptCount + 1 >= terms.attemptsMax) return { kind: 'dead', status, reason };
+  const { retryBaseMs: baseMs, retryCapMs: capMs, random } = terms;
+  const askedMs = result.kind === 'answered' ? Math.min(result.retryAfterMs ?? 0, terms.retryAfterMsMax) : 0;
+  return {
+    kind: 'failed',
+    status,
+    reason,
+    delayMs: Math.max(askedMs, fullJitterMs(attemptCount, { baseMs, capMs, random })),
+  };
+}
+
+/** What the leader looks for by the clock. */
+class Watch {
+  private afterId = '0';
+  private forceAtMs = Number.NEGATIVE_INFINITY;
+  private pruneAtMs = performance.now() + PRUNE_EVERY_MS;
+
+  constructor(
+    private readonly lead: WebhookLead,
+    private readonly forceEveryMs: number,
+  ) {}
+
+  async look(): Promise<void> {
+    const startMs = performance.now();
+    while ((await this.lead.notices()) && performance.now() - startMs < NOTICES_MS_MAX);
+    const nowMs = performance.now();
+    if (nowMs >= this.forceAtMs) {
+      this.forceAtMs = nowMs + this.forceEveryMs;
+      this.afterId = (await this.lead.inForce(this.afterId)).afterId;
+    }
+    if (nowMs < this.pruneAtMs) return;
+    this.pruneAtMs = nowMs + PRUNE_EVERY_MS;
+    await this.lead.prune();
+  }
+}
