@@ -17,7 +17,7 @@ const OUT = process.argv[2] ?? fileURLToPath(new URL('.', import.meta.url));
 const TOKEN = 'operator-token-for-pictures-0123456789';
 const WIDTHS = { phone: { width: 390, height: 844 }, desk: { width: 1280, height: 860 } };
 const BYTES_MAX = 150_000;
-const HEIGHT_MAX = 1280;
+const HEIGHT_MAX = 1240;
 const LIST_HEIGHT = 720;
 
 const folder = mkdtempSync(join(tmpdir(), 'optgate-images-'));
