@@ -10,6 +10,7 @@ const BENCHES = [
   ['bench/bytes.mjs', []],
   ['bench/table.mjs', ['--expose-gc', '--max-old-space-size=18000']],
   ['bench/ledger.mjs', []],
+  ['bench/audit.mjs', []],
   ['bench/sync.mjs', []],
   ['bench/exports.mjs', []],
   ['bench/socket.mjs', []],

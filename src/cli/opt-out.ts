@@ -7,7 +7,7 @@ import { IdentifierReader } from '../ledger/identity.js';
 import { readRequest as checkRequest, type RequestInput } from '../ledger/input.js';
 import { IDENTIFIERS_PER_REQUEST_MAX } from '../ledger/limits.js';
 import { CHANNELS, SCOPES } from '../ledger/request.js';
-import { type Command, EXIT, type Io, parseOptions } from './command.js';
+import { type Command, EXIT, type Io, parseOptions, UsageError } from './command.js';
 import { KINDS_TEXT, readIdentifiers, readRights } from './identifiers.js';
 import { LEDGER_HELP, LEDGER_OPTION, ledgerLocation, withLedger } from './ledger-location.js';
 import { momentMs, timeText } from './time.js';
@@ -23,6 +23,8 @@ export const REQUEST_OPTIONS = {
   received: { type: 'string' },
   'idempotency-key': { type: 'string' },
   operator: { type: 'string' },
+  agent: { type: 'string' },
+  'agent-permission': { type: 'string' },
 } as const;
 
 export const REQUEST_HELP = `  --kind KIND         kind of VALUE; give it once for each VALUE where one person has several
@@ -33,6 +35,8 @@ export const REQUEST_HELP = `  --kind KIND         kind of VALUE; give it once f
   --received TIME     when it was received, such as 2026-11-20T10:00:00Z (default: now)
   --idempotency-key K the same key sent again is the same request, not a second one
   --operator NAME     who entered it, for the record
+  --agent NAME        who asks for the consumer; with --channel agent
+  --agent-permission  yes or no: the consumer's signed permission is on file
 ${LEDGER_HELP}`;
 
 export const optOut: Command = {
@@ -94,12 +98,20 @@ export async function readRequest(
     ...(scope === undefined ? {} : { scope }),
     ...(state === undefined ? {} : { state: state.toUpperCase() }),
     ...(operator === undefined ? {} : { operator }),
+    ...agentOf(values.agent, values['agent-permission']),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(received === undefined ? {} : { receivedAtMs: momentMs('received', received) }),
   };
   const context = { reader: new IdentifierReader(), identifiersMax: IDENTIFIERS_PER_REQUEST_MAX, nowMs: io.now() };
   checkRequest(request, nature, context);
   return request as RequestInput;
+}
+
+function agentOf(name: string | undefined, permission: string | undefined): Pick<RequestInput, 'agent'> {
+  if (name === undefined && permission === undefined) return {};
+  if (permission !== 'yes' && permission !== 'no') throw new UsageError('--agent-permission: expected yes or no');
+  if (name === undefined) throw new UsageError('--agent-permission: expected --agent NAME');
+  return { agent: { name, permissionOnFile: permission === 'yes' } };
 }
 
 /** Says that what was recorded is not in force yet. */

@@ -77,6 +77,11 @@ const GROUPS: readonly CommandGroup[] = [
         load: async () => (await import('./deadlines.js')).deadlines,
       },
       {
+        name: 'deny',
+        summary: 'deny a request on a documented basis',
+        load: async () => (await import('./deny.js')).deny,
+      },
+      {
         name: 'inventory',
         summary: 'write the data inventory to a file, or put one in force',
         load: async () => (await import('./inventory.js')).inventory,

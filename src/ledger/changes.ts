@@ -140,18 +140,28 @@ export function planOptIn(
   rights: number,
   ahead: ReadonlySet<string>,
 ): Plan & { readonly remaining: number } {
+  return planWithdrawal(held, further, (identity) => (identities.has(identity) ? rights : 0), ahead);
+}
+
+/** The same, where the rights that end are another set for each identity. @param taken Which, of an identity. */
+export function planWithdrawal(
+  held: readonly HeldKey[],
+  further: readonly Holder[],
+  taken: (identity: string) => number,
+  ahead: ReadonlySet<string>,
+): Plan & { readonly remaining: number } {
   const entry = new EntryWriter(held.length);
   const updates: KeyUpdate[] = [];
   const holders: Holder[] = [];
   const furtherRights = new Map<bigint, number>();
   for (const holder of further) {
-    const left = identities.has(holder.identity) ? holder.rights & ~rights : holder.rights;
+    const left = holder.rights & ~taken(holder.identity);
     if (left !== holder.rights) holders.push({ ...holder, rights: left });
     furtherRights.set(holder.key, (furtherRights.get(holder.key) ?? 0) | left);
   }
   let remaining = 0;
   for (const row of held) {
-    const identityRights = identities.has(row.identity) ? row.identityRights & ~rights : row.identityRights;
+    const identityRights = row.identityRights & ~taken(row.identity);
     const rightsAfter = identityRights | (furtherRights.get(row.key) ?? 0);
     const isChanged = rightsAfter !== row.rights;
     const update: KeyUpdate = {

@@ -17,7 +17,7 @@ export { createFeed, openFeed } from './feed.js';
 export type { GapNotice, GapOptions, NoticeDigest } from './gap-notices.js';
 export type { HorizonAlarm, HorizonHolder } from './horizon.js';
 export type { ImportOptions, ImportProgress, ImportReceipt, ImportRow, RefusedRow } from './import-input.js';
-export type { RequestInput } from './input.js';
+export type { RequestAgent, RequestInput } from './input.js';
 export { Ledger, type LedgerStatus, openLedger } from './ledger.js';
 export type { LedgerOptions } from './ledger-options.js';
 export type { LedgerEvents } from './ledger-parts.js';
@@ -37,6 +37,7 @@ export {
 export type { EnforcerPropagation, Propagation } from './propagation.js';
 export { DEADLINE_STATES, type DeadlineState } from './records/deadline.js';
 export type { DeadlineList, DeadlineOptions, DueRequest } from './records/deadline-list.js';
+export type { Denial, DenialInput } from './records/denial.js';
 export type { InventoryChange, InventoryOptions, UnlistedDestination } from './records/inventory.js';
 export { METRIC_COLUMNS, metricsJson, type RightMetrics, type YearMetrics } from './records/metrics.js';
 export type { QuarterReport } from './records/quarter.js';

@@ -17,7 +17,7 @@ import {
   rightsMask,
 } from '../core/vocabulary.js';
 import type { IdentifierReader, IdentifierRefusal } from './identity.js';
-import { FUTURE_MS_MAX, IDEMPOTENCY_KEY_LENGTH_MAX, OPERATOR_LENGTH_MAX } from './limits.js';
+import { AGENT_LENGTH_MAX, FUTURE_MS_MAX, IDEMPOTENCY_KEY_LENGTH_MAX, OPERATOR_LENGTH_MAX } from './limits.js';
 import { CHANNELS, type Channel, SCOPES, type Scope } from './request.js';
 
 /** What an opt-out, or the first step of an opt-in, is made of. */
@@ -36,6 +36,16 @@ export interface RequestInput {
   readonly idempotencyKey?: string;
   /** Who recorded it, for the record. */
   readonly operator?: string;
+  /** Who asks for the consumer; with the channel `agent` only (11 CCR 7026(j), 7063). */
+  readonly agent?: RequestAgent;
+}
+
+/** An authorised agent. */
+export interface RequestAgent {
+  /** Of a company or a person that acts for consumers, never of the consumer. 1 to 200 characters. */
+  readonly name: string;
+  /** The consumer's signed permission is on file. */
+  readonly permissionOnFile: boolean;
 }
 
 /** An identifier that was read, with everything it is stored and found by. */
@@ -59,6 +69,7 @@ export interface RequestRead {
   readonly receivedAtMs: number;
   readonly idempotencyKey: string | null;
   readonly operator: string | null;
+  readonly agent: { readonly name: string; readonly isPermitted: boolean } | null;
   /** SHA-256 over everything the request says; equal for the same request sent again. */
   readonly contentDigest: Buffer;
 }
@@ -78,6 +89,7 @@ const FIELDS = [
   'receivedAtMs',
   'idempotencyKey',
   'operator',
+  'agent',
 ] as const satisfies readonly (keyof RequestInput)[];
 
 /** Reads a request. Throws an InputError for the first thing that is wrong. */
@@ -92,13 +104,34 @@ export function readRequest(input: unknown, nature: 'opt_out' | 'opt_in', contex
     receivedAtMs: readReceivedAt(fields.receivedAtMs, context.nowMs),
     idempotencyKey: readIdempotencyKey(fields.idempotencyKey),
     operator: readText(fields.operator, 'operator', OPERATOR_LENGTH_MAX),
+    agent: readAgent(fields.agent, fields.channel),
     identifiers: readIdentifiers(fields.identifiers, context.reader),
   } as const;
-  const { rights, channel, scope, state, operator } = request;
+  const { rights, channel, scope, state, operator, agent } = request;
   const receivedAtMs = fields.receivedAtMs === undefined ? null : request.receivedAtMs;
   const identities = request.identifiers.map(({ identity }) => identity.toString('hex')).sort();
-  const contentDigest = contentDigestOf([nature, rights, channel, scope, state, receivedAtMs, operator, identities]);
+  const content = [nature, rights, channel, scope, state, receivedAtMs, operator, identities];
+  // without an agent as it was before there were any: a request that is sent again is the same
+  const contentDigest = contentDigestOf(agent === null ? content : [...content, agent]);
   return { ...request, contentDigest };
+}
+
+function readAgent(value: unknown, channel: unknown): RequestRead['agent'] {
+  if (value === undefined) return null;
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new InputError('agent', 'type', 'expected an object with name and permissionOnFile');
+  if (channel !== 'agent') throw new InputError('agent', 'unknown', 'expected only with the channel agent');
+  const { name: given, permissionOnFile, ...others } = value as Partial<RequestAgent>;
+  if (Object.keys(others).length > 0) throw new InputError('agent', 'unknown', 'expected only name, permissionOnFile');
+  const name = readText(given, 'agent.name', AGENT_LENGTH_MAX);
+  if (name === null) throw new InputError('agent.name', 'required', 'expected the name of the agent');
+  if (typeof permissionOnFile !== 'boolean')
+    throw new InputError(
+      'agent.permissionOnFile',
+      permissionOnFile === undefined ? 'required' : 'type',
+      'expected true or false',
+    );
+  return { name, isPermitted: permissionOnFile };
 }
 
 /** A digest of what a request says; the identifiers in it are digests already. */

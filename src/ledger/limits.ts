@@ -16,6 +16,9 @@ export const IDEMPOTENCY_KEY_LENGTH_MAX = 200;
 /** Longest name of an operator, in characters. */
 export const OPERATOR_LENGTH_MAX = 200;
 
+/** Longest name of an agent, in characters. */
+export const AGENT_LENGTH_MAX = 200;
+
 /** How long a write waits for its place in the change log, unless told. */
 export const TOKEN_WAIT_MS = 5_000;
 /** Longest such wait. */

@@ -91,6 +91,9 @@ function checkConfirmation(request: RequestRow, confirmation: unknown, nowMs: nu
     throw new InputError('confirmation', 'unknown', 'expected the confirmation that was given for this request');
   }
   if (request.status === 'complied') return;
+  if (request.status === 'denied') {
+    throw new InputError('confirmation', 'superseded', 'this request was denied');
+  }
   if (request.confirmByMs === null || nowMs > request.confirmByMs) {
     throw new InputError('confirmation', 'expired', 'this request can no longer be confirmed');
   }
@@ -157,7 +160,8 @@ async function hasOptedOutSince(
     `with named as (select identity from unnest($2::uuid[]) as given (identity))
      select exists (
        select from optgate.request_identifier as one join optgate.request as later on later.id = one.request_id
-       where later.id > $1::int8 and later.nature = 'opt_out' and one.identity in (select identity from named)
+       where later.id > $1::int8 and later.nature = 'opt_out' and later.status <> 'denied'
+         and one.identity in (select identity from named)
      ) or exists (
        select from optgate.import_part as part cross join named
        where part.request_id > $1::int8 and position(uuid_send(named.identity) in part.identities) > 0

@@ -78,10 +78,10 @@ export async function insertRequest(
     `with new as (
        insert into optgate.request (public_id, idempotency_key, content_digest, nature, channel, rights, scope, state,
          received_at, status, responded_at, response, confirm_digest, confirm_by, no_ask_until, identifier_count,
-         last_entry, operator)
+         last_entry, operator, agent_name, agent_permission)
        values ($1, $2, $3, $4, $5, $6, $7, $8, to_timestamp($9::float8 / 1000), $10,
          case when $11::bool then clock_timestamp() end, case when $11::bool then $4 end, $12,
-         to_timestamp($13::float8 / 1000), $14::date, $15, case when $11::bool then ${NEXT_ENTRY_ID} end, $16)
+         to_timestamp($13::float8 / 1000), $14::date, $15, case when $11::bool then ${NEXT_ENTRY_ID} end, $16, $29, $30::bool)
        on conflict (idempotency_key) do nothing returning id, last_entry
      ), named as (
        insert into optgate.request_identifier (request_id, n, kind, identity, digests, clear)
@@ -114,6 +114,8 @@ export async function insertRequest(
       ...identifierArrays(context, read.identifiers, request.requestId),
       ...told.values,
       told.salts,
+      read.agent?.name ?? null,
+      read.agent?.isPermitted ?? null,
     ],
   );
   const [row] = rows;

@@ -7,7 +7,6 @@
 import { AUDIT_STATEMENTS } from './audit/schema.js';
 import { OVERSIGHT_STATEMENTS } from './oversight/schema.js';
 import { RECORDS_SCHEMA } from './records/schema.js';
-
 import { WEBHOOK_STATEMENTS } from './webhooks/schema.js';
 
 /** One step; its statements run in one transaction. */

@@ -53,7 +53,11 @@ export class Control {
   constructor(private readonly options: ControlOptions) {
     const { config, ledger, onPageFailure } = options;
     this.#pages = config['publicPages.enabled']
-      ? new PublicPages({ settings: readChoicesSettings(config), ledger, onFailure: onPageFailure })
+      ? new PublicPages({
+          settings: readChoicesSettings(config),
+          ledger: () => asPublic(ledger()),
+          onFailure: onPageFailure,
+        })
       : null;
     this.#plane = this.#make();
   }
@@ -147,4 +151,9 @@ function notFound(request: IncomingMessage, response: ServerResponse): void {
   request.resume();
   response.writeHead(404, { 'content-type': 'text/plain', 'content-length': 10, 'x-content-type-options': 'nosniff' });
   response.end(request.method === 'HEAD' ? undefined : 'not found\n');
+}
+
+/** What comes through the pages is recorded under nobody's name. */
+function asPublic(ledger: Ledger | null): Ledger | null {
+  return ledger?.actingAs({ role: 'public', name: null, via: 'page' }) ?? null;
 }

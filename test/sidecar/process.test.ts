@@ -318,12 +318,21 @@ test('a destination put into the ledger is judged by at once, in every thread; t
     return JSON.parse(text) as { action: string; reasons: string[]; policyVersion: string };
   };
   expect(await check()).toMatchObject({ action: 'restrict', policyVersion: 'default-1' });
+  const unknown = async () => {
+    const { text } = await sidecar.onControl('/v1/destinations/unknown');
+    return (JSON.parse(text) as { destinations: { id: string; decisionCount: number }[] }).destinations;
+  };
+  let checkCount = 1;
+  for (; checkCount < 20; checkCount++) await check();
+  // of both threads together, each of which tells what it has counted every half second
+  await until(async () => expect(await unknown()).toMatchObject([{ id: 'dsp-7', decisionCount: checkCount }]));
   const body = JSON.stringify({ role: 'third_party', whenOptedOut: 'block' });
   expect((await sidecar.onControl('/v1/destinations/dsp-7', { method: 'PUT', headers: json, body })).status).toBe(201);
   await until(async () => {
     for (let index = 0; index < 8; index++) expect((await check()).action).toBe('block');
   });
   expect((await check()).policyVersion).toMatch(/^default-1\+[0-9a-f]{8}$/);
+  expect(await unknown()).toEqual([]);
   expect((await sidecar.onControl('/v1/destinations/dsp-7', { method: 'DELETE' })).status).toBe(204);
   await until(async () => expect((await check()).policyVersion).toBe('default-1'));
 });

@@ -57,9 +57,15 @@ export async function chainAll(database: Transactor, options: ChainOptions): Pro
   if (options.signer) await chainStep(database, { ...options, isLast: true });
 }
 
-/** True if a step would do something. */
-export async function hasUnchained(session: Session): Promise<boolean> {
-  const [row] = await session.query('select exists (select from optgate.audit_entry where n is null) as there');
+/** True if a step would do something. Asking takes no lock and writes nothing. */
+export async function hasChainWork(session: Session, options: ChainOptions): Promise<boolean> {
+  const { signer = null, checkpointEveryMs = CHECKPOINT_EVERY_MS } = options;
+  const [row] = await session.query(
+    `select exists (select from optgate.audit_entry where n is null) or ($1::bool and exists (
+       select from optgate.audit_head
+       where n > checkpoint_n and checkpoint_at < clock_timestamp() - $2::float8 * interval '1 millisecond')) as there`,
+    [signer !== null, checkpointEveryMs],
+  );
   return row?.there === true;
 }
 

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Transactor } from '../database.js';
-import { CHAIN_ROWS_MAX, type ChainOptions, chainAll, chainStep, hasUnchained } from './chain-step.js';
+import { CHAIN_ROWS_MAX, type ChainOptions, chainAll, chainStep, hasChainWork } from './chain-step.js';
 
 /** How often rows that have come in are chained. */
 export const CHAIN_EVERY_MS = 500;
@@ -49,9 +49,8 @@ export class Chainer {
   }
 
   async #work(): Promise<void> {
-    const { rowsMax = CHAIN_ROWS_MAX, signer = null } = this.options;
-    // with a key also where nothing waits: it may be time for a checkpoint
-    if (signer === null && !(await hasUnchained(this.database))) return;
+    const { rowsMax = CHAIN_ROWS_MAX } = this.options;
+    if (!(await hasChainWork(this.database, this.options))) return;
     while ((await chainStep(this.database, this.options)).count === rowsMax);
   }
 }

@@ -7,6 +7,7 @@
 import type { LedgerContext } from '../context.js';
 import type { DestinationInput } from '../destinations.js';
 import { type DeadlineList, type DeadlineOptions, dueRequests } from './deadline-list.js';
+import { type Denial, type DenialInput, denyRequest } from './denial.js';
 import {
   applyInventory,
   type InventoryChange,
@@ -37,6 +38,15 @@ export class LedgerRecords {
    */
   requests(options: RecordOptions): AsyncGenerator<AuditRecord> {
     return requestRecords(this.#context, options);
+  }
+
+  /**
+   * Denies an opt-out, or an opt-in that is not confirmed, on a documented basis (11 CCR 7026(e)). Ends the rights that this request
+   * alone gave, and nobody else's; denied again it changes nothing.
+   * @throws {InputError}; {GateError} `ledger.unknown_request`, `ledger.unavailable`.
+   */
+  deny(input: DenialInput): Promise<Denial> {
+    return denyRequest(this.#context, input);
   }
 
   /** What is published each year: for each right received, complied with, denied, in how many days (11 CCR 7102(a)). */

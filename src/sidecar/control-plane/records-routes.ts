@@ -12,6 +12,7 @@ import {
   reportText,
 } from '../../ledger/index.js';
 import { timeOf } from './answers.js';
+import { requestIdOf } from './intake.js';
 import { INPUT_CODES } from './problems.js';
 import { FORMAT, flagOf, flagParameter, formatOf, momentOf, momentParameter, numberOf, wholeNumber } from './query.js';
 import { type Route, route } from './route.js';
@@ -78,6 +79,7 @@ export function recordsRoutes(): readonly Route[] {
       },
     }),
     ...summaryRoutes(),
+    denialRoute(),
   ];
 }
 
@@ -136,6 +138,28 @@ function summaryRoutes(): readonly Route[] {
       },
     }),
   ];
+}
+
+function denialRoute(): Route {
+  return route({
+    operationId: 'denyRequest',
+    method: 'post',
+    path: '/v1/requests/{id}/deny',
+    summary: 'Denies a request on a documented basis (11 CCR 7026(e)); ends what it alone has put in force.',
+    roles: ['operator'],
+    body: 'DenialRequest',
+    answers: { 200: { description: 'Denied, now or before.', body: 'Denial' } },
+    problems: [...INPUT_CODES, 'ledger.unknown_request'],
+    needs: 'ledger',
+    async handle({ id, body, ledger }) {
+      const { deniedAtMs, isRepeat, remaining, ...same } = await ledger.records.deny({
+        requestId: requestIdOf(id),
+        ...body,
+      });
+      const shown = { deniedAt: timeOf(deniedAtMs), remaining: [...remaining], repeat: isRepeat };
+      return { status: 200, body: { ...same, status: 'denied', ...shown } satisfies Answer<'Denial'> };
+    },
+  });
 }
 
 function deadlinesAnswer({ requests, ...same }: DeadlineList): Answer<'Deadlines'> {

@@ -29,6 +29,16 @@ const spread = z.strictObject({
 });
 
 export const RECORDS_ANSWERS = {
+  Denial: z.strictObject({
+    requestId,
+    status: z.literal('denied'),
+    deniedAt: time,
+    deniedBy: z.string().nullable(),
+    basis: z.string(),
+    token: z.string().nullable().describe('Place in the change log from which on it is no longer in force.'),
+    remaining: z.array(z.enum(RIGHTS)).describe('Rights that its identifiers have through other requests.'),
+    repeat: z.boolean().describe('True: it was denied before.'),
+  }),
   YearMetrics: z.strictObject({
     year: count,
     since: time,

@@ -10,7 +10,13 @@ import { IDENTIFIER_LENGTH_MAX } from '../../core/identity/index.js';
 import { RIGHTS } from '../../core/vocabulary.js';
 import { ACTOR_ROLES, ACTOR_VIAS } from '../../ledger/audit/actor.js';
 import { CHANNELS, destinationSchema, SCOPES } from '../../ledger/index.js';
-import { IDEMPOTENCY_KEY_LENGTH_MAX, IDENTIFIERS_PER_REQUEST_LIMIT, OPERATOR_LENGTH_MAX } from '../../ledger/limits.js';
+import {
+  AGENT_LENGTH_MAX,
+  IDEMPOTENCY_KEY_LENGTH_MAX,
+  IDENTIFIERS_PER_REQUEST_LIMIT,
+  OPERATOR_LENGTH_MAX,
+} from '../../ledger/limits.js';
+import { DENIAL_BASIS_LENGTH_MAX } from '../../ledger/records/denial.js';
 import { DEADLINE_MEMBERS, RECORDS_ANSWERS } from './records-schemas.js';
 import { WEBHOOK_ANSWERS, WEBHOOK_BODIES } from './webhook-schemas.js';
 
@@ -48,6 +54,10 @@ const request = z.strictObject({
     .describe('Where the person lives.'),
   receivedAt: moment.optional().describe('When the request reached the business. Default: now.'),
   operator: operator.optional().describe('Who recorded it. Default: the name of the token.'),
+  agent: z
+    .strictObject({ name: z.string().min(1).max(AGENT_LENGTH_MAX), permissionOnFile: z.boolean() })
+    .optional()
+    .describe('Who asks for the consumer; with the channel agent only.'),
 });
 
 /** Bodies of requests. */
@@ -56,6 +66,10 @@ export const BODIES = {
   OptInRequest: request,
   OptInConfirmation: z.strictObject({ confirmation: z.string().min(1).max(CONFIRMATION_LENGTH_MAX) }),
   StatusQuery: z.strictObject({ identifier }),
+  DenialRequest: z.strictObject({
+    basis: z.string().min(1).max(DENIAL_BASIS_LENGTH_MAX).describe('Why, without anything that names the consumer.'),
+    operator: operator.optional().describe('Who denies it. Default: the name of the token.'),
+  }),
   DestinationTerms: destinationSchema.omit({ id: true }),
   ...WEBHOOK_BODIES,
 } as const;

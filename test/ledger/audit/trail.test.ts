@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Actor } from '../../../src/ledger/audit/actor.js';
-import { chainStep } from '../../../src/ledger/audit/chain-step.js';
+import { chainStep, hasChainWork } from '../../../src/ledger/audit/chain-step.js';
 import { commitmentOf } from '../../../src/ledger/audit/commitment.js';
 import { headerLine, TrailVerifier } from '../../../src/ledger/audit/verify-trail.js';
 import { type Database, openDatabase } from '../../../src/ledger/database.js';
@@ -290,8 +290,16 @@ describe.each(BACKENDS)('chaining on $name', ({ make }) => {
         expect(counts).toEqual(Array.from({ length: 40 }, (_, index) => index));
       }
       // nothing new: nothing to sign
+      expect(await hasChainWork(own, { signer: SIGNER, checkpointEveryMs: 0 })).toBe(false);
+      await ledger.audit.append({ kind: 'a.c', subject: null, body: {} });
+      expect(await hasChainWork(own, {})).toBe(true);
+      await chainStep(own, { signer: SIGNER });
+      expect(await hasChainWork(own, { signer: SIGNER })).toBe(false);
+      expect(await hasChainWork(own, { signer: SIGNER, checkpointEveryMs: 0 })).toBe(true);
+      expect(await hasChainWork(own, { checkpointEveryMs: 0 })).toBe(false);
+      expect(await chainStep(own, { signer: SIGNER, checkpointEveryMs: 0 })).toMatchObject({ hasCheckpoint: true });
       await ledger.audit.chain();
-      expect((await ledger.audit.head()).n).toBe(n);
+      expect((await ledger.audit.head()).n).toBe(n + 2);
       await own.close();
       await ledger.close();
     } finally {

@@ -171,11 +171,29 @@ describe('what is wrong is said of the first bad entry', () => {
     return line.replace(/"signature":"[^"]*"/, signature);
   }
 
-  test('a checkpoint that speaks of another entry', () => {
-    const body = { head: 'ab'.repeat(32), keyId: 'ab'.repeat(8), n: 1, signature: 'A'.repeat(86) };
-    const honest = trailLines([OPT_OUT, { ...OPT_OUT, kind: 'checkpointed', body }]);
-    const forged = honest.map((line) => line.replace('"checkpointed"', '"checkpoint"'));
-    expect(verify(bytesOf(forged), {}).fault).toEqual({ n: 2, code: 'hash' });
+  test.each<[string, object, string | null]>([
+    ['of another entry', { n: 5 }, 'checkpoint'],
+    ['of another hash', { head: 'ab'.repeat(32) }, 'checkpoint'],
+    ['with a member too many', { more: 1 }, 'checkpoint'],
+    ['without a key', { keyId: 'x' }, 'checkpoint'],
+    ['with a signature that is none', { signature: 'x' }, 'checkpoint'],
+    ['with another signature', { signature: 'A'.repeat(86) }, 'signature'],
+    ['with another key', { keyId: 'ab'.repeat(8) }, 'unknown_key'],
+    ['as it should be', {}, null],
+  ])('a checkpoint %s, whose hash is right', (_, change, code) => {
+    const { body } = JSON.parse(lines[4] ?? '');
+    const forged = { ...CHECKPOINT, body: { ...body, ...change }, isForged: true };
+    const bytes = bytesOf(trailLines([...SAID.slice(0, 3), forged]));
+    expect(verify(bytes).fault).toEqual(code === null ? null : { n: 4, code });
+    expect(firstBadEntry(bytes, PUBLIC_KEY)).toBe(code === null ? null : 4);
+  });
+
+  test('something behind the end', () => {
+    for (const more of ['x', '{}', lines[1] ?? '']) {
+      const bytes = Buffer.concat([bytesOf(lines), Buffer.from(more)]);
+      expect(verify(bytes).fault).toEqual({ n: lines.length, code: 'form' });
+      expect(firstBadEntry(bytes)).toBe(lines.length);
+    }
   });
 
   test('nothing at all', () => {

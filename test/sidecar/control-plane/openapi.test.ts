@@ -138,6 +138,7 @@ const GOOD: Readonly<Record<string, Ask & { readonly query?: string }>> = {
   reportEnforcer: { json: report },
   reportRecords: { query: '?since=2020-01-01' },
   reportQuarter: { query: '?quarter=2026Q4' },
+  denyRequest: { json: { basis: 'good-faith belief of fraud' } },
 };
 
 function operations() {
@@ -390,6 +391,10 @@ describe('what each operation answers', () => {
       expect((await provoke('whole', 'reportRecords', { query })).status).toBe(200);
     }
     expect((await provoke('whole', 'listUnknownDestinations')).json.destinations).toMatchObject([{ id: 'acme' }]);
+    const { requestId } = (await provoke('whole', 'recordOptOut', { json: optOut('denied') })).json;
+    expect((await provoke('whole', 'denyRequest', { ...GOOD.denyRequest, id: requestId })).json.repeat).toBe(false);
+    expect((await provoke('whole', 'denyRequest', { ...GOOD.denyRequest, id: requestId })).json.repeat).toBe(true);
+    expect((await provoke('whole', 'denyRequest', GOOD.denyRequest)).status).toBe(404);
     for (const query of ['', '?year=2026&format=csv']) {
       expect((await provoke('whole', 'reportMetrics', { query })).status).toBe(200);
     }
