@@ -6,7 +6,7 @@
  * dies between an answer and writing it down sends that event again, so consumers tell repeats by the id of the event.
  * @module
  */
-import { EventEmitter } from 'node:events';
+import { EventEmitter, setMaxListeners } from 'node:events';
 import { Backoff, fullJitterMs } from '../backoff.js';
 import type { AttemptOutcome, DueWebhook, Ledger, NextDelivery, WebhookLead } from '../ledger/index.js';
 import {
@@ -76,6 +76,7 @@ export class WebhookDeliverer extends EventEmitter<DelivererEvents> {
     options: DelivererOptions = {},
   ) {
     super();
+    setMaxListeners(0, this.cut.signal); // one for each attempt under way
     this.options = {
       attemptsMax: ATTEMPTS_MAX,
       attemptMsMax: ATTEMPT_MS_MAX,
