@@ -17,7 +17,8 @@ const OUT = process.argv[2] ?? fileURLToPath(new URL('.', import.meta.url));
 const TOKEN = 'operator-token-for-pictures-0123456789';
 const WIDTHS = { phone: { width: 390, height: 844 }, desk: { width: 1280, height: 860 } };
 const BYTES_MAX = 150_000;
-const HEIGHT_MAX = 1600;
+const HEIGHT_MAX = 1240;
+const LIST_HEIGHT = 720;
 
 const folder = mkdtempSync(join(tmpdir(), 'optgate-images-'));
 const { requestId, runId } = await seed(join(folder, 'ledger'));
@@ -145,7 +146,10 @@ async function act(page, what) {
 async function picture(page, file) {
   const { width, height } = page.viewportSize();
   const whole = await page.evaluate(() => document.documentElement.scrollHeight);
-  await page.setViewportSize({ width, height: Math.min(whole, file.includes('-requests-') ? height : HEIGHT_MAX) });
+  await page.setViewportSize({
+    width,
+    height: Math.min(whole, /-(?:requests|audit)-/.test(file) ? LIST_HEIGHT : HEIGHT_MAX),
+  });
   const bytes = smaller(await page.screenshot());
   await page.setViewportSize({ width, height });
   writeFileSync(join(OUT, file), bytes);

@@ -58,9 +58,8 @@ export function dayAt(ms: number, timeZone: string): Day {
 /** The moment a day begins in a zone. */
 export function startOfDay(day: Day, timeZone: string): number {
   const midnightMs = day * DAY_MS;
-  // the offset at that time of UTC may be that of after, or before, a change of clocks; the second look is right
-  const nearMs = midnightMs - offsetMs(midnightMs, timeZone);
-  return midnightMs - offsetMs(nearMs, timeZone);
+  // west of Greenwich that moment is in the evening before, and clocks change after midnight: the offset is that of midnight
+  return midnightMs - offsetMs(midnightMs, timeZone);
 }
 
 /** `YYYY-MM-DD`. */

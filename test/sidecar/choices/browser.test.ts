@@ -11,8 +11,8 @@ import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBrowser, withBrowser } from '../../browser.js';
-import { openTestLedger, type TestLedger } from '../control-plane/stand.js';
-import { type ServedPages, servePages } from './stand.js';
+import type { TestLedger } from '../control-plane/stand.js';
+import { openPagesLedger, type ServedPages, servePages } from './stand.js';
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -25,7 +25,7 @@ let site: { readonly origin: string; close(): void };
 let browser: Browser;
 
 beforeAll(async () => {
-  stand = await openTestLedger({ tokenWaitMs: 20_000 });
+  stand = await openPagesLedger();
   site = await serveSite();
   served = await servePages(stand.ledger, {
     'publicPages.optIn': 'form',

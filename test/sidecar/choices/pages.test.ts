@@ -8,12 +8,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { GateError } from '../../../src/core/errors.js';
 import type { Ledger } from '../../../src/ledger/index.js';
-import { openTestLedger, type TestLedger } from '../control-plane/stand.js';
+import type { TestLedger } from '../control-plane/stand.js';
 import {
   type Answer,
   ask,
   EMAIL,
   hiddenIn,
+  openPagesLedger,
   receiptIn,
   type ServedPages,
   servePages,
@@ -27,7 +28,7 @@ const CONTACT = {
   'publicPages.contact': ['privacy@example.com', '+1 916 555 0100', 'https://example.com/help', '1 Main St'],
 };
 beforeAll(async () => {
-  stand = await openTestLedger({ tokenWaitMs: 20_000 });
+  stand = await openPagesLedger();
   served = await servePages(stand.ledger, {
     ...CONTACT,
     'publicPages.optIn': 'form',
@@ -35,8 +36,8 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await served.close();
-  await stand.close();
+  await served?.close();
+  await stand?.close();
 });
 
 /** Serves pages with other settings for as long as `work` takes. */

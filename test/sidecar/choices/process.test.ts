@@ -31,9 +31,11 @@ describeWithPostgres('in a process', () => {
   });
   afterAll(() => database?.drop());
   const bid = { id: 'r', imp: [{ id: '1' }], device: { ifa: maidOf(7) } };
-  const patience = { timeout: PATIENCE_MS };
+  const patience = { timeout: 2 * PATIENCE_MS };
 
-  test('alone on their address: nothing else is there, and they are nowhere else', async () => {
+  test('alone on their address: nothing else is there, and they are nowhere else', {
+    timeout: 6 * PATIENCE_MS,
+  }, async () => {
     const key = join(folder, 'key');
     await writeFile(key, Buffer.alloc(32, 1));
     const args = ['--ledger', database.url, '--public-pages', '--public', '127.0.0.1:0'];

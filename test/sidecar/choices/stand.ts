@@ -5,15 +5,30 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Ledger } from '../../../src/ledger/index.js';
+import { describe } from 'vitest';
+import { type Ledger, openLedger } from '../../../src/ledger/index.js';
 import { type ChoicesSettings, PublicPages, readChoicesSettings } from '../../../src/sidecar/choices/index.js';
 import type { PublicPagesOptions } from '../../../src/sidecar/choices/pages.js';
 import { resolveConfig, type SettingName } from '../../../src/sidecar/config.js';
+import { createDatabase, POSTGRES_URL, withService } from '../../services.js';
+import { openTestLedger, type TestLedger } from '../control-plane/stand.js';
 
 export const EMAIL = 'jane.doe@example.com';
 
 export function settingsOf(settings: Partial<Record<SettingName, unknown>> = {}): ChoicesSettings {
   return readChoicesSettings(resolveConfig({ settings: { 'publicPages.enabled': true, ...settings } }).config);
+}
+
+/** A ledger of the test's own: in PostgreSQL where there is one, since an embedded one is slow on a busy machine. */
+export async function openPagesLedger(): Promise<TestLedger> {
+  if ((await withService('PostgreSQL', POSTGRES_URL)) !== describe) return openTestLedger({ tokenWaitMs: 20_000 });
+  const database = await createDatabase();
+  const ledger = await openLedger(database.url, { tokenWaitMs: 20_000 });
+  const close = async () => {
+    await ledger.close();
+    await database.drop();
+  };
+  return { ledger, close };
 }
 
 export interface ServedPages {

@@ -22,7 +22,7 @@ const FIELDS = /** @type {const} */ ([
 
 /** @type {readonly import('../table.js').Column<any>[]} */
 const COLUMNS = [
-  { title: 'No.', class: 'figure wide', cell: (entry) => entry.n },
+  { title: 'No.', class: 'figure wide nowrap', cell: (entry) => entry.n },
   { title: 'When (UTC)', class: 'nowrap wide', cell: (entry) => time(entry.at) },
   {
     title: 'What',
@@ -31,7 +31,7 @@ const COLUMNS = [
   },
   { title: 'By', class: 'wide', cell: who },
   { title: 'About', cell: (entry) => subjectCell(entry.subject) },
-  { title: 'Details', class: 'wide details', cell: (entry) => h('code', {}, detailsOf(entry.body)) },
+  { title: 'Details', class: 'wide details', cell: detailsOf },
 ];
 
 /** @param {any} entry */
@@ -39,9 +39,11 @@ function who({ actor }) {
   return `${actor.role}${actor.name === null ? '' : ` ${actor.name}`}, ${actor.via}`;
 }
 
-/** @param {any} body */
-function detailsOf(body) {
-  return JSON.stringify(body, null, 1).replaceAll(/\s+/g, ' ');
+/** @param {any} entry */
+function detailsOf({ n, body }) {
+  const all = { tabindex: 0, role: 'region', 'aria-label': `Details of entry ${n}` };
+  const names = Object.keys(body).map((name) => name.replaceAll(/([A-Z])/g, ' $1').toLowerCase());
+  return h('details', {}, h('summary', {}, names.join(', ') || 'none'), h('pre', all, JSON.stringify(body, null, 2)));
 }
 
 /** @param {string | null} subject */
