@@ -5,6 +5,9 @@
  * opt-in can end them; the record that there was a request, and the answer, stays (11 CCR 7101(b)); and the audit trail
  * stays valid, for commitments without salts are only random bytes.
  *
+ * The identity stays with the request as well: it is in the set anyway, and whoever denies another request of the same
+ * person must know which rights this one still holds.
+ *
  * What can no longer be done with the digests of an erased request: find it by another dialect of an identifier, send a gap
  * notice for it, publish its digests (current-digests.ts refuses a set with holes).
  * @module
@@ -50,7 +53,7 @@ export async function eraseRequest(context: LedgerContext, requestId: string): P
 export async function eraseParts(session: Session, requestRow: string): Promise<void> {
   for (;;) {
     const erased = await session.query(
-      `update optgate.import_part set identities = '', digests = '', clear = null
+      `update optgate.import_part set digests = '', clear = null
        where request_id = $1::int8 and part in (
          select part from optgate.import_part where request_id = $1::int8 and octet_length(digests) > 0 limit ${PARTS_PER_STEP})
        returning 1`,
@@ -68,7 +71,15 @@ export async function eraseRows(session: Session, requestRows: readonly string[]
      where id = any($1::int8[]) and erased_at is null returning 1`,
     rows,
   );
-  await session.query('delete from optgate.request_identifier where request_id = any($1::int8[])', rows);
+  await session.query(
+    `update optgate.request_identifier set digests = '', clear = null where request_id = any($1::int8[])`,
+    rows,
+  );
+  await session.query(
+    `update optgate.webhook_event set body = jsonb_set(body, '{notices}', '[]')
+     where request_id = any($1::int8[]) and jsonb_exists(body, 'notices')`,
+    rows,
+  );
   await session.query('delete from optgate.audit_salt where request_id = any($1::int8[])', rows);
   await forgetRequests(session, requestRows);
   return erased.length > 0;

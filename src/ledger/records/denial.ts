@@ -98,7 +98,9 @@ async function answerOf(context: LedgerContext, { request, remaining, lastEntry,
 }
 
 /** A list is many people's requests, and what was confirmed cannot be denied any more. Throws an InputError. */
-function refuseOther({ nature, status }: RequestRow): void {
+function refuseOther({ nature, status, contentDigest }: RequestRow): void {
+  // without its digests nobody can say which keys are meant
+  if (contentDigest.length === 0) throw new InputError('requestId', 'unknown', 'this request was erased');
   if (nature === 'opt_out' || (nature === 'opt_in' && status === 'pending')) return;
   throw new InputError('requestId', 'unknown', 'expected the id of an opt-out, or of an opt-in that is not confirmed');
 }

@@ -58,6 +58,18 @@ test.each(BACKENDS)('$name: one request', async ({ make }) => {
     const again = { identifiers: [email('joe')], channel: 'web_form', idempotencyKey: 'joe' } as const;
     await expect(ledger.recordOptOut(again)).rejects.toMatchObject({ code: 'ledger.idempotency_conflict' });
     await expect(ledger.eachCurrentDigest(async () => {})).rejects.toThrow('erased');
+    // who denies another request of the same person leaves what the erased one holds
+    const [erased, other] = [
+      await ledger.recordOptOut({ identifiers: [email('joe')], channel: 'web_form' }),
+      await ledger.recordOptOut({ identifiers: [email('joe')], channel: 'phone' }),
+    ];
+    await ledger.erase(erased.requestId);
+    await ledger.records.deny({ requestId: other.requestId, basis: 'test' });
+    expect((await ledger.statusOf(email('joe'))).rights).toHaveLength(7);
+    await expect(ledger.records.deny({ requestId: erased.requestId, basis: 'test' })).rejects.toMatchObject({
+      field: 'requestId',
+    });
+    await ledger.erase(other.requestId);
     await ledger.close();
     const bytes = await dump(place.location);
     for (const trace of [...tracesOf('jane'), ...tracesOf('joe')]) expect(bytes.includes(trace)).toBe(false);
