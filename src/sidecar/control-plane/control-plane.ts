@@ -5,6 +5,7 @@
  * (problems.ts); no answer, event or error quotes an identifier, and no identifier travels in a URL.
  * @module
  */
+import { setMaxListeners } from 'node:events';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { GateError } from '../../core/errors.js';
 import { hasUnreadBody } from '../../sync/http-problem.js';
@@ -97,6 +98,7 @@ class Plane {
 
   constructor(private readonly options: ControlPlaneOptions) {
     this.limits = readLimits(options.limits);
+    setMaxListeners(0, this.closing.signal); // one for each request in flight
     this.now = options.now ?? (() => performance.now());
     const { intakePerSecond, intakeBurst, intakeKeysMax } = this.limits;
     const rates = { perSecond: intakePerSecond, burst: intakeBurst, keysMax: intakeKeysMax };
