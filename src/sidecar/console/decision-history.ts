@@ -33,16 +33,15 @@ const NOTHING: Totals = { actions: { allow: 0, restrict: 0, block: 0 }, reasons:
 export class DecisionHistory {
   readonly #short: DecisionInterval[] = [];
   readonly #long: DecisionInterval[] = [];
-  #before: Totals | null = null;
+  /** Counters begin at nothing with the process, so what was decided before the first sample is in it. */
+  #before: Totals = NOTHING;
   #sampleCount = 0;
 
   /** Notes what all threads have counted since the start; to be called every {@link SHORT_MS}. */
   sample(atMs: number, counts: Pick<DoorCounts, 'decisions' | 'reasons'>): void {
     const totals = totalsOf(counts);
-    const before = this.#before;
+    this.#short.push({ atMs, ...difference(totals, this.#before) });
     this.#before = totals;
-    if (before === null) return;
-    this.#short.push({ atMs, ...difference(totals, before) });
     if (this.#short.length > SHORT_COUNT) this.#short.shift();
     this.#sampleCount++;
     if (this.#sampleCount % SHORT_PER_LONG !== 0) return;

@@ -25,11 +25,12 @@ function counts(restricted: number, reasons: Readonly<Record<string, number>>): 
 
 test('an interval has what was counted in it; look-ups are no decisions', () => {
   const history = new DecisionHistory();
-  history.sample(0, counts(100, { a: 50 }));
   expect(history.latest).toBeNull();
+  history.sample(0, counts(100, { a: 50 }));
   history.sample(10, counts(103, { a: 52, b: 1 }));
   history.sample(20, counts(103, { a: 52, b: 1 }));
   expect(history.hour).toEqual([
+    { atMs: 0, actions: { allow: 0, restrict: 100, block: 0 }, reasons: { a: 50 } },
     { atMs: 10, actions: { allow: 0, restrict: 3, block: 0 }, reasons: { a: 2, b: 1 } },
     { atMs: 20, actions: { allow: 0, restrict: 0, block: 0 }, reasons: {} },
   ]);
