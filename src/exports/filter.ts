@@ -201,8 +201,8 @@ function checkOptions(options: FilterOptions): void {
   checkCount('blockBytes', blockBytes, 1, ROW_BYTES_LIMIT);
 }
 
-/** Positions in a block are 32-bit integers; a row and what is joined to it must fit. */
-const ROW_BYTES_LIMIT = 2 ** 28;
+/** Positions in a block take four bytes each, in memory that ends at 2 GiB; a row and what is joined to it must fit. */
+const ROW_BYTES_LIMIT = 2 ** 25;
 
 function checkCount(name: string, value: number, min: number, max: number): void {
   if (!Number.isSafeInteger(value) || value < min || value > max) {

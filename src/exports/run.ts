@@ -150,24 +150,29 @@ class Run {
     if (!isDryRun)
       for (const suffix of ['', MANIFEST_SUFFIX, LINEAGE_SUFFIX])
         await removeLeftovers(`${output}${suffix}`, startedAtMs, EXPORT_LEFTOVER_AGE_MS);
-    const { seed, epoch } = set;
     const seqStart = await set.catchUp();
+    const { seed, epoch } = set; // of the table that catching up has brought
     const source = await this.#source(input, this.#options.compression?.input);
+    const refuseReplaced = () => {
+      if (set.seed !== seed || set.epoch !== epoch) throw new GateError('export.set_replaced');
+    };
     let { counts, written } = await this.#pass(source);
+    refuseReplaced();
     const read = await source.finish();
     let rows = manifestRows(counts);
     let seqEnd = seqStart;
     while (recheck && !isDryRun && terms.rightsMask !== 0 && this.#passCount < PASSES_MAX) {
       const seq = await set.catchUp();
-      if (seq === seqEnd && set.epoch === epoch) break;
+      refuseReplaced();
+      if (seq === seqEnd) break;
       const before = written;
       await before.lineage?.discard(); // its memory is needed for the next one
       ({ counts, written } = await this.#pass(await this.#source(before.file?.temporaryPath ?? '', this.#packing)));
+      refuseReplaced();
       await this.#drop(before);
       rows = recheckedRows(rows, counts);
       seqEnd = seq;
     }
-    if (set.seed !== seed) throw new GateError('export.set_replaced');
     return this.#finish({ startedAtMs, seqStart, seqEnd, rows, written, input: { name: basename(input), ...read } });
   }
 

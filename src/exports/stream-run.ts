@@ -45,7 +45,7 @@ export async function streamExport(options: StreamRunOptions): Promise<Manifest>
       await lineage.settled();
     }
     const rows = manifestRows(await filtering.done);
-    if (set.seed !== seed) throw new GateError('export.set_replaced');
+    if (set.seed !== seed || set.epoch !== epoch) throw new GateError('export.set_replaced');
     const manifest = manifestOf(options, {
       set: { epoch, seqStart: seq, seqEnd: seq, passes: 1 },
       startedAtMs,

@@ -14,7 +14,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { LineageFile } from '../../src/exports/lineage-file.js';
-import { PASSES_MAX, type RunOptions, runExport } from '../../src/exports/run.js';
+import { type ExportSet, PASSES_MAX, type RunOptions, runExport } from '../../src/exports/run.js';
 import { linePass, linesOf, maidOf, TestSet } from './line-pass.js';
 
 const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
@@ -171,6 +171,31 @@ describe('no output, no manifest and nothing half-written', () => {
     const manifest = await runOf({ isDryRun: true });
     expect(manifest.rows).toMatchObject({ in: 100_000, kept: 99_999, droppedSuppressed: 1 });
     await onlyInput();
+  });
+
+  test('where another history begins in mid-run, in the first pass and while catching up', async () => {
+    for (const when of ['pass', 'catchUp']) {
+      let epoch = 'e';
+      const changing: ExportSet = {
+        seed: set.seed,
+        get epoch() {
+          return epoch;
+        },
+        get seq() {
+          return set.seq;
+        },
+        catchUp: () => {
+          if (when === 'catchUp' && set.catchUps === 1) epoch = 'f';
+          return set.catchUp();
+        },
+      };
+      set.catchUps = 0;
+      const pass = linePass(set, () => {
+        if (when === 'pass') epoch = 'f';
+      });
+      await expect(runOf({ pass, set: changing }), when).rejects.toMatchObject({ code: 'export.set_replaced' });
+      await onlyInput();
+    }
   });
 
   const lost = ({ seed, epoch, seq }: TestSet) => ({ seed, epoch, seq });

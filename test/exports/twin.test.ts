@@ -54,10 +54,10 @@ const value = fc.oneof(
 const anyCell = fc.oneof({ weight: 3, arbitrary: value }, { weight: 1, arbitrary: oddText });
 
 /** A cell as it may be written: quoted, or bare where that means the same or where a careless writer did it. */
-const writtenCell = fc.tuple(anyCell, fc.integer({ min: 0, max: 9 })).map(([text, how]) => {
+const writtenCell = fc.tuple(anyCell, fc.integer({ min: 0, max: 499 })).map(([text, how]) => {
   const quoted = `"${text.replaceAll('"', '""')}"`;
-  if (how < 3) return quoted;
-  if (how === 3) return `${quoted}tail`;
+  if (how < 150) return quoted;
+  if (how === 150) return `${quoted}tail`;
   return text.startsWith('"') ? ` ${text}` : text;
 });
 
@@ -108,8 +108,8 @@ describe('what leaves is what a naive parser and a Set let leave', () => {
             blockBytes,
           });
           const naive = naiveCsv(file, delimiter, options);
-          if (naive === 'quote_open') {
-            await expect(filtering).rejects.toMatchObject({ code: 'row.quote_open' });
+          if (typeof naive === 'string') {
+            await expect(filtering).rejects.toMatchObject({ code: `row.${naive}` });
             return;
           }
           const { output, ...counts } = naive;

@@ -45,12 +45,14 @@ export function naiveSet(
   return set;
 }
 
-/** `'quote_open'`: a quoted cell never ends. */
-export function naiveCsv(file: Buffer, delimiter: string, options: NaiveOptions): NaiveResult | 'quote_open' {
+/** `'quote_open'`: a quoted cell never ends; `'quote_misplaced'`: something follows a closing quote. */
+export type NaiveFault = 'quote_open' | 'quote_misplaced';
+
+export function naiveCsv(file: Buffer, delimiter: string, options: NaiveOptions): NaiveResult | NaiveFault {
   const text = file.toString('latin1');
   const mark = text.startsWith('\xef\xbb\xbf') ? 3 : 0;
   const rows = splitRows(text.slice(mark), delimiter);
-  if (rows === 'quote_open') return rows;
+  if (typeof rows === 'string') return rows;
   const [header, ...data] = rows;
   if (header === undefined) throw new Error('no header');
   const names = header.cells.map((cell) => utf8(cell.value).trim());
@@ -81,7 +83,7 @@ interface Cell {
 }
 
 /** One character after another. */
-function splitRows(text: string, delimiter: string): { raw: string; lineEnd: string; cells: Cell[] }[] | 'quote_open' {
+function splitRows(text: string, delimiter: string): { raw: string; lineEnd: string; cells: Cell[] }[] | NaiveFault {
   const rows: { raw: string; lineEnd: string; cells: Cell[] }[] = [];
   let at = 0;
   while (at < text.length) {
@@ -98,6 +100,7 @@ function splitRows(text: string, delimiter: string): { raw: string; lineEnd: str
           value += text[at++];
         }
         at++;
+        if (at < text.length && ![delimiter, '\n', '\r'].includes(text[at] ?? '')) return 'quote_misplaced';
       }
       while (at < text.length && text[at] !== delimiter && text[at] !== '\n' && text[at] !== '\r') value += text[at++];
       cells.push({ value, raw: text.slice(cellFrom, at) });

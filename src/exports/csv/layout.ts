@@ -54,7 +54,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * The columns that a mapping names, in the order of the file. A name that the header has twice means both columns.
- * @throws {RowError} `column.missing`, which names the column; `header.missing`; `header.not_utf8`.
+ * @throws {RowError} `column.missing`, which names the column; `header.missing`; `header.not_utf8`; `row.quote_misplaced`.
  */
 export function columnsOf(header: Uint8Array, delimiter: number, mapping: ColumnMapping): readonly CsvColumn[] {
   let text: string;
@@ -92,6 +92,7 @@ function splitHeader(text: string, delimiter: string): readonly string[] {
         cell += '"';
         quoteAt = at + 1;
       }
+      if (at < text.length && text[at] !== delimiter) throw new RowError('row.quote_misplaced', 1);
     }
     const next = text.indexOf(delimiter, at);
     const end = next < 0 ? text.length : next;

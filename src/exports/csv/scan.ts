@@ -1,8 +1,8 @@
 /**
  * Finds rows and cells of CSV in bytes (RFC 4180), without making a string of any.
  *
- * A quote opens a cell only at its beginning; inside, two stand for one. What follows the closing quote belongs to the
- * cell as it is. Rows end with LF, CR LF or CR. A row may have fewer or more cells than the header; an empty line is no
+ * A quote opens a cell only at its beginning; inside, two stand for one. Behind the closing quote the cell must end: a stray
+ * quote would take the rows that follow into its cell. Rows end with LF, CR LF or CR. A row may have fewer or more cells than the header; an empty line is no
  * row. Bytes are bytes: NUL and what is no UTF-8 are part of a cell.
  * @module
  */
@@ -10,6 +10,10 @@ import { GrowingBytes } from '../../growing-bytes.js';
 import { byteIndex } from '../byte-index.js';
 import type { RowSink } from '../row-sink.js';
 import { CARRIAGE_RETURN, type CsvColumn, LINE_FEED, QUOTE } from './layout.js';
+
+/** Instead of a place in the block: a quoted cell goes on behind it, or behind its own closing quote. */
+const OPEN = -1;
+const MISPLACED = -2;
 
 export class CsvScanner {
   /** Line ends of the block before the row at which the last scan stopped. */
@@ -53,7 +57,11 @@ export class CsvScanner {
       if (!isEmpty) {
         sink.startRow(rowFrom, this.lines);
         at = this.#readRow(bytes, at, to, sink);
-        if (at < 0) {
+        if (at === MISPLACED) {
+          sink.fail({ code: 'row.quote_misplaced', linesBefore: this.lines });
+          return rowFrom;
+        }
+        if (at === OPEN) {
           if (!isLast) return rowFrom;
           at = to;
           if (at - rowFrom <= this.#rowBytesMax) sink.fail({ code: 'row.quote_open', linesBefore: this.lines });
@@ -75,7 +83,7 @@ export class CsvScanner {
     return at;
   }
 
-  /** HOT. Reads the cells of a row; answers where its line end stands, or -1 if a quoted cell goes on behind `to`. */
+  /** HOT. Reads the cells of a row; answers where its line end stands, {@link OPEN} or {@link MISPLACED}. */
   #readRow(bytes: Uint8Array, from: number, to: number, sink: RowSink): number {
     const delimiter = this.#delimiter;
     const columns = this.#columns;
@@ -87,7 +95,7 @@ export class CsvScanner {
       const isQuoted = marks[mark] === cellFrom && bytes[cellFrom] === QUOTE;
       if (isQuoted) {
         mark = this.#endOfQuoted(bytes, mark, to);
-        if (mark < 0) return -1;
+        if (mark < 0) return mark;
       }
       let at = marks[mark]!;
       let byte = bytes[at]!;
@@ -130,14 +138,14 @@ export class CsvScanner {
         return at;
       } else if (byte === QUOTE && at === cellFrom) {
         mark = this.#endOfQuoted(bytes, mark, to);
-        if (mark < 0) return -1;
+        if (mark < 0) return mark;
       } else {
         mark++;
       }
     }
   }
 
-  /** HOT. The mark behind the closing quote of the cell that opens at a mark; -1 if there is none before `to`. */
+  /** HOT. The mark behind the closing quote of the cell that opens at a mark; {@link OPEN} if there is none before `to`. */
   #endOfQuoted(bytes: Uint8Array, opening: number, to: number): number {
     const marks = this.#marks;
     this.#hasQuotes = false;
@@ -146,21 +154,23 @@ export class CsvScanner {
       const byte = bytes[at]!;
       if (byte === QUOTE) {
         if (bytes[at + 1] !== QUOTE) {
+          const next = bytes[at + 1]!;
+          if (next !== this.#delimiter && next !== LINE_FEED && next !== CARRIAGE_RETURN) return MISPLACED;
           this.#closingAt = at;
           return mark + 1;
         }
         this.#hasQuotes = true;
         mark++;
       } else if (byte === LINE_FEED) {
-        if (at >= to) return -1;
+        if (at >= to) return OPEN;
         this.#linesInside++;
       }
     }
   }
 
-  /** A quoted cell, with all that follows the closing quote. */
+  /** A quoted cell. */
   #addQuoted(bytes: Uint8Array, from: number, to: number, column: CsvColumn, sink: RowSink): void {
-    if (!this.#hasQuotes && this.#closingAt === to - 1) {
+    if (!this.#hasQuotes) {
       addCell(bytes, from + 1, to - 1, column, sink);
       return;
     }
@@ -172,7 +182,6 @@ export class CsvScanner {
       cell.append(bytes.subarray(at, Math.min(quoteAt + 1, closingAt)));
       at = quoteAt + 2;
     }
-    cell.append(bytes.subarray(closingAt + 1, to));
     const text = cell.take();
     addCell(text, 0, text.length, column, sink);
   }

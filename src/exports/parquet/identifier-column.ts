@@ -85,7 +85,7 @@ export class IdentifierColumn {
     } else if (values.kind === 'fixed') {
       const { bytes, width } = values;
       const from = values.from + index * width;
-      if (from + width > bytes.length) throw damaged('an index of a dictionary');
+      if (index < 0 || from + width > bytes.length) throw damaged('an index of a dictionary');
       this.#addFixed(bytes, from, width);
     }
   }

@@ -73,7 +73,12 @@ export async function writeSetFolder(
     const manifest = await writeFiles(unfinished, fill, nowMs);
     const previous = temporaryPath(target);
     if (isThere) await rename(target, previous);
-    await rename(unfinished, target);
+    try {
+      await rename(unfinished, target);
+    } catch (error) {
+      if (isThere) await rename(previous, target).catch(() => {}); // better yesterday's set than none
+      throw error;
+    }
     await syncFolder(parent);
     if (isThere) await rm(previous, { recursive: true, force: true });
     return manifest;
