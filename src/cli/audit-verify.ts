@@ -19,12 +19,14 @@ import { createProgress, type Progress } from './progress.js';
 
 /** Bytes that are read at a time. */
 const READ_BYTES = 1_048_576;
+const OTHER_LEDGER = { n: 0, code: 'ledger', what: 'the trail is of another ledger' } as const;
 
 export async function verifyAudit(args: readonly string[], io: Io): Promise<number> {
   const { values, positionals } = parseOptions(args, {
     ...LEDGER_OPTION,
     'public-key': { type: 'string', multiple: true },
     head: { type: 'string' },
+    'ledger-id': { type: 'string' },
   });
   const [path] = positionals;
   if (positionals.length > 1 || (path !== undefined && values.ledger !== undefined)) {
@@ -43,7 +45,7 @@ export async function verifyAudit(args: readonly string[], io: Io): Promise<numb
   } finally {
     progress.end();
   }
-  return told(trail.end(), io);
+  return told(trail.end(), values['ledger-id']?.toLowerCase() ?? null, io);
 }
 
 function readHead(text: string): NonNullable<TrailVerifierOptions['head']> {
@@ -74,14 +76,21 @@ async function verifyLedger(ledger: Ledger, trail: TrailVerifier, progress: Prog
   }
 }
 
-function told({ entryCount, head, checkpointCount, signedUpTo, fault }: TrailReport, io: Io): number {
+function told(report: TrailReport, ledgerId: string | null, io: Io): number {
+  const { entryCount, head, checkpointCount, signedUpTo } = report;
+  const isOther = ledgerId !== null && report.ledgerId !== ledgerId;
+  const fault = report.fault ?? (isOther ? OTHER_LEDGER : null);
   printJson(io, {
     valid: fault === null,
+    ledger: report.ledgerId,
     entries: entryCount,
     head: head === null ? null : `${entryCount}:${head}`,
     checkpoints: checkpointCount,
     signedUpTo,
-    fault: fault === null ? null : { entry: fault.n, code: fault.code, what: TRAIL_FAULTS[fault.code] },
+    fault:
+      fault === null
+        ? null
+        : { entry: fault.n, code: fault.code, what: 'what' in fault ? fault.what : TRAIL_FAULTS[fault.code] },
   });
   return fault === null ? EXIT.ok : EXIT.someRefused;
 }

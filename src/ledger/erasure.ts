@@ -35,12 +35,12 @@ export interface Erasure {
 /** See Ledger.erase. */
 export async function eraseRequest(context: LedgerContext, requestId: string): Promise<Erasure> {
   const { database } = context;
-  const { row, identifierCount, status, confirmByMs } = await requestById(database, requestId);
+  const { row, identifierCount, nature, status, confirmByMs } = await requestById(database, requestId);
   const isOver = status === 'pending' && confirmByMs !== null && confirmByMs < context.now();
   if (status === 'in_progress' || (status === 'pending' && !isOver)) {
     throw new InputError('requestId', 'unknown', 'expected a request that was answered');
   }
-  await eraseParts(database, row);
+  if (nature === 'import') await eraseList(context, row, requestId);
   return database.transaction(async (session) => {
     if (!(await eraseRows(session, [row]))) return { requestId, identifierCount: 0, isRepeat: true };
     const body = { identifierCount };
@@ -49,8 +49,19 @@ export async function eraseRequest(context: LedgerContext, requestId: string): P
   });
 }
 
+/** The parts of a list, with an entry before the first: an erasure that breaks off is in the trail. */
+export async function eraseList(context: LedgerContext, requestRow: string, requestId: string): Promise<void> {
+  const [left] = await context.database.query(
+    'select 1 from optgate.import_part where request_id = $1::int8 and octet_length(digests) > 0 limit 1',
+    [requestRow],
+  );
+  if (left === undefined) return;
+  await appendAudit(context.database, context, { kind: 'erasure.begun', subject: requestId, body: {} });
+  await eraseParts(context.database, requestRow);
+}
+
 /** Empties the parts of a list, some at a time: an open transaction holds the change log up. */
-export async function eraseParts(session: Session, requestRow: string): Promise<void> {
+async function eraseParts(session: Session, requestRow: string): Promise<void> {
   for (;;) {
     const erased = await session.query(
       `update optgate.import_part set digests = '', clear = null

@@ -9,7 +9,7 @@ import { InputError } from '../core/errors.js';
 import { appendAudit } from './audit/append.js';
 import type { LedgerContext } from './context.js';
 import type { Row, Session } from './database.js';
-import { eraseParts, eraseRows } from './erasure.js';
+import { eraseList, eraseRows } from './erasure.js';
 
 /** Months that records are kept at least. */
 export const RETENTION_MONTHS_MIN = 24;
@@ -98,7 +98,7 @@ async function nextLot(session: Session, beforeMs: number): Promise<readonly Row
 
 async function eraseLot(context: LedgerContext, lot: readonly Row[], beforeMs: number): Promise<void> {
   const { database } = context;
-  for (const row of lot) if (row.nature === 'import') await eraseParts(database, String(row.id));
+  for (const row of lot) if (row.nature === 'import') await eraseList(context, String(row.id), String(row.public_id));
   const body = { before: new Date(beforeMs).toISOString(), requests: lot.map((row) => String(row.public_id)) };
   await database.transaction(async (session) => {
     const isNew = await eraseRows(

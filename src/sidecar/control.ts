@@ -40,6 +40,8 @@ export interface ControlOptions {
   readonly onEvent: (event: ControlEvent) => void;
   /** A public page failed. */
   readonly onPageFailure: (error: unknown) => void;
+  readonly onSignalsDropped?: (count: number) => void;
+  readonly onUntrustedProxy?: () => void;
 }
 
 export class Control {
@@ -57,6 +59,8 @@ export class Control {
           settings: readChoicesSettings(config),
           ledger: () => asPublic(ledger()),
           onFailure: onPageFailure,
+          onSignalsDropped: (count) => options.onSignalsDropped?.(count),
+          onUntrustedProxy: () => options.onUntrustedProxy?.(),
         })
       : null;
     this.#plane = this.#make();

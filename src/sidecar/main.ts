@@ -275,6 +275,8 @@ class RunningSidecar implements Sidecar {
       unknownDestinations: () => this.serving?.state().doors.unknownDestinations ?? [],
       onEvent: (event) => this.noteControl(event),
       onPageFailure: (error) => log.failure('pages.failed', error),
+      onSignalsDropped: (count) => log.event('pages.signals_dropped', { count }),
+      onUntrustedProxy: () => log.event('pages.untrusted_proxy'),
     });
   }
 

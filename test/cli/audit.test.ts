@@ -2,6 +2,7 @@
  * `audit`, `retention` and `erase` on a ledger in PostgreSQL, as an operator uses them.
  * @module
  */
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -65,8 +66,20 @@ const EMAIL = 'jane@example.com';
     const verified = await optgate(['audit', 'verify', trail, '--public-key', publicKey, '--head', head]);
     expect(verified.status, verified.stderr).toBe(0);
     expect(verified.json()).toEqual([
-      { valid: true, entries, head, checkpoints: 1, signedUpTo: expect.any(Number), fault: null },
+      {
+        valid: true,
+        ledger: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        entries,
+        head,
+        checkpoints: 1,
+        signedUpTo: expect.any(Number),
+        fault: null,
+      },
     ]);
+    const [{ ledger }] = verified.json();
+    expect((await optgate(['audit', 'verify', trail, '--ledger-id', ledger])).status).toBe(0);
+    const other = await optgate(['audit', 'verify', trail, '--ledger-id', randomUUID()]);
+    expect([other.status, other.json()[0].fault.code]).toEqual([1, 'ledger']);
     const inPlace = await run('audit', 'verify', '--public-key', publicKey, '--head', head);
     expect(inPlace.json()).toMatchObject([{ valid: true, entries }]);
   });

@@ -8,6 +8,7 @@
  */
 import { GateError, InputError } from '../../core/errors.js';
 import { BASE_KINDS, type Right, rightsOfMask } from '../../core/vocabulary.js';
+import { appendAudit } from '../audit/append.js';
 import { unpackClear } from '../clear-values.js';
 import type { LedgerContext } from '../context.js';
 import type { Row } from '../database.js';
@@ -85,6 +86,8 @@ export async function* requestRecords(context: LedgerContext, options: RecordOpt
   }
   if (untilMs < sinceMs) throw new InputError('untilMs', 'out_of_range', 'expected no earlier moment than the first');
   if (withClear && context.vault === null) throw new GateError('ledger.clear_key');
+  const body = { since: sinceMs, until: untilMs, rows: eachRow, withClear };
+  await appendAudit(context.database, context, { kind: 'records.read', subject: null, body });
   for await (const rows of pagesOfRequests(context.database, { sinceMs, untilMs }, REQUESTS_PER_PAGE)) {
     const deadlines = await requestDeadlines(context.database, rows.map(timedRequestOf), context.now());
     const single = rows.filter(({ nature }) => nature !== 'import').map((row) => String(row.row));

@@ -58,11 +58,11 @@ ${whatFields(strings, state)}
 
 /** The status that 11 CCR 7025(c)(6) asks for: in the page, where it is looked for, and nothing that opens by itself. */
 function signalStatus(view: View): Html {
-  const { strings, hasSignal, knowsBrowser } = view;
+  const { strings, hasSignal, isIdIncluded } = view;
   // shown by script where only the script can see the signal
   return html`<section class="signal" aria-labelledby="signal-title" data-signal${hasSignal ? null : html` hidden`}>
 <p class="signal-title" id="signal-title">${icon('check')}<span>${strings.gpcHonored}</span><span class="state">${strings.gpcState}</span></p>
-<p>${strings.gpcExplained}${knowsBrowser ? html` ${strings.browserKnown}` : null}</p>
+<p>${strings.gpcExplained}${isIdIncluded ? html` ${strings.browserKnown}` : null}</p>
 <p>${strings.gpcMore}</p>
 </section>`;
 }

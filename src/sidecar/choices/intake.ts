@@ -37,7 +37,7 @@ export interface Entered {
 /** Reads the fields of a form. `cookieIds` are of the same request; an id in the form must be of one of `embedKinds`. */
 export function enteredIn(
   form: FormData,
-  { cookieIds, hasSignal, ageMs }: { cookieIds: readonly Identifier[]; hasSignal: boolean; ageMs: number },
+  { cookieIds, hasSignal, ageMs }: { cookieIds: readonly Identifier[]; hasSignal: boolean; ageMs: number | null },
   embedKinds: ChoicesSettings['embedKinds'],
 ): Entered {
   const chosen = form.all('choice');
@@ -49,7 +49,8 @@ export function enteredIn(
     hasSignal,
     browserIds: isPassed ? [...cookieIds, passed] : cookieIds,
     remarks: [
-      ...(ageMs < HAND_FILLED_MS ? ['sent at once'] : []),
+      ...(ageMs === null ? ['old seal'] : []),
+      ...(ageMs !== null && ageMs < HAND_FILLED_MS ? ['sent at once'] : []),
       ...(form.text('website') === '' ? [] : ['hidden field filled']),
     ],
   };

@@ -21,6 +21,8 @@ export interface View {
   readonly hasSignal: boolean;
   /** The site knows this browser by an id of its own. */
   readonly knowsBrowser: boolean;
+  /** The signal's opt-out of that id is recorded, or waits in a queue to be. */
+  readonly isIdIncluded: boolean;
   /** Where the same page is in another language, without `lang`. */
   readonly address: string;
 }

@@ -11,6 +11,9 @@ export const PAGES_LIMITS = {
   /** Forms from one address; whoever fills them in by hand does not get there, nor does an office behind one address. */
   submitsPerMinute: 30,
   submitsBurst: 60,
+  /** Ids of browsers with a signal that are new, from one address. */
+  signalsPerMinute: 30,
+  signalsBurst: 60,
   /** Pages looked at from one address. */
   looksPerMinute: 600,
   looksBurst: 300,
@@ -25,6 +28,15 @@ export const PAGES_LIMITS = {
 } as const;
 export type PagesLimits = { readonly [Name in keyof typeof PAGES_LIMITS]: number };
 
+/** How many times more a peer may ask that names others in `X-Forwarded-For` and is not trusted: it may stand for a site. */
+export const UNTRUSTED_PROXY_FACTOR = 50;
+/** Ids of browsers with a signal whose opt-out waits to be recorded. */
+export const SIGNALS_WAITING_MAX = 10_000;
+/** Of these, under way at the same time. */
+export const SIGNALS_UNDER_WAY_MAX = 32;
+/** How often those that failed are tried again, and how many times. */
+export const SIGNAL_RETRY_MS = 5000;
+export const SIGNAL_TRIES_MAX = 120;
 /** Of a body that is too large, read and thrown away so that its sender gets to read the answer. */
 export const DISCARD_BYTES_MAX = 65_536;
 /** A form that comes back sooner was hardly filled in by hand; it counts all the same. */

@@ -46,6 +46,11 @@ export function senderOf({ socket, headers }: IncomingMessage, trusted: TrustedP
   return networkOf(address ?? 'unix');
 }
 
+/** A peer that says for whom it asks, and is not believed: a proxy that nobody set up, or somebody who pretends. */
+export function isUntrustedProxy({ socket, headers }: IncomingMessage, trusted: TrustedProxies): boolean {
+  return headers['x-forwarded-for'] !== undefined && !trusted.has(plainAddress(socket.remoteAddress));
+}
+
 /** True where a browser says that the page a form was sent from is not ours. Programs say nothing, and are not refused. */
 export function isForeign({ headers, socket }: IncomingMessage, trusted: TrustedProxies): boolean {
   const site = headers['sec-fetch-site'];

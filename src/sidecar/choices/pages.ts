@@ -11,7 +11,6 @@ import { GateError, InputError } from '../../core/errors.js';
 import type { Identifier } from '../../core/vocabulary.js';
 import { isRequestId, type Ledger } from '../../ledger/index.js';
 import { ProblemError } from '../control-plane/problems.js';
-import { RateLimiter } from '../control-plane/rate-limit.js';
 import { type Assets, loadAssets } from './assets.js';
 import { cookieIdentifiers, hasSignal } from './browser-facts.js';
 import { type FormData, readForm } from './form-data.js';
@@ -21,8 +20,9 @@ import { languageNamed, languageOf } from './language.js';
 import { addressOf, type Page, type View, viewOf } from './layout.js';
 import { type NoticeName, noticePage } from './notice-view.js';
 import { confirmPage, optInPage } from './opt-in-view.js';
-import { isForeign, senderOf } from './origin.js';
+import { isForeign } from './origin.js';
 import { ASSETS_PATH, BASE_PATH, GPC_PATH, PATHS } from './paths.js';
+import { PageRates } from './rates.js';
 import { type FormName, Sealer } from './seal.js';
 import { redirect, sendAsset, sendGpc, sendPage } from './send.js';
 import type { ChoicesSettings } from './settings.js';
@@ -35,6 +35,10 @@ export interface PublicPagesOptions {
   readonly ledger: () => Ledger | null;
   /** A page failed for a reason nobody expected, or what a signal asks for could not be recorded. */
   readonly onFailure?: (error: unknown) => void;
+  /** So many ids of browsers with a signal were not recorded. */
+  readonly onSignalsDropped?: (count: number) => void;
+  /** Once: somebody names others in `X-Forwarded-For` and is not trusted. */
+  readonly onUntrustedProxy?: () => void;
   /** Wall clock, ms. */
   readonly now?: () => number;
   /** Monotonic ms. */
@@ -56,14 +60,15 @@ interface Visit {
 interface Sent extends Visit {
   readonly form: FormData;
   readonly nonce: string;
+  /** With a seal that is good still. */
+  readonly isSealed: boolean;
   readonly entered: Entered;
 }
 
 export class PublicPages {
   private readonly assets: Assets;
   private readonly sealer: Sealer;
-  private readonly looks: RateLimiter;
-  private readonly submits: RateLimiter;
+  private readonly rates: PageRates;
   private readonly signals: SignalIntake;
   private working = 0;
 
@@ -72,11 +77,13 @@ export class PublicPages {
     const { limits } = settings;
     this.assets = loadAssets(BASE_PATH, settings.stylesheet);
     this.sealer = new Sealer(settings.sealKey, limits.formMs, now, random);
-    const limiter = (perMinute: number, burst: number) =>
-      new RateLimiter({ perSecond: perMinute / 60, burst, keysMax: limits.addressesMax }, elapsed);
-    this.looks = limiter(limits.looksPerMinute, limits.looksBurst);
-    this.submits = limiter(limits.submitsPerMinute, limits.submitsBurst);
-    this.signals = new SignalIntake(this.sealer, limits.knownIdsMax, (error) => this.tell(error));
+    this.rates = new PageRates(limits, settings.trusted, elapsed, () => options.onUntrustedProxy?.());
+    this.signals = new SignalIntake(this.sealer, {
+      ledger: options.ledger,
+      knownIdsMax: limits.knownIdsMax,
+      onFailure: (error) => this.tell(error),
+      onDropped: (count) => options.onSignalsDropped?.(count),
+    });
   }
 
   /** Answers if the path is one of these pages; false if it is not, and nothing was done. */
@@ -125,6 +132,7 @@ export class PublicPages {
       isEmbedded: path === PATHS.embed || query.get('embed') === '1',
       hasSignal: hasSignal(headers),
       knowsBrowser: cookieIds.length > 0,
+      isIdIncluded: false,
       // of what is asked for only a receipt goes into an address again, and nothing that merely looks like one
       address: path === PATHS.status && isRequestId(receipt) ? `${path}?receipt=${receipt}` : knownPath(path),
     });
@@ -133,8 +141,8 @@ export class PublicPages {
 
   private async limited(path: string, visit: Visit, isLook: boolean): Promise<Outcome> {
     const { request, view } = visit;
-    const { trusted, limits } = this.options.settings;
-    const waitMs = (isLook ? this.looks : this.submits).take(senderOf(request, trusted));
+    const { limits } = this.options.settings;
+    const waitMs = this.rates.take(isLook ? 'look' : 'submit', request);
     const refuse = (name: NoticeName, seconds: number) => noticePage(view, name, { 'retry-after': String(seconds) });
     if (waitMs > 0) return refuse('tooOften', Math.ceil(waitMs / 1000));
     if (this.working >= limits.requestsInFlightMax) return refuse('busy', 1);
@@ -151,12 +159,10 @@ export class PublicPages {
   }
 
   private look(path: string, visit: Visit): Outcome | Promise<Outcome> {
-    const { view, cookieIds, request } = visit;
-    const { ledger, settings } = this.options;
-    if (view.hasSignal) {
-      const sender = senderOf(request, settings.trusted);
-      this.signals.note(ledger(), cookieIds, () => this.submits.take(sender) === 0);
-    }
+    const { cookieIds, request } = visit;
+    const isNoted = visit.view.hasSignal && cookieIds.length > 0;
+    const isIdIncluded = isNoted && this.signals.note(cookieIds, () => this.rates.take('signal', request) === 0);
+    const view = { ...visit.view, isIdIncluded };
     switch (path) {
       case PATHS.form:
       case PATHS.embed:
@@ -203,8 +209,10 @@ export class PublicPages {
     if (isForeign(request, this.options.settings.trusted)) return noticePage(view, 'foreign');
     const form = await readForm(request, this.options.settings.limits);
     const seal = this.sealer.read(name, form.text('seal'));
-    const sent = this.sentOf(name, visit, form, seal.kind === 'good' ? seal : { nonce: '', ageMs: HALF_DAY_MS });
-    if (seal.kind === 'expired') return this.again(name, sent, { notice: 'expired' });
+    // an opt-out counts whatever its seal: the key may be that of a process that has ended
+    const nonce = () => Buffer.from((this.options.random ?? randomBytes)(NONCE_BYTES)).toString('base64url');
+    const sent = this.sentOf(name, visit, form, seal.kind === 'good' ? seal : { nonce: nonce(), ageMs: null });
+    if (seal.kind === 'expired' && name !== 'opt-out') return this.again(name, sent, { notice: 'expired' });
     switch (name) {
       case 'opt-out':
         return this.optOut(sent);
@@ -222,13 +230,13 @@ export class PublicPages {
     name: FormName,
     visit: Visit,
     form: FormData,
-    seal: { readonly nonce: string; readonly ageMs: number },
+    seal: { readonly nonce: string; readonly ageMs: number | null },
   ): Sent {
     const view = { ...visit.view, hasSignal: visit.view.hasSignal || form.text('gpc') === '1' };
     const facts = { cookieIds: visit.cookieIds, hasSignal: view.hasSignal, ageMs: seal.ageMs };
     // an id that anyone can write into a form takes nothing back
     const entered = enteredIn(form, facts, name === 'opt-out' ? this.options.settings.embedKinds : []);
-    return { ...visit, view, form, nonce: seal.nonce, entered };
+    return { ...visit, view, form, nonce: seal.nonce, isSealed: seal.ageMs !== null, entered };
   }
 
   private async optOut(sent: Sent): Promise<Outcome> {
@@ -289,11 +297,11 @@ export class PublicPages {
     }
   }
 
-  /** The form as it was sent, with what is wrong. The seal stays, so that a form sent again is the same request. */
+  /** The form as it was sent, with what is wrong. A good seal stays, so that a form sent again is the same request. */
   private again(name: FormName, sent: Sent, wrong: Partial<Pick<FormState, 'errors' | 'notice'>>): Page {
     const { view, entered, form } = sent;
     if (name === 'confirm') return noticePage(view, 'confirmExpired');
-    const seal = wrong.notice === 'expired' ? this.sealer.seal(name) : form.text('seal');
+    const seal = sent.isSealed ? form.text('seal') : this.sealer.seal(name);
     const state = { ...BLANK, values: entered.values, choices: entered.choices, seal, ...wrong };
     return name === 'opt-out' ? formPage(view, state) : optInPage(view, state);
   }
@@ -303,7 +311,7 @@ export class PublicPages {
   }
 }
 
-const HALF_DAY_MS = 43_200_000;
+const NONCE_BYTES = 16;
 const BLANK = { values: EMPTY_VALUES, choices: ['all'], errors: {}, notice: null } as const;
 const FORM_AT: Readonly<Record<string, FormName>> = {
   [PATHS.form]: 'opt-out',

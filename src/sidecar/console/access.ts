@@ -10,7 +10,14 @@
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isFromHere, type Principal, ProblemError, RateLimiter, type TokenSet } from '../control-plane/index.js';
+import {
+  isForwarded,
+  isFromHere,
+  type Principal,
+  ProblemError,
+  RateLimiter,
+  type TokenSet,
+} from '../control-plane/index.js';
 import type { ConsoleLimits } from './limits.js';
 import { type Session, SessionStore } from './sessions.js';
 
@@ -63,7 +70,7 @@ export class Access {
   /** Who asks; `null`: somebody who has to sign in. Throws a ProblemError `http.misdirected` as the API does. */
   principalOf(request: IncomingMessage): Principal | null {
     if (this.isOpen) {
-      if (!isFromHere(request)) throw new ProblemError('http.misdirected');
+      if (!isFromHere(request) || isForwarded(request)) throw new ProblemError('http.misdirected');
       return ANYBODY;
     }
     const isUse = request.headers[BACKGROUND_HEADER] === undefined && !acceptsEvents(request);

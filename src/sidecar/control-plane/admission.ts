@@ -16,6 +16,11 @@ export function isFromHere({ socket, headers }: IncomingMessage): boolean {
   return remoteAddress !== undefined && isLoopback(remoteAddress) && isLoopback(hostOf(headers.host));
 }
 
+/** Through a proxy: whoever is behind it need not be on this machine. */
+export function isForwarded({ headers }: IncomingMessage): boolean {
+  return Object.keys(headers).some((name) => name === 'forwarded' || name === 'via' || name.startsWith('x-forwarded-'));
+}
+
 /** Who asks where nobody needs a token. */
 const ANYBODY: Principal = { role: 'operator', name: null };
 const REALM = 'Bearer realm="optgate"';
@@ -26,7 +31,7 @@ const REALM = 'Bearer realm="optgate"';
  */
 export function admit(request: IncomingMessage, tokens: TokenSet, roles: readonly TokenRole[]): Principal {
   if (tokens.isEmpty) {
-    if (!isFromHere(request)) throw new ProblemError('http.misdirected');
+    if (!isFromHere(request) || isForwarded(request)) throw new ProblemError('http.misdirected');
     return ANYBODY;
   }
   const principal = tokens.principalOf(request.headers.authorization);

@@ -3,7 +3,7 @@
  * @module
  */
 export { actorOf } from './acting.js';
-export { admit, isFromHere, readQuery } from './admission.js';
+export { admit, isForwarded, isFromHere, readQuery } from './admission.js';
 export { enforcersAnswer, timeOf } from './answers.js';
 export { readChunks, readJson } from './body.js';
 export { type ControlPlane, createControlPlane } from './control-plane.js';

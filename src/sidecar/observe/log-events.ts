@@ -48,6 +48,8 @@ export const LOG_EVENTS = {
   'control.failed': ['error', 'a request to the control plane failed'],
   'control.refused': ['warn', 'a request to the control plane was refused'],
   'pages.failed': ['error', 'a public page failed, or the opt-out behind a signal could not be recorded yet'],
+  'pages.signals_dropped': ['warn', 'opt-outs behind signals were not recorded; the next visit of each tries again'],
+  'pages.untrusted_proxy': ['warn', 'X-Forwarded-For comes from a peer that publicPages.trustedProxies does not name'],
   'door.failed': ['error', 'a request failed for a reason nobody expected'],
 } as const satisfies Readonly<Record<string, readonly [LogLevel, string]>>;
 export type LogEventName = keyof typeof LOG_EVENTS;

@@ -105,6 +105,9 @@ test.each(BACKENDS)('$name: what was answered long ago', async ({ make }) => {
     const kinds = (await ledger.audit.entries({ limit: 1000 })).map(({ kind }) => kind);
     expect(kinds.filter((kind) => kind === 'retention.run')).toHaveLength(4);
     expect(kinds.filter((kind) => kind === 'retention.erased').length).toBeGreaterThanOrEqual(2);
+    // said before the first part of the list goes
+    expect(kinds.filter((kind) => kind === 'erasure.begun')).toHaveLength(1);
+    expect(kinds.indexOf('erasure.begun')).toBeLessThan(kinds.lastIndexOf('retention.erased'));
     for (const name of ['jane', 'joan', 'a', 'b', 'c']) {
       const reader = new IdentifierReader();
       expect(reader.read('email', `${name}@example.com`)).toBe(null);

@@ -93,6 +93,9 @@ for (const backend of BACKENDS) {
     test('clear values come only where they are asked for, with the key they were sealed with', async () => {
       const [record] = await records({ withClear: true });
       expect(record?.identifiers[0]?.value).toBe('jane.records@example.com');
+      await stand.ledger.audit.chain();
+      const read = await stand.ledger.audit.entries({ kind: 'records.read' });
+      expect(read.at(-1)?.body).toMatchObject({ rows: false, withClear: true });
       const csv = (await all(recordsText(await records({ withClear: true }), 'csv'))).join('');
       expect(csv).toContain('jane.records@example.com');
       expect((await all(recordsText(await records(), 'csv'))).join('')).not.toContain('jane.records');

@@ -121,6 +121,26 @@ describe('the signal', () => {
     await served.pages.close();
     expect((await stand.ledger.statusOf(account('by-visit'))).requests.length).toBe(1);
   });
+  test('waits while the ledger is away; what is given up is counted, and the page promises nothing beyond', async () => {
+    let ledger: typeof stand.ledger | null = null;
+    const dropped: number[] = [];
+    const options = { ledger: () => ledger, onSignalsDropped: (count: number) => void dropped.push(count) };
+    const settings = { 'publicPages.cookies': ['visitor=account:shop'], 'limits.pages.signalsBurst': 2 };
+    const away = await servePages(null, settings, options);
+    const visit = async (id: string) => {
+      const page = await ask(away.port, '/privacy-choices', { headers: { ...SIGNAL, cookie: `visitor=${id}` } });
+      return page.text.includes('knows this browser is included');
+    };
+    expect([await visit('waits'), dropped]).toEqual([true, []]);
+    ledger = stand.ledger;
+    await away.pages.close();
+    expect(await rightsOf('waits')).toEqual(BY_SIGNAL);
+    ledger = null;
+    expect(await visit('waits-in-vain')).toBe(true);
+    expect([await visit('too-many'), dropped]).toEqual([false, [1]]);
+    await away.close();
+    expect(dropped).toEqual([1, 1]);
+  });
   test('without it a visit changes nothing', async () => {
     await ask(served.port, '/privacy-choices', { headers: { cookie: 'visitor=just-looking' } });
     await served.pages.close();

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { GateError } from '../../../src/core/errors.js';
 import type { Ledger } from '../../../src/ledger/index.js';
+import { UNTRUSTED_PROXY_FACTOR } from '../../../src/sidecar/choices/limits.js';
 import type { TestLedger } from '../control-plane/stand.js';
 import {
   type Answer,
@@ -148,15 +149,12 @@ describe('language', () => {
 
 describe('a form that is not from an open page of ours', () => {
   const email = 'sealed@example.com';
-  test('without a seal, with another’s, with one of another form: shown again with what was entered', async () => {
+  test('without a seal, with another’s, with one of another form: an opt-out counts all the same', async () => {
     const optIn = hiddenIn((await ask(served.port, '/privacy-choices/opt-in')).text).seal ?? '';
     for (const seal of ['', 'x', optIn, `${'0'.repeat(8)}.${'A'.repeat(22)}.${'A'.repeat(43)}`]) {
       const answer = await submit(served.port, { seal, email });
-      expect(answer.status).toBe(403);
-      expect(answer.text).toContain('Please send the form once more');
-      expect(answer.text).toContain(`value="${email}"`);
-      const again = { ...hiddenIn(answer.text), email, choice: 'all' };
-      expect((await ask(served.port, '/privacy-choices', { form: again })).status).toBe(303);
+      expect(answer.status).toBe(303);
+      expect((await stand.ledger.request(receiptIn(answer))).status).toBe('complied');
     }
   });
   test('too old', async () => {
@@ -167,7 +165,7 @@ describe('a form that is not from an open page of ours', () => {
       async (port) => {
         const form = { ...hiddenIn((await ask(port, '/privacy-choices')).text), email, choice: 'all' };
         nowMs += formMs + 1;
-        expect((await ask(port, '/privacy-choices', { form })).status).toBe(403);
+        expect((await ask(port, '/privacy-choices', { form })).status).toBe(303);
       },
       stand.ledger,
       { now: () => nowMs },
@@ -253,26 +251,32 @@ describe('limits by address', () => {
   test('what X-Forwarded-For says counts only from proxies that are trusted', async () => {
     const spoofed = (index: number) => ({ 'x-forwarded-for': `203.0.113.${index}` });
     await withPages(few, async (port) => {
-      expect(await sendMany(port, 4, spoofed)).toEqual([403, 403, 403, 429]);
+      expect(await sendMany(port, 4, () => ({}))).toEqual([422, 422, 422, 429]);
+      const site = await sendMany(port, 3 * UNTRUSTED_PROXY_FACTOR + 1, spoofed);
+      expect([site.indexOf(429), site.lastIndexOf(422)]).toEqual([150, 149]);
     });
     await withPages({ ...few, 'publicPages.trustedProxies': ['127.0.0.1'] }, async (port) => {
-      expect(await sendMany(port, 4, spoofed)).toEqual([403, 403, 403, 403]);
+      expect(await sendMany(port, 4, spoofed)).toEqual([422, 422, 422, 422]);
     });
   });
 });
 
-test('ids that are made up do not fill the ledger: visits with the signal are limited as forms are', async () => {
+test('ids that are made up do not fill the ledger: visits with the signal have a limit of their own', async () => {
   const settings = {
     'publicPages.cookies': ['visitor=account:flood'],
-    'limits.pages.submitsBurst': 2,
+    'limits.pages.signalsBurst': 2,
+    'limits.pages.signalsPerMinute': 1,
+    'limits.pages.submitsBurst': 1,
     'limits.pages.submitsPerMinute': 1,
   };
   await withPages(settings, async (port, other) => {
     for (let index = 0; index < 5; index++) {
       const headers = { 'sec-gpc': '1', cookie: `visitor=flood-${index}` };
-      expect((await ask(port, '/privacy-choices', { headers })).status).toBe(200);
+      const page = await ask(port, '/privacy-choices', { headers });
+      expect([page.status, page.text.includes('knows this browser is included')]).toEqual([200, index < 2]);
       await other.pages.close();
     }
+    expect((await submit(port, { email: 'beside-signals@example.com' })).status).toBe(303);
   });
   const held = await Promise.all(
     [0, 1, 2, 3, 4].map((index) => stand.ledger.statusOf({ kind: 'account:flood', value: `flood-${index}` })),

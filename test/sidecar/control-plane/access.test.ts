@@ -108,6 +108,14 @@ describe('without tokens, on loopback', () => {
       expectProblem(await ask(port, 'GET', '/v1/status', { role: null, headers: { host } }), 421, 'http.misdirected');
     },
   );
+  test.each(['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'X-Forwarded-Proto', 'via'])(
+    'with %s it is refused: a proxy on this machine asks for somebody else',
+    async (name) => {
+      const { port } = await open({ tokens });
+      const answer = await ask(port, 'GET', '/v1/status', { role: null, headers: { [name]: '203.0.113.7' } });
+      expectProblem(answer, 421, 'http.misdirected');
+    },
+  );
   test.each(['localhost', 'LOCALHOST:1', '127.0.0.1', '[::1]:8788'])('a host of %s is served', async (host) => {
     const { port } = await open({ tokens });
     expect((await ask(port, 'GET', '/v1/status', { role: null, headers: { host } })).status).toBe(200);
