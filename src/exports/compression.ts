@@ -9,6 +9,7 @@ import { pipeline, Readable, type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { MemberSource } from './members.js';
 import { RowError } from './row-error.js';
+import { wholeFrames } from './zstd-frames.js';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
@@ -65,7 +66,10 @@ export async function* decompressed(
     const compression = compressionOfBytes(Buffer.concat(begun));
     if (expected !== undefined && compression !== expected) throw new RowError('compression.damaged', null);
     if (compression === 'none') yield* all;
-    else yield* allMembers(all, () => decompressor(compression));
+    else {
+      const whole = compression === 'zstd' ? wholeFrames(all) : all;
+      yield* allMembers(whole, () => decompressor(compression));
+    }
   } finally {
     await iterator.return?.();
   }

@@ -6,7 +6,8 @@
 import * as zlib from 'node:zlib';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { compressed, compressionOfName, decompressed, parseMapping } from '../../src/exports/index.js';
+import { compressed, compressionOfName, decompressed, parseMapping, type RowError } from '../../src/exports/index.js';
+import { ZstdFrames } from '../../src/exports/zstd-frames.js';
 import { filter, optedOutTable, pieces, termsOf } from './people.js';
 
 const FILE = Buffer.from(`mail,ifa\n${'jane@example.com,\nout@example.com,\n'.repeat(5000)}`);
@@ -49,6 +50,52 @@ test.skipIf(hasZstd)('zstd where this Node.js has none is refused, and not taken
   expect(() => compressed(pieces(FILE, [9]), 'zstd')).toThrow(
     expect.objectContaining({ code: 'compression.unsupported' }),
   );
+});
+
+test.skipIf(!hasZstd)('zstd that is cut off anywhere, or goes on with something else, is damage', async () => {
+  const packed = Buffer.concat([
+    await all(compressed(pieces(FILE, [999]), 'zstd')),
+    await all(compressed(pieces(FILE.subarray(0, 50), [999]), 'zstd')),
+  ]);
+  expect(await all(decompressed(pieces(packed, [7])))).toHaveLength(FILE.length + 50);
+  for (let length = 4; length < packed.length; length += length < 40 || length > packed.length - 80 ? 1 : 997) {
+    const cut = all(decompressed(pieces(packed.subarray(0, length), [1000]), 'zstd')).then(
+      (bytes) => bytes.length,
+      (error: unknown) => (error as RowError).code,
+    );
+    const isBetweenFrames = (await cut) === FILE.length;
+    if (!isBetweenFrames) expect([length, await cut]).toEqual([length, 'compression.damaged']);
+  }
+  for (const more of [[0], [0, 0, 0, 0], [0x28, 0xb5, 0x2f]]) {
+    const spoilt = Buffer.concat([packed, Buffer.from(more)]);
+    await expect(all(decompressed(pieces(spoilt, [1000]), 'zstd'))).rejects.toMatchObject({
+      code: 'compression.damaged',
+    });
+  }
+});
+
+test('frames of zstd are followed by their lengths', () => {
+  const frame = (...body: readonly number[]) => Buffer.from([0x28, 0xb5, 0x2f, 0xfd, ...body]);
+  const raw = (isLast: boolean, count: number) => {
+    const header = (count << 3) | (isLast ? 1 : 0);
+    return [header & 255, (header >> 8) & 255, header >> 16, ...Array.from({ length: count }, () => 7)];
+  };
+  const whole = [
+    frame(0x20, 5, ...raw(true, 5)), // single segment, size in a byte
+    frame(0x04, 0x58, ...raw(false, 3), ...raw(true, 0), 1, 2, 3, 4), // window, checksum
+    frame(0xc3, 0x58, 1, 1, 1, 1, 5, 0, 0, 0, 0, 0, 0, 0, 0x0a, 0, 0, 9, ...raw(true, 1)), // dictionary id, size, a run of one byte
+    Buffer.from([0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]), // skippable
+  ];
+  for (const bytes of [...whole, Buffer.concat(whole)]) {
+    for (let length = 0; length <= bytes.length; length++) {
+      const frames = new ZstdFrames();
+      frames.take(bytes.subarray(0, length >> 1));
+      frames.take(bytes.subarray(length >> 1, length));
+      if (whole.includes(bytes)) expect([length, frames.isAtEnd]).toEqual([length, [0, bytes.length].includes(length)]);
+      else if (length === bytes.length) expect(frames.isAtEnd).toBe(true);
+    }
+  }
+  expect(() => new ZstdFrames().take(Buffer.from('id,email'))).toThrow('compression.damaged');
 });
 
 test.skipIf(!hasZstd).each([1, 3, 1000, 100_000_000])('several frames of zstd, in pieces of %i bytes', async (size) => {
