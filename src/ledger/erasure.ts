@@ -86,11 +86,6 @@ export async function eraseRows(session: Session, requestRows: readonly string[]
     `update optgate.request_identifier set digests = '', clear = null where request_id = any($1::int8[])`,
     rows,
   );
-  await session.query(
-    `update optgate.webhook_event set body = jsonb_set(body, '{notices}', '[]')
-     where request_id = any($1::int8[]) and jsonb_exists(body, 'notices')`,
-    rows,
-  );
   await session.query('delete from optgate.audit_salt where request_id = any($1::int8[])', rows);
   await forgetRequests(session, requestRows);
   return erased.length > 0;

@@ -51,7 +51,7 @@ export async function post(options: PostOptions): Promise<PostResult> {
   try {
     const url = readTarget(options.url, options.allowPrivate);
     const addresses = await ended(addressesOf(url, options), ending.signal);
-    return await exchange(url, addresses, options, ending.signal);
+    return await ended(exchange(url, addresses, options, ending.signal), ending.signal);
   } catch (error) {
     return { kind: 'failed', reason: ending.signal.aborted ? reasonOf(ending.signal.reason) : reasonOf(error) };
   } finally {
@@ -127,6 +127,9 @@ function exchange(
       headers: { ...headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' },
     });
     outgoing.on('error', reject);
+    // an answer that changes the protocol is no response, and a connection that just ends no error
+    outgoing.once('upgrade', (_, socket) => socket.destroy());
+    outgoing.once('close', () => reject(new PostError('connection')));
     outgoing.on('response', (response) => {
       const status = response.statusCode ?? 0;
       const answer: PostResult = { kind: 'answered', status, retryAfterMs: retryAfterMsOf(response, now()) };

@@ -95,6 +95,18 @@ test('no answer in time, nobody there, no such name, told to stop', async () => 
   expect(late).toEqual({ kind: 'failed', reason: 'timeout' });
 });
 
+test('an answer that changes the protocol, and a connection that ends without one', async () => {
+  for (const answer of ['HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n', '']) {
+    const server = createServer((socket) => {
+      socket.on('error', () => {}).once('data', () => (answer === '' ? socket.destroy() : socket.write(answer)));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    expect(await send(`http://127.0.0.1:${port}/`)).toEqual({ kind: 'failed', reason: 'connection' });
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
 test('TLS to somebody who speaks none', async () => {
   receiver = await startReceiver();
   expect(await send(receiver.url.replace('http:', 'https:'))).toMatchObject({ kind: 'failed', reason: 'tls' });

@@ -7,8 +7,8 @@
 import { BlockList, isIP, isIPv4 } from 'node:net';
 
 /**
- * `public`: may always be connected to. `private`: where the operator has said so. `refused`: never; link-local addresses are
- * among them, as clouds keep their credentials there.
+ * `public`: may always be connected to. `private`: where the operator has said so. `refused`: never; link-local addresses and
+ * the others at which clouds give out credentials are among them.
  */
 export type AddressClass = 'public' | 'private' | 'refused';
 
@@ -21,6 +21,9 @@ const PRIVATE = blockListOf([
   '::1/128',
   'fc00::/7',
 ]);
+
+/** Where clouds give out credentials, outside of the link-local addresses. */
+const METADATA = blockListOf(['100.100.100.200/32', '168.63.129.16/32', 'fd00:ec2::254/128', 'fd20:ce::254/128']);
 
 const REFUSED_IPV4 = blockListOf([
   '0.0.0.0/8',
@@ -45,6 +48,7 @@ const REFUSED_IPV6 = blockListOf([
 
 /** What an address is; text that is none is `refused`. */
 export function classOfAddress(address: string): AddressClass {
+  if (isIP(address) !== 0 && METADATA.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')) return 'refused';
   if (isIPv4(address)) return PRIVATE.check(address) ? 'private' : REFUSED_IPV4.check(address) ? 'refused' : 'public';
   if (isIP(address) === 0 || address.includes('%')) return 'refused';
   const groups = groupsOf(address);
