@@ -28,7 +28,7 @@ export interface EnforcerPropagation {
 export interface Propagation {
   readonly requestId: string;
   readonly receivedAtMs: number;
-  /** When its entry was written; `null`: it has none yet. */
+  /** When its entry was written; `null`: it has none yet, or was denied. */
   readonly processedAtMs: number | null;
   /** `null`: it has no place in the log yet. */
   readonly token: string | null;
@@ -48,7 +48,9 @@ export async function propagationOf(context: LedgerContext, requestId: string): 
   return context.database.transaction(
     async (session) => {
       const request = await requestById(session, requestId);
-      const entry = request.lastEntry === null ? null : await readEntry(session, request.lastEntry);
+      // the last entry of a denied request is what took it back
+      const isTold = request.lastEntry !== null && request.status !== 'denied';
+      const entry = isTold ? await readEntry(session, request.lastEntry) : null;
       const enforcers = await readEnforcers(session, entry);
       const waitedFor = enforcers.filter(({ isRetired }) => !isRetired);
       return {

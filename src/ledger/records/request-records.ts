@@ -212,6 +212,8 @@ function recordOf(
   identifiers: readonly RecordedIdentifier[],
 ): AuditRecord {
   const status = row.status as RequestStatus;
+  // of a denied request the last entry is what took it back: nothing of it is in force, and sharing may go on
+  const isDenied = status === 'denied';
   const textOf = (value: unknown) => (value === null ? null : String(value));
   return {
     requestId: String(row.public_id),
@@ -230,9 +232,9 @@ function recordOf(
     recordedAtMs: Number(row.recorded_at_ms),
     recordedBy: textOf(row.operator),
     deniedBy: textOf(row.denied_by),
-    processedAtMs: compliance.processedAtMs,
-    inForceEverywhereAtMs: compliance.compliedAtMs,
-    inForceOn: compliance.inForceOn,
+    processedAtMs: isDenied ? null : compliance.processedAtMs,
+    inForceEverywhereAtMs: isDenied ? null : compliance.compliedAtMs,
+    inForceOn: isDenied ? 0 : compliance.inForceOn,
     enforcerCount: compliance.enforcerCount,
     dueAtMs: deadline.dueAtMs,
     dueOn: deadline.dueOn,

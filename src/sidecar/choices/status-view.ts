@@ -31,7 +31,7 @@ export function receiptPage(view: View, { record, propagation, hasRemaining }: S
 <section aria-labelledby="progress-title"><h2 id="progress-title">${strings.progress}</h2>
 <ol class="steps">${steps(view, record, propagation)}</ol>
 <p><a href="${again}">${strings.checkAgain}</a></p></section>
-${covered(strings, record)}
+${record.status === 'denied' ? html`<p class="box">${strings.deniedText}</p>` : covered(strings, record)}
 ${hasRemaining ? html`<p class="box">${strings.remaining}</p>` : null}
 ${record.noAskUntil === null ? null : html`<p>${strings.noAsk(dayText(view, record.noAskUntil))}</p>`}`,
   };
@@ -72,6 +72,7 @@ export function honoredPage(view: View): Page {
 }
 
 function titleOf(strings: Strings, { nature, status }: RequestRecord): string {
+  if (status === 'denied') return strings.deniedTitle;
   if (nature === 'opt_out') return strings.receiptTitle;
   return status === 'pending' ? strings.pendingTitle : strings.optInReceiptTitle;
 }
@@ -87,6 +88,12 @@ function steps(view: View, record: RequestRecord, propagation: Propagation): rea
   const { inForceOn, enforcerCount, inForceEverywhereAtMs } = propagation;
   if (record.status === 'pending')
     return [step(strings, strings.stepReceived, momentText(view, record.receivedAtMs), true)];
+  if (record.status === 'denied') {
+    return [
+      step(strings, strings.stepReceived, momentText(view, record.receivedAtMs), true),
+      step(strings, strings.stepDenied, null, true),
+    ];
+  }
   const isSomewhere = enforcerCount > 0 && inForceOn > 0;
   const reach = enforcerCount === 0 ? strings.stepWaiting : strings.stepInForce(inForceOn, enforcerCount);
   const everywhere = inForceEverywhereAtMs === null ? null : momentText(view, inForceEverywhereAtMs);

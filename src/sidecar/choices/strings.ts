@@ -73,6 +73,9 @@ const EN = {
   otherWaysSignal: 'You can also turn on Global Privacy Control in your browser. We honor it on every visit.',
 
   receiptTitle: 'Your opt-out is recorded',
+  deniedTitle: 'Your request was denied',
+  deniedText:
+    'We believe in good faith that it was not made by the person it is about. Nothing of it is in force. Ask us why, and send it again if it is yours.',
   optInReceiptTitle: 'You are opted in again',
   pendingTitle: 'Your opt-in waits to be confirmed',
   receiptNumber: 'Receipt number',
@@ -85,6 +88,7 @@ const EN = {
   stepInForce: (on: number, of: number) => `In force on ${on} of ${of} ${of === 1 ? 'system' : 'systems'}`,
   stepWaiting: 'Waiting for our systems to report',
   stepEverywhere: 'In force everywhere',
+  stepDenied: 'Denied',
   stepNotYet: 'Not yet',
   stepDone: 'Done',
   checkAgain: 'Check again',
@@ -202,6 +206,9 @@ const ES: Strings = {
     'También puede activar el Control Global de Privacidad (GPC) en su navegador. Lo respetamos en cada visita.',
 
   receiptTitle: 'Su exclusión está registrada',
+  deniedTitle: 'Su solicitud fue denegada',
+  deniedText:
+    'Creemos de buena fe que no la hizo la persona a la que se refiere. Nada de ella está en vigor. Pregúntenos por qué y vuelva a enviarla si es suya.',
   optInReceiptTitle: 'Está incluido de nuevo',
   pendingTitle: 'Su inclusión espera confirmación',
   receiptNumber: 'Número de recibo',
@@ -214,6 +221,7 @@ const ES: Strings = {
   stepInForce: (on: number, of: number) => `En vigor en ${on} de ${of} ${of === 1 ? 'sistema' : 'sistemas'}`,
   stepWaiting: 'A la espera de que respondan nuestros sistemas',
   stepEverywhere: 'En vigor en todas partes',
+  stepDenied: 'Denegada',
   stepNotYet: 'Todavía no',
   stepDone: 'Hecho',
   checkAgain: 'Comprobar de nuevo',

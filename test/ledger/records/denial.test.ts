@@ -42,6 +42,14 @@ for (const backend of BACKENDS) {
       );
       expect(record).toMatchObject({ response: 'denied', denialBasis: 'case 12', deniedBy: 'jane', status: 'denied' });
       expect(record?.respondedAtMs).toBe(denial.deniedAtMs);
+      // what took it back is in force; the request is not
+      expect(record).toMatchObject({ processedAtMs: null, inForceEverywhereAtMs: null, inForceOn: 0 });
+      expect(await stand.ledger.propagation(requestId)).toMatchObject({
+        processedAtMs: null,
+        token: null,
+        inForceOn: 0,
+        inForceEverywhereAtMs: null,
+      });
     });
 
     test('leaves what the same identifier asked for otherwise, before and after', async () => {

@@ -27,7 +27,8 @@ function showTimeline(request, propagation, notices) {
   const steps = [step('working', 'Received', time(receivedAt), ` by ${words(request.channel)}`)];
   if (processedAt === null) {
     const wait = request.status === 'pending' ? 'It waits for its second step' : 'It has changed nothing yet';
-    steps.push(step(request.status === 'denied' ? 'wrong' : 'waiting', 'Processed', wait));
+    if (request.status === 'denied') steps.push(step('wrong', 'Denied', 'Nothing of it is in force.'));
+    else steps.push(step('waiting', 'Processed', wait));
   } else {
     const delay = Math.max(0, Date.parse(processedAt) - Date.parse(receivedAt));
     steps.push(step('working', 'Processed', time(processedAt), `, ${duration(delay)} after it was received`));
