@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { prepareEmbedded } from '../../ledger/embedded-folder.js';
 import { PATIENCE_MS, requestOf, startSidecarProcess } from '../running.js';
 
@@ -16,6 +16,7 @@ test('opt-outs, decisions and this process are there; open pages hear that it en
   const place = join(folder, 'ledger');
   await prepareEmbedded(place);
   const sidecar = await startSidecarProcess(['--ledger', place, '--name', 'pod-1']);
+  onTestFinished(() => void sidecar.kill('SIGKILL'));
   // biome-ignore lint/suspicious/noExplicitAny: a test looks at what is there
   const get = async (path: string): Promise<any> => JSON.parse((await sidecar.onControl(`/console/api${path}`)).text);
   await expect.poll(async () => (await get('/state')).ledger, { timeout: PATIENCE_MS }).toBe('open');
