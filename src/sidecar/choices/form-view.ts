@@ -2,7 +2,7 @@
  * The form: who, what, one button. All choices look the same; "all" comes first (11 CCR 7026(h), 7004(a)).
  * @module
  */
-import { type Html, html } from './html.js';
+import { type Html, html } from '../html.js';
 import { icon } from './icons.js';
 import { addressOf, contactList, hiddenFields, type Page, type View } from './layout.js';
 import { BASE_PATH } from './paths.js';

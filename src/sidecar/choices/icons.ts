@@ -2,7 +2,7 @@
  * Small pictures, in the markup itself: the policy of the pages loads none. Decoration only; words stand beside each.
  * @module
  */
-import { type Html, html } from './html.js';
+import { type Html, html } from '../html.js';
 
 const DRAWINGS = {
   check: html`<circle cx="10" cy="10" r="9" fill="currentColor"/><path class="knockout" d="m5.8 10.4 2.8 2.8 5.6-6"/>`,

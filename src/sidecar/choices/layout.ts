@@ -3,8 +3,8 @@
  * @module
  */
 import { checkIdentifier } from '../../core/identity/index.js';
+import { type Html, html } from '../html.js';
 import type { Assets } from './assets.js';
-import { type Html, html } from './html.js';
 import { BASE_PATH, PATHS } from './paths.js';
 import type { ChoicesSettings } from './settings.js';
 import { LANGUAGES, type Language, STRINGS, type Strings } from './strings.js';

@@ -2,8 +2,9 @@
  * Pages that say why nothing was done, and what to do instead.
  * @module
  */
+
+import { html } from '../html.js';
 import { otherWays } from './form-view.js';
-import { html } from './html.js';
 import { addressOf, type Page, type View } from './layout.js';
 import { PATHS } from './paths.js';
 

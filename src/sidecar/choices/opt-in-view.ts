@@ -3,8 +3,9 @@
  * "Opt in".
  * @module
  */
+
+import { html } from '../html.js';
 import { errorSummary, type FormState, whoFields } from './form-view.js';
-import { html } from './html.js';
 import { addressOf, contactList, hiddenFields, type Page, type View } from './layout.js';
 import { BASE_PATH, PATHS } from './paths.js';
 import { CHOICES } from './strings.js';

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Propagation, RequestRecord } from '../../ledger/index.js';
-import { type Html, html } from './html.js';
+import { type Html, html } from '../html.js';
 import { icon } from './icons.js';
 import { addressOf, type Page, type View } from './layout.js';
 import { BASE_PATH, PATHS } from './paths.js';

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Principal } from '../control-plane/index.js';
+import { escapeText } from '../html.js';
 import { LINKS, type Page } from './pages.js';
 
 /** Nothing but what this origin serves: no inline script, no inline style, nothing in a frame. */
@@ -39,7 +40,7 @@ export function framedPage({ page, base, csrf, principal, isOpen, version }: Fra
     const current = href === page.link ? ' aria-current="page"' : '';
     return `<li><a href="${href}"${current}>${label}</a></li>`;
   }).join('');
-  const who = isOpen ? 'This machine' : escaped(principal.name ?? principal.role);
+  const who = isOpen ? 'This machine' : escapeText(principal.name ?? principal.role);
   const role = isOpen ? 'no sign-in' : principal.role;
   const signOut = isOpen
     ? ''
@@ -51,7 +52,7 @@ export function framedPage({ page, base, csrf, principal, isOpen, version }: Fra
 <div class="who"><p><span class="name">${who}</span> <span class="role">${role}</span></p>${signOut}</div></header>
 <main id="main" tabindex="-1"><h1>${page.title}</h1><div id="page" aria-busy="true"><p class="loading">Loading…</p></div>
 <noscript><p class="empty">These pages need JavaScript; the same is to be had from the API.</p></noscript></main>
-<footer><p>optgate ${escaped(version)}</p><p id="live" role="status"></p></footer>`;
+<footer><p>optgate ${escapeText(version)}</p><p id="live" role="status"></p></footer>`;
   const meta = `<meta name="csrf" content="${csrf}"><meta name="role" content="${principal.role}">`;
   const scripts = ['dom', 'api', 'format', 'live', 'chart', 'table'].map(
     (name) => `<link rel="modulepreload" href="${base}${name}.js">`,
@@ -71,14 +72,14 @@ export interface SignInForm {
 }
 
 export function signInPage({ base, csrf, next, fault, isPlain }: SignInForm): string {
-  const said = fault === null ? '' : `<p class="fault" id="fault" role="alert">${escaped(fault)}</p>`;
+  const said = fault === null ? '' : `<p class="fault" id="fault" role="alert">${escapeText(fault)}</p>`;
   const plain = isPlain
     ? '<p class="hint">Signing in works over HTTPS, or on the machine itself: browsers keep the cookie for nothing else.</p>'
     : '';
   const described = fault === null ? '' : ' aria-describedby="fault" aria-invalid="true"';
   const body = `<main id="main" class="door"><p class="brand">${MARK}<span>optgate</span></p><h1>Sign in</h1>
 <form method="post" action="/console/sign-in"><input type="hidden" name="csrf" value="${csrf}">
-<input type="hidden" name="next" value="${escaped(next)}">${said}
+<input type="hidden" name="next" value="${escapeText(next)}">${said}
 <label for="token">Token of an operator or auditor</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus maxlength="4096"${described}>
 <button class="primary" type="submit">Sign in</button></form>${plain}</main>`;
@@ -87,29 +88,17 @@ export function signInPage({ base, csrf, next, fault, isPlain }: SignInForm): st
 
 /** A page that says one thing. */
 export function plainPage(base: string, title: string, sentence: string): string {
-  const body = `<main id="main" class="door"><p class="brand">${MARK}<span>optgate</span></p><h1>${escaped(title)}</h1>
-<p>${escaped(sentence)}</p><p><a href="/console">To the console</a></p></main>`;
+  const body = `<main id="main" class="door"><p class="brand">${MARK}<span>optgate</span></p><h1>${escapeText(title)}</h1>
+<p>${escapeText(sentence)}</p><p><a href="/console">To the console</a></p></main>`;
   return html(title, base, '', body);
 }
 
 function html(title: string, base: string, head: string, body: string): string {
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${escaped(title)} · optgate</title>
+<html lang="en"><head><meta charset="utf-8"><title>${escapeText(title)} · optgate</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
 <link rel="icon" href="${base}icon.svg"><link rel="stylesheet" href="${base}vendor/uPlot.min.css">
 <link rel="stylesheet" href="${base}console.css">${head}</head>
 <body>${body}</body></html>
 `;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 }

@@ -5,11 +5,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { cookieIdentifiers } from '../../../src/sidecar/choices/browser-facts.js';
-import { Html, html } from '../../../src/sidecar/choices/html.js';
 import { languageOf } from '../../../src/sidecar/choices/language.js';
 import { isForeign, senderOf, trustedProxies } from '../../../src/sidecar/choices/origin.js';
 import { Sealer } from '../../../src/sidecar/choices/seal.js';
 import { STRINGS } from '../../../src/sidecar/choices/strings.js';
+import { Html, html } from '../../../src/sidecar/html.js';
 
 describe('markup', () => {
   test('what is put in is text, whatever it is', () => {

@@ -46,6 +46,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '`': '&#96;',
 };
 
-function escapeText(text: string): string {
+/** Text as it may stand between tags, and in attributes in quotes. */
+export function escapeText(text: string): string {
   return text.replace(/[&<>"'`]/g, (character) => ENTITIES[character] ?? '');
 }
