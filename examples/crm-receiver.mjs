@@ -74,8 +74,8 @@ function apply(event) {
 /** `null`: the event says nothing of it. */
 function isSuppressedBy(event, rights) {
   if (event.event === 'opt_out.recorded') return true;
-  if (event.event === 'import.completed') return rights.length > 0;
-  if (event.event === 'opt_in.confirmed') return event.remaining.length > 0;
+  if (event.event === 'import.completed' || event.event === 'import.interrupted') return rights.length > 0;
+  if (event.event === 'opt_in.confirmed' || event.event === 'opt_out.denied') return event.remaining.length > 0;
   return null;
 }
 

@@ -7,7 +7,7 @@
 import { AUDIT_STATEMENTS } from './audit/schema.js';
 import { OVERSIGHT_STATEMENTS } from './oversight/schema.js';
 import { RECORDS_SCHEMA } from './records/schema.js';
-import { WEBHOOK_STATEMENTS } from './webhooks/schema.js';
+import { WEBHOOK_AGE_STATEMENTS, WEBHOOK_STATEMENTS } from './webhooks/schema.js';
 
 /** One step; its statements run in one transaction. */
 export interface Migration {
@@ -269,4 +269,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 3, statements: OVERSIGHT_STATEMENTS },
   { version: 4, statements: RECORDS_SCHEMA },
   { version: 5, statements: WEBHOOK_STATEMENTS },
+  { version: 6, statements: WEBHOOK_AGE_STATEMENTS },
 ];

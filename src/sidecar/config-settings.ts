@@ -6,7 +6,15 @@
  * @module
  */
 import { z } from 'zod';
-import { ATTEMPT_MS_MAX, ATTEMPTS_MAX, RETRY_BASE_MS, RETRY_CAP_MS } from '../webhooks/limits.js';
+import { DEAD_KEEP_MS } from '../ledger/webhooks/limits.js';
+import {
+  ATTEMPT_MS_MAX,
+  ATTEMPTS_MAX,
+  RETRY_BASE_MS,
+  RETRY_CAP_MS,
+  SERVER_ERROR_AGE_MS_MAX,
+  SILENCE_AGE_MS_MAX,
+} from '../webhooks/limits.js';
 import { PAGES_LIMITS } from './choices/limits.js';
 import { PAGES_SETTINGS } from './config-pages.js';
 import {
@@ -40,6 +48,7 @@ import { SOCKET_LIMITS } from './socket/limits.js';
 const LEDGER_SCHEMES = ['postgres', 'postgresql'];
 const SOURCE_SCHEMES = ['postgres', 'postgresql', 'nats', 'tls', 'http', 'https', 'file'];
 export const WORKERS_MAX = 64;
+const AGE_MS_MAX = 3650 * 86_400_000;
 
 export interface Setting<T = unknown> {
   readonly schema: z.ZodType<T>;
@@ -73,6 +82,11 @@ function time(fallbackMs: number, minMs: number, help: string, flagName?: string
     show: durationText,
     ...(flagName === undefined ? {} : { flag: flagName }),
   });
+}
+
+/** A time that no timer waits for, so it may be longer than one can. */
+function age(fallbackMs: number, help: string): Setting<number> {
+  return setting(duration(0, AGE_MS_MAX), fallbackMs, help, { show: durationText });
 }
 
 function path(flagName: string | undefined, help: string): Setting<string | null> {
@@ -161,7 +175,10 @@ export const SETTINGS = {
   'intake.keepClearKeyFile': path(undefined, 'key of 32 bytes; with it clear values are kept, encrypted'),
 
   'webhooks.enabled': setting<boolean>(flag, true, 'send the events of the ledger to its webhooks'),
-  'webhooks.attemptsMax': setting(count(1, 1000), ATTEMPTS_MAX, 'attempts after which an event is dead'),
+  'webhooks.attemptsMax': setting(count(1, 1000), ATTEMPTS_MAX, 'refusals (3xx, 4xx) after which an event is dead'),
+  'webhooks.serverErrorAgeMax': age(SERVER_ERROR_AGE_MS_MAX, 'age from which an event is dead on an answer of 5xx'),
+  'webhooks.silenceAgeMax': age(SILENCE_AGE_MS_MAX, 'age from which it is dead without an answer, or on 408 and 429'),
+  'webhooks.deadKeep': age(DEAD_KEEP_MS, 'how long a dead event waits for a replay'),
   'webhooks.attemptTimeout': time(ATTEMPT_MS_MAX, 100, 'longest an attempt may take'),
   'webhooks.retryBase': time(RETRY_BASE_MS, 1, 'first bound of the random pause between attempts; it doubles'),
   'webhooks.retryCap': time(RETRY_CAP_MS, 1, 'last bound of it'),

@@ -26,6 +26,9 @@ export class WebhookDesk {
     this.#ledger = ledger;
     this.#deliverer = new WebhookDeliverer(ledger, {
       attemptsMax: config['webhooks.attemptsMax'],
+      serverErrorAgeMsMax: config['webhooks.serverErrorAgeMax'],
+      silenceAgeMsMax: config['webhooks.silenceAgeMax'],
+      deadKeepMs: config['webhooks.deadKeep'],
       attemptMsMax: config['webhooks.attemptTimeout'],
       retryBaseMs: config['webhooks.retryBase'],
       retryCapMs: config['webhooks.retryCap'],

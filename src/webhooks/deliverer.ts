@@ -2,30 +2,46 @@
  * Sends the events of a ledger to its consumers: at least once, and for each consumer in order.
  *
  * Any number of processes may run one; the one that has the lead sends (ledger/webhooks/lead.ts). An event whose attempt
- * failed keeps those behind it waiting, until it is delivered or dead; consumers do not wait for each other. A process that
- * dies between an answer and writing it down sends that event again, so consumers tell repeats by the id of the event.
+ * failed keeps those behind it waiting, until it is delivered or dead; consumers do not wait for each other, and what fails
+ * for one of them is tried again after a pause of its own. A process that dies between an answer and writing it down sends that
+ * event again, so consumers tell repeats by the id of the event.
  * @module
  */
 import { EventEmitter, setMaxListeners } from 'node:events';
-import { Backoff, fullJitterMs } from '../backoff.js';
-import type { AttemptOutcome, DueWebhook, Ledger, NextDelivery, WebhookLead } from '../ledger/index.js';
+import { Backoff } from '../backoff.js';
+import {
+  type AttemptOutcome,
+  DEAD_KEEP_MS,
+  type DueWebhook,
+  faultOf,
+  IMPORT_STALLED_MS,
+  type Ledger,
+  type NextDelivery,
+  type WebhookLead,
+} from '../ledger/index.js';
 import {
   ATTEMPT_MS_MAX,
   ATTEMPTS_MAX,
   CONTEND_MS,
   FORCE_EVERY_MS,
-  NOTICES_MS_MAX,
   POLL_MS,
   PRUNE_EVERY_MS,
   RETRY_AFTER_MS_MAX,
   RETRY_BASE_MS,
   RETRY_CAP_MS,
+  SERVER_ERROR_AGE_MS_MAX,
+  SILENCE_AGE_MS_MAX,
 } from './limits.js';
-import { type Lookup, type PostResult, post } from './post.js';
+import { outcomeOf, type Unmade } from './outcome.js';
+import { type Lookup, post } from './post.js';
 import { EVENT_HEADER, EVENT_ID_HEADER, SIGNATURE_HEADER, signatureOf, TIMESTAMP_HEADER } from './signature.js';
+import { Watch } from './watch.js';
 
 export interface DelivererOptions {
   readonly attemptsMax?: number;
+  readonly serverErrorAgeMsMax?: number;
+  readonly silenceAgeMsMax?: number;
+  readonly deadKeepMs?: number;
   readonly attemptMsMax?: number;
   readonly retryBaseMs?: number;
   readonly retryCapMs?: number;
@@ -33,6 +49,8 @@ export interface DelivererOptions {
   readonly pollMs?: number;
   readonly contendMs?: number;
   readonly forceEveryMs?: number;
+  readonly importStalledMs?: number;
+  readonly pruneEveryMs?: number;
   /** Wall clock, ms since 1970. */
   readonly now?: () => number;
   /** From 0 up to, and without, 1. */
@@ -53,9 +71,14 @@ export interface AttemptCounts {
   dead: number;
 }
 
+interface Made {
+  readonly body: string;
+  readonly secrets: readonly string[];
+}
+
 interface DelivererEvents {
   attempt: [Attempt];
-  /** Something of the ledger failed; it is tried again. */
+  /** Something of the ledger failed; it is tried again, or the event that it spoilt is dead. */
   failure: [Error];
 }
 
@@ -67,6 +90,8 @@ export class WebhookDeliverer extends EventEmitter<DelivererEvents> {
   private readonly cut = new AbortController();
   private isClosed = false;
   private readonly atWork = new Map<string, Promise<void>>();
+  /** Consumers for whom the ledger failed, and until when they pause. */
+  private readonly paused = new Map<string, { readonly backoff: Backoff; readonly untilMs: number }>();
   private running: Promise<void> | null = null;
   private lead: WebhookLead | null = null;
   private wakeWaiter: () => void = () => {};
@@ -79,6 +104,9 @@ export class WebhookDeliverer extends EventEmitter<DelivererEvents> {
     setMaxListeners(0, this.cut.signal); // one for each attempt under way
     this.options = {
       attemptsMax: ATTEMPTS_MAX,
+      serverErrorAgeMsMax: SERVER_ERROR_AGE_MS_MAX,
+      silenceAgeMsMax: SILENCE_AGE_MS_MAX,
+      deadKeepMs: DEAD_KEEP_MS,
       attemptMsMax: ATTEMPT_MS_MAX,
       retryBaseMs: RETRY_BASE_MS,
       retryCapMs: RETRY_CAP_MS,
@@ -86,6 +114,8 @@ export class WebhookDeliverer extends EventEmitter<DelivererEvents> {
       pollMs: POLL_MS,
       contendMs: CONTEND_MS,
       forceEveryMs: FORCE_EVERY_MS,
+      importStalledMs: IMPORT_STALLED_MS,
+      pruneEveryMs: PRUNE_EVERY_MS,
       now: Date.now,
       random: Math.random,
       ...options,
@@ -139,7 +169,7 @@ export class WebhookDeliverer extends EventEmitter<DelivererEvents> {
       this.wakeWaiter();
     });
     try {
-      const watch = new Watch(lead, this.options.forceEveryMs);
+      const watch = new Watch(lead, this.options, (error) => this.fail(error));
       while (!this.isClosed && !isLost) {
         await watch.look();
         await lead.number();
@@ -155,13 +185,19 @@ export class WebhookDeliverer extends EventEmitter<DelivererEvents> {
 
   /** One line of work for each consumer. */
   private begin(lead: WebhookLead, webhook: DueWebhook): void {
-    if (this.atWork.has(webhook.id)) return;
+    const { id } = webhook;
+    if (this.atWork.has(id) || performance.now() < (this.paused.get(id)?.untilMs ?? 0)) return;
     const work = this.serve(lead, webhook)
-      .catch((error: unknown) => {
-        if (!this.isClosed) this.emit('failure', error as Error);
-      })
-      .finally(() => this.atWork.delete(webhook.id));
-    this.atWork.set(webhook.id, work);
+      .then(
+        () => void this.paused.delete(id),
+        (error: unknown) => {
+          const backoff = this.paused.get(id)?.backoff ?? new Backoff({ random: this.options.random });
+          this.paused.set(id, { backoff, untilMs: performance.now() + backoff.nextDelayMs() });
+          this.fail(error);
+        },
+      )
+      .finally(() => this.atWork.delete(id));
+    this.atWork.set(id, work);
   }
 
   /** Sends one event after the other until there is none, or one fails. */
@@ -181,8 +217,10 @@ export class WebhookDeliverer extends EventEmitter<DelivererEvents> {
   /** `null`: this process is about to end. */
   private async attempt(lead: WebhookLead, webhook: DueWebhook, next: NextDelivery): Promise<AttemptOutcome | null> {
     const { attemptMsMax, now, lookup } = this.options;
-    const body = await lead.body(next.event, webhook);
-    const headers = deliveryHeaders(next.event, await lead.secrets(webhook), now(), body);
+    const made = await this.make(lead, webhook, next);
+    if ('reason' in made) return outcomeOf(made, next, this.options);
+    const { body, secrets } = made;
+    const headers = deliveryHeaders(next.event, secrets, now(), body);
     const { url, allowPrivate } = webhook;
     const result = await post({
       url,
@@ -195,7 +233,33 @@ export class WebhookDeliverer extends EventEmitter<DelivererEvents> {
       signal: this.cut.signal,
     });
     if (result.kind === 'failed' && result.reason === 'closed') return null;
-    return outcomeOf(result, next.attemptCount, this.options);
+    return outcomeOf(result, next, this.options);
+  }
+
+  /** What is sent, or why it cannot be made. Throws where the database failed. */
+  private async make(lead: WebhookLead, webhook: DueWebhook, { event }: NextDelivery): Promise<Made | Unmade> {
+    const unmade = (reason: Unmade['reason'], error: unknown): Unmade => {
+      this.fail(error);
+      return { kind: 'unmade', reason };
+    };
+    let body: string;
+    try {
+      body = await lead.body(event, webhook);
+    } catch (error) {
+      const fault = faultOf(error);
+      if (fault === null) throw error;
+      return unmade(fault, error);
+    }
+    try {
+      return { body, secrets: await lead.secrets(webhook) };
+    } catch (error) {
+      if (faultOf(error) === null) throw error;
+      return unmade('secret', error);
+    }
+  }
+
+  private fail(error: unknown): void {
+    if (!this.isClosed) this.emit('failure', error as Error);
   }
 
   private count(id: string, { kind }: AttemptOutcome): void {
@@ -234,50 +298,4 @@ export function deliveryHeaders(
     [TIMESTAMP_HEADER]: String(timestampSeconds),
     [SIGNATURE_HEADER]: signatureOf(secrets, timestampSeconds, body),
   };
-}
-
-type RetryTerms = Required<
-  Pick<DelivererOptions, 'attemptsMax' | 'retryBaseMs' | 'retryCapMs' | 'retryAfterMsMax' | 'random'>
->;
-
-/** What an answer, or none, means for an event after so many failed attempts. */
-export function outcomeOf(result: PostResult, attemptCount: number, terms: RetryTerms): AttemptOutcome {
-  const status = result.kind === 'answered' ? result.status : null;
-  if (status !== null && status >= 200 && status < 300) return { kind: 'delivered', status };
-  if (status === 410) return { kind: 'gone', status };
-  const reason = result.kind === 'failed' ? result.reason : 'status';
-  if (attemptCount + 1 >= terms.attemptsMax) return { kind: 'dead', status, reason };
-  const { retryBaseMs: baseMs, retryCapMs: capMs, random } = terms;
-  const askedMs = result.kind === 'answered' ? Math.min(result.retryAfterMs ?? 0, terms.retryAfterMsMax) : 0;
-  return {
-    kind: 'failed',
-    status,
-    reason,
-    delayMs: Math.max(askedMs, fullJitterMs(attemptCount, { baseMs, capMs, random })),
-  };
-}
-
-/** What the leader looks for by the clock. */
-class Watch {
-  private afterId = '0';
-  private forceAtMs = Number.NEGATIVE_INFINITY;
-  private pruneAtMs = performance.now() + PRUNE_EVERY_MS;
-
-  constructor(
-    private readonly lead: WebhookLead,
-    private readonly forceEveryMs: number,
-  ) {}
-
-  async look(): Promise<void> {
-    const startMs = performance.now();
-    while ((await this.lead.notices()) && performance.now() - startMs < NOTICES_MS_MAX);
-    const nowMs = performance.now();
-    if (nowMs >= this.forceAtMs) {
-      this.forceAtMs = nowMs + this.forceEveryMs;
-      this.afterId = (await this.lead.inForce(this.afterId)).afterId;
-    }
-    if (nowMs < this.pruneAtMs) return;
-    this.pruneAtMs = nowMs + PRUNE_EVERY_MS;
-    await this.lead.prune();
-  }
 }

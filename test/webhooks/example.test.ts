@@ -149,15 +149,20 @@ backend.describe(`the CRM of the examples, on ${backend.name}`, () => {
     webhook('remove', 'crm');
   });
 
-  test('one that always fails: dead, the next goes on; a replay when it is mended', async () => {
-    const receiver = await startReceiver(answerWith(500));
+  test('one that always refuses, or fails for too long: dead, the next goes on; a replay when it is mended', async () => {
+    const receiver = await startReceiver(answerWith(422));
+    const failing = await startReceiver(answerWith(500));
     webhook('add', 'broken', receiver.url, '--allow-private', '--events', 'opt_out.recorded');
-    const sidecar = await startServing('--set', 'webhooks.attemptsMax=2');
+    webhook('add', 'failing', failing.url, '--allow-private', '--events', 'opt_out.recorded');
+    const sidecar = await startServing(...['--set', 'webhooks.attemptsMax=2', '--set', 'webhooks.serverErrorAgeMax=0']);
     await sidecar.optOut(1);
     await sidecar.optOut(2);
-    await until('both dead', () => webhook('list')[0].deadCount === 2, PATIENCE_MS);
+    for (const index of [0, 1]) {
+      await until('both dead', () => webhook('list')[index].deadCount === 2, PATIENCE_MS);
+    }
+    expect(webhook('deliveries', 'failing')).toMatchObject([{ attemptCount: 1, lastStatus: 500 }, { attemptCount: 1 }]);
     expect(webhook('deliveries', 'broken', '--state', 'dead')).toMatchObject([
-      { event: 'opt_out.recorded', attemptCount: 2, lastStatus: 500, reason: 'status' },
+      { event: 'opt_out.recorded', attemptCount: 2, lastStatus: 422, reason: 'status' },
       { event: 'opt_out.recorded', attemptCount: 2 },
     ]);
     await until('the log says so', () => sidecar.said.stderr.includes('"event":"webhook.dead"'), PATIENCE_MS);
@@ -170,8 +175,9 @@ backend.describe(`the CRM of the examples, on ${backend.name}`, () => {
       ...new Set(receiver.received.slice(0, count).map(({ json }) => json.id)),
     ]);
     await sidecar.stop();
-    webhook('remove', 'broken');
+    for (const id of ['broken', 'failing']) webhook('remove', id);
     await receiver.close();
+    await failing.close();
   });
 
   test('killed in mid-delivery: sent again by the next process', async () => {

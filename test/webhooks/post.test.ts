@@ -4,7 +4,6 @@
  */
 import { createServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { outcomeOf } from '../../src/webhooks/deliverer.js';
 import { type Lookup, post, signatureOf } from '../../src/webhooks/index.js';
 import { answerWith, type Receiver, startReceiver } from './receiver.js';
 
@@ -110,25 +109,6 @@ test('an answer that changes the protocol, and a connection that ends without on
 test('TLS to somebody who speaks none', async () => {
   receiver = await startReceiver();
   expect(await send(receiver.url.replace('http:', 'https:'))).toMatchObject({ kind: 'failed', reason: 'tls' });
-});
-
-test('what an answer means', () => {
-  const terms = { attemptsMax: 3, retryBaseMs: 100, retryCapMs: 1000, retryAfterMsMax: 5000, random: () => 0.5 };
-  const answered = (status: number, retryAfterMs: number | null = null) =>
-    ({ kind: 'answered', status, retryAfterMs }) as const;
-  expect(outcomeOf(answered(200), 0, terms)).toEqual({ kind: 'delivered', status: 200 });
-  expect(outcomeOf(answered(410), 0, terms)).toEqual({ kind: 'gone', status: 410 });
-  for (const status of [199, 302, 400, 401, 404, 429, 500, 503]) {
-    expect(outcomeOf(answered(status), 1, terms)).toEqual({ kind: 'failed', status, reason: 'status', delayMs: 100 });
-    expect(outcomeOf(answered(status), 2, terms)).toEqual({ kind: 'dead', status, reason: 'status' });
-  }
-  expect(outcomeOf(answered(503, 3000), 0, terms)).toMatchObject({ delayMs: 3000 });
-  expect(outcomeOf(answered(503, 99_000), 0, terms)).toMatchObject({ delayMs: 5000 });
-  expect(outcomeOf({ kind: 'failed', reason: 'tls' }, 0, terms)).toMatchObject({
-    kind: 'failed',
-    status: null,
-    delayMs: 50,
-  });
 });
 
 test('one signature for each secret', () => {

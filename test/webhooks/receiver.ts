@@ -4,7 +4,8 @@
  */
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export interface Received {
@@ -24,11 +25,15 @@ export const answerWith =
 
 export type Receiver = Awaited<ReturnType<typeof startReceiver>>;
 
-/** Listens on 127.0.0.1; `port` 0: one that the system chooses. */
-export async function startReceiver(answering: Answering = accept, port = 0) {
+/** Listens on 127.0.0.1; `port` 0: one that the system chooses. `tls`: its key and certificate. */
+export async function startReceiver(
+  answering: Answering = accept,
+  port = 0,
+  tls: { readonly key: Buffer; readonly cert: Buffer } | null = null,
+) {
   const received: Received[] = [];
   const state = { answering };
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
     const pieces: Buffer[] = [];
     request.on('data', (piece: Buffer) => pieces.push(piece));
     request.on('end', () => {
@@ -37,14 +42,15 @@ export async function startReceiver(answering: Answering = accept, port = 0) {
       received.push(one);
       state.answering(one, response, received.length - 1);
     });
-  });
+  };
+  const server = tls === null ? createServer(listener) : createTlsServer(tls, listener);
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address() as AddressInfo;
   return {
     received,
     port: address.port,
-    url: `http://127.0.0.1:${address.port}/hook`,
+    url: `${tls === null ? 'http' : 'https'}://127.0.0.1:${address.port}/hook`,
     kinds: () => received.map(({ json }) => json.event as string),
     answer: (next: Answering) => {
       state.answering = next;

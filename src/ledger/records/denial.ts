@@ -21,6 +21,7 @@ import { entriesAhead } from '../order.js';
 import { int8Column, uuidColumn } from '../packed-column.js';
 import { keysOfPacked, unpackIdentifiers } from '../packed-identifiers.js';
 import { type RequestRow, requestById, tokenOfEntry } from '../requests.js';
+import { tellDenial } from '../webhooks/events.js';
 
 /** Longest basis of a denial, in characters. */
 export const DENIAL_BASIS_LENGTH_MAX = 2000;
@@ -62,8 +63,10 @@ export async function denyRequest(context: LedgerContext, input: DenialInput): P
          denial_basis = $2, denied_by = $3, last_entry = coalesce($4::int8, last_entry) where id = $1::int8`,
       [request.row, basis, operator, took.lastEntry],
     );
-    // the basis is in the record: it is free text, which the trail must not hold
-    const body = { remaining: rightsOfMask(took.remaining), rights: rightsOfMask(request.rights) };
+    const remaining = rightsOfMask(took.remaining);
+    if (request.nature === 'opt_out') await tellDenial(session, request.row, remaining);
+    // the basis is in the record: it is free text, which the trail and consumers must not hold
+    const body = { remaining, rights: rightsOfMask(request.rights) };
     await appendAudit(session, context, { kind: 'request.denied', subject: request.requestId, body });
     return { request, ...took, isRepeat: false };
   });

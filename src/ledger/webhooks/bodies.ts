@@ -41,7 +41,8 @@ export interface EventIdentifier {
 
 /** The body of an event, as JSON. @throws {GateError} `ledger.clear_key`, `ledger.damaged`, `ledger.unavailable`. */
 export async function eventBody(context: LedgerContext, event: StoredEvent, withValues: boolean): Promise<string> {
-  const { seq, eventId, kind, atMs, requestRow, body } = event;
+  const { seq, eventId, kind, atMs, requestRow, part, body } = event;
+  if (kind === 'gap_notice.due' && body === null) throw new GateError('ledger.damaged', 'notices of an opt-out');
   const request = requestRow === null ? null : await requestOf(context, requestRow);
   const identifiers =
     request === null || body?.notices !== undefined ? null : await identifiersOf(context, event, withValues);
@@ -52,7 +53,7 @@ export async function eventBody(context: LedgerContext, event: StoredEvent, with
     at: new Date(atMs).toISOString(),
     ...(request === null ? {} : { request }),
     ...(identifiers === null ? {} : { identifiers }),
-    ...(kind === 'import.completed' ? { page: { index: event.page, count: event.pageCount } } : {}),
+    ...(part !== null || kind === 'import.completed' ? { page: { index: event.page, count: event.pageCount } } : {}),
     ...body,
   });
 }

@@ -10,7 +10,7 @@ import { GateError, InputError } from '../../core/errors.js';
 import { appendAudit } from '../audit/append.js';
 import type { LedgerContext } from '../context.js';
 import type { Row, Session } from '../database.js';
-import { EVENT_KINDS, type EventKind } from './events.js';
+import { EVENT_KINDS, type EventKind, IS_ASKED_FOR } from './events.js';
 import { SECRET_BYTES, SECRET_OVERLAP_MS, SECRET_OVERLAP_MS_MAX, WEBHOOKS_MAX } from './limits.js';
 import { readTarget } from './target.js';
 
@@ -77,7 +77,8 @@ export function putWebhook(context: LedgerContext, id: string, input: unknown): 
     const changed = await session.query(
       `update optgate.webhook set url = $2, events = $3::jsonb, is_enabled = $4,
          disabled_why = case when $4 then null else coalesce(disabled_why, 'operator') end, allow_private = $5,
-         with_values = $6, updated_at = clock_timestamp(), generation = gen_random_uuid(), next_try_at = null
+         with_values = $6,
+         tried_since = case when url <> $2 or (not is_enabled and $4) then clock_timestamp() else tried_since end, updated_at = clock_timestamp(), generation = gen_random_uuid(), next_try_at = null
        where id = $1 returning 1`,
       values,
     );
@@ -243,7 +244,7 @@ select webhook.id, url, events, is_enabled, disabled_why, allow_private, with_va
 from optgate.webhook cross join lateral (
   select count(*)::float8 as count, round(extract(epoch from min(event.at)) * 1000)::float8 as ms
   from optgate.webhook_event as event
-  where event.seq > webhook.cursor and webhook.events @> to_jsonb(event.kind)) as behind`;
+  where event.seq > webhook.cursor and ${IS_ASKED_FOR}) as behind`;
 
 function webhookOf(row: Row): Webhook {
   const numberOrNull = (value: unknown) => (value === null ? null : Number(value));

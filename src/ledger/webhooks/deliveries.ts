@@ -6,7 +6,7 @@ import { InputError } from '../../core/errors.js';
 import { appendAudit } from '../audit/append.js';
 import type { LedgerContext } from '../context.js';
 import type { Row, Session, Transactor } from '../database.js';
-import type { EventKind } from './events.js';
+import { type EventKind, IS_ASKED_FOR } from './events.js';
 import { DELIVERIES_PER_READ, DELIVERIES_PER_READ_MAX } from './limits.js';
 
 /** `waiting`: it is being tried. `queued`: a dead one that is tried anew. */
@@ -108,8 +108,9 @@ function auditBody(what: Replay): object {
 async function queueDead(session: Session, id: string): Promise<number> {
   const queued = await session.query(
     `with consumer as (
-       update optgate.webhook set next_try_at = null, generation = gen_random_uuid() where id = $1 returning id)
-     update optgate.webhook_delivery as one set state = 'queued', attempt_count = 0
+       update optgate.webhook set next_try_at = null, tried_since = clock_timestamp(), generation = gen_random_uuid()
+       where id = $1 returning id)
+     update optgate.webhook_delivery as one set state = 'queued', attempt_count = 0, refused_count = 0
      from consumer where one.webhook_id = consumer.id and one.state = 'dead' returning 1`,
     [id],
   );
@@ -132,7 +133,7 @@ async function goBack(session: Session, id: string, what: Exclude<Replay, { read
   }
   await session.query(
     `update optgate.webhook set cursor = least(cursor, $2::float8::int8 - 1), next_try_at = null,
-       generation = gen_random_uuid() where id = $1`,
+       tried_since = clock_timestamp(), generation = gen_random_uuid() where id = $1`,
     [id, from.seq],
   );
   await session.query('delete from optgate.webhook_delivery where webhook_id = $1 and seq >= $2::float8::int8', [
@@ -141,7 +142,7 @@ async function goBack(session: Session, id: string, what: Exclude<Replay, { read
   ]);
   const [row] = await session.query(
     `select count(*)::float8 as count from optgate.webhook_event as event, optgate.webhook
-     where webhook.id = $1 and event.seq > webhook.cursor and webhook.events @> to_jsonb(event.kind)`,
+     where webhook.id = $1 and event.seq > webhook.cursor and ${IS_ASKED_FOR}`,
     [id],
   );
   return Number(row?.count ?? 0);

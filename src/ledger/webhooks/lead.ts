@@ -11,9 +11,10 @@ import type { DedicatedSession, Row, Session } from '../database.js';
 import { Turns } from '../turns.js';
 import { eventBody, type StoredEvent } from './bodies.js';
 import { secretsOf } from './consumers.js';
-import type { EventKind } from './events.js';
-import { EVENTS_PER_STEP } from './limits.js';
-import { type ForceLook, pruneEvents, tellInForce, tellNotices } from './watch.js';
+import { type EventKind, IS_ASKED_FOR, tellInterrupted } from './events.js';
+import { DEAD_KEEP_MS, EVENTS_PER_STEP, IMPORT_STALLED_MS } from './limits.js';
+import { pruneEvents } from './prune.js';
+import { type ForceLook, tellInForce, tellNotices } from './watch.js';
 
 /** Advisory lock, within the database: whoever delivers. */
 const DELIVERER_LOCK = 0x6f67_0005;
@@ -35,12 +36,24 @@ export interface NextDelivery {
   readonly event: StoredEvent;
   /** Attempts that have failed. */
   readonly attemptCount: number;
+  /** Those of them that the consumer answered with a refusal. */
+  readonly refusedCount: number;
+  /** Since when it waits: it was recorded, or its consumer has been given a new start (`tried_since`). */
+  readonly ageMs: number;
+}
+
+interface Failure {
+  /** `null`: there was no answer. */
+  readonly status: number | null;
+  /** Why, in a word. */
+  readonly reason: string;
+  readonly isRefused: boolean;
 }
 
 export type AttemptOutcome =
   | { readonly kind: 'delivered'; readonly status: number }
-  | { readonly kind: 'failed'; readonly status: number | null; readonly reason: string; readonly delayMs: number }
-  | { readonly kind: 'dead'; readonly status: number | null; readonly reason: string }
+  | (Failure & { readonly kind: 'failed'; readonly delayMs: number })
+  | (Failure & { readonly kind: 'dead' })
   /** The consumer is switched off, and the event stays the next one. */
   | { readonly kind: 'gone'; readonly status: number };
 
@@ -115,23 +128,32 @@ export class WebhookLead {
        next as (
          select coalesce(queued.seq, (
            select event.seq from optgate.webhook_event as event
-           where event.seq > consumer.cursor and consumer.events @> to_jsonb(event.kind) order by event.seq limit 1)) as seq
-         from consumer, queued),
+           where event.seq > webhook.cursor and ${IS_ASKED_FOR} order by event.seq limit 1)) as seq
+         from consumer as webhook, queued),
        passed as (
          update optgate.webhook set cursor = greatest(webhook.cursor, (select coalesce(max(seq), 0) from optgate.webhook_event))
          from next where webhook.id = $1 and webhook.generation = $2::uuid and next.seq is null)
-       select event.*, floor(extract(epoch from event.at) * 1000)::float8 as at_ms, coalesce(one.attempt_count, 0) as attempts
-       from next join optgate.webhook_event as event on event.seq = next.seq
+       select event.*, floor(extract(epoch from event.at) * 1000)::float8 as at_ms,
+         coalesce(one.attempt_count, 0) as attempts, coalesce(one.refused_count, 0) as refused,
+         extract(epoch from clock_timestamp() - greatest(event.at, consumer.tried_since))::float8 * 1000 as age_ms
+       from consumer cross join next join optgate.webhook_event as event on event.seq = next.seq
          left join optgate.webhook_delivery as one on one.webhook_id = $1 and one.seq = next.seq`,
       [id, generation],
     );
-    return row === undefined ? null : { event: eventOf(row), attemptCount: Number(row.attempts) };
+    if (row === undefined) return null;
+    return {
+      event: eventOf(row),
+      attemptCount: Number(row.attempts),
+      refusedCount: Number(row.refused),
+      ageMs: Number(row.age_ms),
+    };
   }
 
   /** Writes down what became of an attempt. After a change of the consumer the cursor stays where that put it. */
-  async settle({ id, generation }: DueWebhook, { event, attemptCount }: NextDelivery, outcome: AttemptOutcome) {
+  async settle({ id, generation }: DueWebhook, next: NextDelivery, outcome: AttemptOutcome): Promise<void> {
+    const { event, attemptCount, refusedCount } = next;
     const { kind, status } = outcome;
-    const reason = 'reason' in outcome ? outcome.reason : null;
+    const { reason, isRefused } = 'reason' in outcome ? outcome : { reason: null, isRefused: false };
     const isDone = kind === 'delivered' || kind === 'dead';
     const delayMs = kind === 'failed' ? outcome.delayMs : null;
     await this.#query(
@@ -144,15 +166,16 @@ export class WebhookLead {
          where id = $1 and generation = $2::uuid returning id),
        audited as (
          insert into optgate.audit_entry (${AUDIT_COLUMNS})
-         select $10, $11, $12, $13, $14, $15 from consumer where $5 = 'gone')
-       insert into optgate.webhook_delivery as one (webhook_id, seq, state, attempt_count, last_status, reason)
-       select id, $7::float8::int8, case when $5 in ('delivered', 'dead') then $5 else 'waiting' end, $9, $3, $4 from consumer
+         select $11, $12, $13, $14, $15, $16 from consumer where $5 = 'gone')
+       insert into optgate.webhook_delivery as one (webhook_id, seq, state, attempt_count, refused_count, last_status, reason)
+       select id, $7::float8::int8, case when $5 in ('delivered', 'dead') then $5 else 'waiting' end, $9, $10, $3, $4 from consumer
        on conflict (webhook_id, seq) do update set
          state = case when excluded.state = 'waiting' and one.state = 'queued' then 'queued' else excluded.state end,
-         attempt_count = excluded.attempt_count, last_status = excluded.last_status, reason = excluded.reason,
+         attempt_count = excluded.attempt_count, refused_count = excluded.refused_count, last_status = excluded.last_status, reason = excluded.reason,
          last_at = clock_timestamp()`,
       [
-        ...[id, generation, status, reason, kind, isDone, event.seq, delayMs, attemptCount + 1],
+        ...[id, generation, status, reason, kind, isDone, event.seq, delayMs],
+        ...[attemptCount + 1, refusedCount + (isRefused ? 1 : 0)],
         ...auditValues(this.context, { kind: 'webhook.disabled', subject: id, body: { status } }),
       ],
     );
@@ -174,8 +197,13 @@ export class WebhookLead {
     return tellNotices(this.context, this.#turned);
   }
 
-  prune(): Promise<number> {
-    return pruneEvents(this.#turned);
+  /** Whether there was an import that stands still, of which opt-outs were not told of. */
+  interrupted(stalledMs = IMPORT_STALLED_MS): Promise<boolean> {
+    return tellInterrupted(this.#turned, stalledMs);
+  }
+
+  prune(deadKeepMs = DEAD_KEEP_MS): Promise<number> {
+    return pruneEvents(this.context, this.#turned, deadKeepMs);
   }
 
   /** Never throws. */

@@ -13,8 +13,12 @@ export const EVENT_IDENTIFIERS_MAX = 512;
 export const EVENTS_PER_STEP = 5_000;
 /** Requests at a time of which it is asked whether they are in force everywhere. */
 export const FORCE_LOOKS_MAX = 500;
-/** How long events are kept after all enabled consumers are done with them, and how far back a replay can go. */
+/** How long an import may record nothing, unless told, until what it has recorded is told of though it has not ended. */
+export const IMPORT_STALLED_MS = 60_000;
+/** Age until which events are kept that all enabled consumers are done with, and how far back a replay can go. */
 export const EVENT_KEEP_MS = 30 * 86_400_000;
+/** How long a dead event of an enabled consumer is kept from its death on, unless told. */
+export const DEAD_KEEP_MS = 30 * 86_400_000;
 /** Events that are removed at once. */
 export const EVENTS_PER_PRUNE = 5_000;
 

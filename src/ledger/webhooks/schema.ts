@@ -61,6 +61,19 @@ create table optgate.webhook_delivery (
   primary key (webhook_id, seq)
 )`;
 
+/** What the age of an event counts from, refusals apart from other failures, and how far an import is told of. */
+export const WEBHOOK_AGE_STATEMENTS: readonly string[] = [
+  'alter table optgate.webhook add column tried_since timestamptz not null default clock_timestamp()',
+  'alter table optgate.webhook_delivery add column refused_count int4 not null default 0',
+  'alter table optgate.import_part add column is_told bool not null default false',
+  `create index request_open_import on optgate.request (id) where nature = 'import' and status = 'in_progress'`,
+  `update optgate.webhook_event as event set awaits_force = false, awaits_notices = false from optgate.request
+   where request.id = event.request_id and request.status = 'denied' and (event.awaits_force or event.awaits_notices)`,
+  `comment on column optgate.webhook.tried_since is 'The age of an event counts from here, unless it is younger: a replay, another URL, or switched on again.'`,
+  `comment on column optgate.webhook_delivery.refused_count is 'Attempts that the consumer answered with a refusal, of all attempts.'`,
+  `comment on column optgate.import_part.is_told is 'Its opt-outs were told of while the import had not ended.'`,
+];
+
 export const WEBHOOK_STATEMENTS: readonly string[] = [
   WEBHOOK,
   WEBHOOK_EVENT,

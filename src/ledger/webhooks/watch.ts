@@ -2,15 +2,16 @@
  * Events that nobody's transaction can write: an opt-out has come into force everywhere, a destination is to be told of one.
  *
  * The deliverer that leads looks for them. Each is written in the statement that takes the flag from the event it follows,
- * so that it is there once.
+ * so that it is there once. A denied request has no flag any more (events.ts), and is never told of as in force.
  * @module
  */
 import type { LedgerContext } from '../context.js';
-import type { Session } from '../database.js';
+import type { Row, Session } from '../database.js';
 import { type Asked, type GapNotice, noticesFor } from '../gap-notices.js';
 import { keysOfPacked, type PackedIdentifier, unpackIdentifiers } from '../packed-identifiers.js';
 import { packedPage } from './bodies.js';
-import { EVENT_KEEP_MS, EVENTS_PER_PRUNE, EVENTS_PER_STEP, FORCE_LOOKS_MAX } from './limits.js';
+import { faultOf } from './fault.js';
+import { EVENTS_PER_STEP, FORCE_LOOKS_MAX } from './limits.js';
 
 /** Somebody is to be told of a kind. If nobody is, what waits for it waits no longer: who comes later is told of what comes later. */
 async function isAskedFor(
@@ -49,7 +50,7 @@ export async function tellInForce(session: Session, afterId: string): Promise<Fo
     `with looked as (
        select event.id, event.request_id, request.last_entry from optgate.webhook_event as event
          join optgate.request on request.id = event.request_id
-       where event.awaits_force and event.id > $1::int8 order by event.id limit ${FORCE_LOOKS_MAX}),
+       where event.awaits_force and event.id > $1::int8 and request.status <> 'denied' order by event.id limit ${FORCE_LOOKS_MAX}),
      there as (
        select looked.id, looked.request_id, (select max(greatest(entry.at, ${first})) ${waitedFor}) as at
        from looked join optgate.change_log as entry on entry.id = looked.last_entry cross join optgate.head
@@ -71,7 +72,10 @@ export async function tellInForce(session: Session, afterId: string): Promise<Fo
   return { toldCount: Number(row?.told ?? 0), afterId: isAll ? '0' : String(row?.last) };
 }
 
-/** Writes the notices of the oldest event that has not been looked at; false: there is none. */
+/**
+ * Writes the notices of the oldest event that has not been looked at; false: there is none. Of one that cannot be read an event
+ * without notices is written: nobody can be sent that, so it is dead at whoever is to be told, and the next goes on.
+ */
 export async function tellNotices(context: LedgerContext, session: Session): Promise<boolean> {
   if (!(await isAskedFor(session, 'gap_notice.due', 'awaits_notices'))) return false;
   const [event] = await session.query(
@@ -81,6 +85,23 @@ export async function tellNotices(context: LedgerContext, session: Session): Pro
      where event.awaits_notices order by event.id limit 1`,
   );
   if (event === undefined) return false;
+  const bodies = await noticeBodies(context, session, event).catch((error: unknown) => {
+    if (faultOf(error) !== 'damaged') throw error;
+    return null;
+  });
+  await session.query(
+    `with taken as (
+       update optgate.webhook_event set awaits_notices = false where id = $1::int8 and awaits_notices returning request_id)
+     insert into optgate.webhook_event (kind, request_id, body)
+     select 'gap_notice.due', taken.request_id, case when $3::bool then notice.body end
+     from taken, jsonb_array_elements($2::jsonb) with ordinality as notice (body, n) order by n`,
+    [event.id, JSON.stringify(bodies ?? [null]), bodies !== null],
+  );
+  return true;
+}
+
+/** One for each destination. */
+async function noticeBodies(context: LedgerContext, session: Session, event: Row): Promise<readonly object[]> {
   const requestRow = String(event.request_id);
   const packed =
     event.part === null
@@ -98,15 +119,7 @@ export async function tellNotices(context: LedgerContext, session: Session): Pro
   for await (const notice of noticesFor(context, asked)) {
     bodies.set(notice.destination, [...(bodies.get(notice.destination) ?? []), notice]);
   }
-  await session.query(
-    `with taken as (
-       update optgate.webhook_event set awaits_notices = false where id = $1::int8 and awaits_notices returning request_id)
-     insert into optgate.webhook_event (kind, request_id, body)
-     select 'gap_notice.due', taken.request_id, notice.body
-     from taken, jsonb_array_elements($2::jsonb) with ordinality as notice (body, n) order by n`,
-    [event.id, JSON.stringify([...bodies].map(([destination, notices]) => noticesBody(destination, notices)))],
-  );
-  return true;
+  return [...bodies].map(([destination, notices]) => noticesBody(destination, notices));
 }
 
 async function packedOfRequest(session: Session, requestRow: string): Promise<readonly PackedIdentifier[]> {
@@ -128,24 +141,4 @@ function noticesBody(destination: string, notices: readonly GapNotice[]): object
       sentAfterRequest: isSentAfterRequest,
     })),
   };
-}
-
-/**
- * Removes events that all enabled consumers are done with and that are old, with what became of them; and asks no longer of
- * old ones whether they are in force. The last event stays, as numbers go on from it.
- */
-export async function pruneEvents(session: Session): Promise<number> {
-  const [row] = await session.query(
-    `with old as (
-       select id, seq from optgate.webhook_event
-       where at < clock_timestamp() - $1::float8 * interval '1 millisecond'
-         and seq <= coalesce((select min(cursor) from optgate.webhook where is_enabled), seq)
-         and seq < (select max(seq) from optgate.webhook_event)
-       order by id limit ${EVENTS_PER_PRUNE}),
-     outcome as (delete from optgate.webhook_delivery as one using old where one.seq = old.seq),
-     gone as (delete from optgate.webhook_event as event using old where event.id = old.id returning 1)
-     select count(*)::int4 as count from gone`,
-    [EVENT_KEEP_MS],
-  );
-  return Number(row?.count ?? 0);
 }

@@ -14,7 +14,7 @@ const status = z.int().nullable().describe('HTTP status; null: there was no answ
 const reason = z
   .string()
   .nullable()
-  .describe('address, name, timeout, tls, connection or status; null: nothing failed.');
+  .describe('address, name, timeout, tls, connection, status, damaged, key or secret; null: nothing failed.');
 
 export const WEBHOOK_BODIES = {
   WebhookTerms: webhookTermsSchema,

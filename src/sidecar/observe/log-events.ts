@@ -31,7 +31,7 @@ export const LOG_EVENTS = {
   'ledger.opened': ['info', 'the ledger is open: opt-outs are taken'],
   'ledger.failed': ['warn', 'something failed in the ledger; it is tried again'],
   'webhook.failed': ['warn', 'an event did not reach a webhook; it is sent again, and those behind it wait'],
-  'webhook.dead': ['error', 'an event did not reach a webhook in all its attempts; it waits for a replay'],
+  'webhook.dead': ['error', 'an event was given up for a webhook, and the next goes on; it waits for a replay'],
   'webhook.disabled': ['error', 'a webhook answered that it is gone, and is told of nothing more'],
   'relay.failed': ['warn', 'the relay failed; what it served before is served on, and it is tried again'],
   'sync.state': ['info', 'the follower is in another state'],
@@ -90,6 +90,9 @@ const FURTHER_WORDS = [
   'tls',
   'connection',
   'status',
+  'damaged',
+  'key',
+  'secret',
 ] as const;
 const FOLLOWER_STATES: readonly FollowerState[] = ['empty', 'last_good', 'live', 'soft_stale', 'hard_stale'];
 const WORDS: ReadonlySet<string> = new Set<LogWord>([
