@@ -34,7 +34,7 @@ import {
 } from './limits.js';
 import { outcomeOf, type Unmade } from './outcome.js';
 import { type Lookup, post } from './post.js';
-import { EVENT_HEADER, EVENT_ID_HEADER, SIGNATURE_HEADER, signatureOf, TIMESTAMP_HEADER } from './signature.js';
+import { deliveryHeaders } from './signature.js';
 import { Watch } from './watch.js';
 
 export interface DelivererOptions {
@@ -280,22 +280,4 @@ export class WebhookDeliverer extends EventEmitter<DelivererEvents> {
       };
     });
   }
-}
-
-/** The headers of a delivery; each attempt is signed anew, so that its time is its own. */
-export function deliveryHeaders(
-  { kind, eventId }: { readonly kind: string; readonly eventId: string },
-  secrets: readonly string[],
-  nowMs: number,
-  body: string,
-): Readonly<Record<string, string>> {
-  const timestampSeconds = Math.floor(nowMs / 1000);
-  return {
-    'Content-Type': 'application/json',
-    'User-Agent': 'optgate-webhooks',
-    [EVENT_HEADER]: kind,
-    [EVENT_ID_HEADER]: eventId,
-    [TIMESTAMP_HEADER]: String(timestampSeconds),
-    [SIGNATURE_HEADER]: signatureOf(secrets, timestampSeconds, body),
-  };
 }

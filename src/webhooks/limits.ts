@@ -11,8 +11,8 @@ export const CONTEND_MS = 2_000;
 export const FORCE_EVERY_MS = 2_000;
 /** How often it is asked which imports stand still. */
 export const IMPORTS_EVERY_MS = 10_000;
-/** How long notices are looked for at a time, while others wait to be sent. */
-export const NOTICES_MS_MAX = 250;
+/** How long notices, or imports, are looked for at a time, while others wait to be sent. */
+export const LOOK_MS_MAX = 250;
 /** How often old events are removed. */
 export const PRUNE_EVERY_MS = 600_000;
 

@@ -4,9 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Ledger } from '../ledger/index.js';
-import { deliveryHeaders } from './deliverer.js';
 import { ATTEMPT_MS_MAX } from './limits.js';
 import { type Lookup, post } from './post.js';
+import { deliveryHeaders } from './signature.js';
 
 export const TEST_KIND = 'webhook.test';
 

@@ -7,7 +7,7 @@
 import { Backoff } from '../backoff.js';
 import type { WebhookLead } from '../ledger/index.js';
 import type { DelivererOptions } from './deliverer.js';
-import { IMPORTS_EVERY_MS, NOTICES_MS_MAX } from './limits.js';
+import { IMPORTS_EVERY_MS, LOOK_MS_MAX } from './limits.js';
 
 type WatchTerms = Required<
   Pick<DelivererOptions, 'forceEveryMs' | 'importStalledMs' | 'pruneEveryMs' | 'deadKeepMs' | 'random'>
@@ -34,9 +34,11 @@ export class Watch {
       return { everyMs, dueAtMs, work, backoff: new Backoff({ random }) };
     };
     this.looks = [
-      look(0, nowMs, () => this.lookForNotices()),
+      look(0, nowMs, () => this.whileThereIs(() => lead.notices())),
       look(forceEveryMs, nowMs, () => this.lookForForce()),
-      look(Math.min(IMPORTS_EVERY_MS, importStalledMs), nowMs, () => lead.interrupted(importStalledMs)),
+      look(Math.min(IMPORTS_EVERY_MS, importStalledMs), nowMs, () =>
+        this.whileThereIs(() => lead.interrupted(importStalledMs)),
+      ),
       look(pruneEveryMs, nowMs + pruneEveryMs, () => lead.prune(deadKeepMs)),
     ];
   }
@@ -57,9 +59,9 @@ export class Watch {
     }
   }
 
-  private async lookForNotices(): Promise<void> {
+  private async whileThereIs(work: () => Promise<boolean>): Promise<void> {
     const startMs = performance.now();
-    while ((await this.lead.notices()) && performance.now() - startMs < NOTICES_MS_MAX);
+    while ((await work()) && performance.now() - startMs < LOOK_MS_MAX);
   }
 
   private async lookForForce(): Promise<void> {

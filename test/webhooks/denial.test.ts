@@ -2,16 +2,9 @@
  * An opt-out that is denied: whoever was told of it is told so, and it is never said to be in force afterwards.
  * @module
  */
-import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { appendIdentifier, createKeyList } from '../../src/core/identity/index.js';
-import { KEYS_PER_IDENTIFIER_MAX } from '../../src/core/identity/limits.js';
-import { exportRunIdOf } from '../../src/ledger/index.js';
-import { KeyMixer } from '../../src/ledger/keys.js';
 import { BACKENDS } from '../ledger/both-databases.js';
-import { email, useStand } from './stand.js';
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+import { email, exportPerson, sha256, useStand } from './stand.js';
 
 for (const backend of BACKENDS) {
   backend.describe(`denied opt-outs on ${backend.name}`, () => {
@@ -81,16 +74,7 @@ for (const backend of BACKENDS) {
     });
 
     test('a denial before notices were looked for: none is due, also where another request holds the right', async () => {
-      const digest = sha256('sent-and-denied@example.com');
-      const keys = createKeyList(KEYS_PER_IDENTIFIER_MAX);
-      appendIdentifier(keys, { kind: 'email_sha256', value: digest });
-      const [fingerprint = 0n] = new KeyMixer((await stand.ledger.head()).seed).keysOf({ words: keys.words, count: 1 });
-      const atMs = Date.now() - 3_600_000;
-      const run = {
-        ...{ runId: exportRunIdOf(Buffer.alloc(16, 2)), destination: 'acme', purpose: 'audience' as const },
-        ...{ rights: ['sale'] as const, startedAtMs: atMs, finishedAtMs: atMs, manifest: { version: 1 } },
-      };
-      await stand.ledger.recordExport(run, [BigInt64Array.of(fingerprint)]);
+      await exportPerson(stand.ledger, 'sent-and-denied', 2);
       await stand.add('notices', { events: ['gap_notice.due'] });
       const kept = await stand.optOut('sent-and-denied');
       const denied = await stand.optOut('sent-and-denied');

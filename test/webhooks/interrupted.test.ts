@@ -5,7 +5,9 @@
 import { expect, test } from 'vitest';
 import { EVENT_IDENTIFIERS_MAX } from '../../src/ledger/webhooks/limits.js';
 import { BACKENDS } from '../ledger/both-databases.js';
-import { email, useStand } from './stand.js';
+import { until } from '../ledger/until.js';
+import { startReceiver } from './receiver.js';
+import { email, exportPerson, useStand } from './stand.js';
 
 const PART = EVENT_IDENTIFIERS_MAX + 5;
 
@@ -49,18 +51,36 @@ for (const backend of BACKENDS) {
       },
     );
 
-    test('one that is taken up and ends is told of whole', async () => {
+    test('one that is taken up and ends is told of whole, and notices are due once', async () => {
+      const other = await startReceiver();
+      await exportPerson(stand.ledger, 'again-0', 3);
       await stand.add('crm', { events: ['import.completed'] });
+      await stand.add('notices', { events: ['gap_notice.due'], url: other.url });
       const idempotencyKey = `list-${backend.name}`;
       await breakOff('again', idempotencyKey);
       stand.deliver(STALLED);
       await stand.received(4);
+      await until('the notice', () => other.received.length === 1);
+      await stand.stop();
       await stand.ledger.importOptOuts(rows('again', PART * 2 + 1), { batchRows: PART, idempotencyKey });
+      stand.deliver();
       await stand.received(9);
-      await stand.caughtUp('crm');
+      await stand.caughtUp('notices');
+      expect(other.kinds()).toEqual(['gap_notice.due']);
+      await other.close();
       expect(stand.receiver.kinds().slice(4)).toEqual(new Array(5).fill('import.completed'));
       const count = stand.receiver.received.slice(4).reduce((sum, { json }) => sum + json.identifiers.length, 0);
       expect(count).toBe(PART * 2 + 1);
+    });
+
+    test('one that broke off before anybody was to be told is told of to whoever comes', async () => {
+      await breakOff('before');
+      const lead = await stand.ledger.webhooks.lead();
+      expect(await lead?.interrupted(0)).toBe(false);
+      await lead?.close();
+      await stand.add('late', { events: ['import.interrupted'] });
+      stand.deliver(STALLED);
+      await stand.received(4);
     });
 
     test('one that goes on is not told of before it has ended', async () => {

@@ -2,8 +2,12 @@
  * A ledger, a consumer, and deliverers that are closed after each test.
  * @module
  */
+import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { type Ledger, type LedgerOptions, openLedger } from '../../src/ledger/index.js';
+import { appendIdentifier, createKeyList } from '../../src/core/identity/index.js';
+import { KEYS_PER_IDENTIFIER_MAX } from '../../src/core/identity/limits.js';
+import { exportRunIdOf, type Ledger, type LedgerOptions, openLedger } from '../../src/ledger/index.js';
+import { KeyMixer } from '../../src/ledger/keys.js';
 import { type Attempt, type DelivererOptions, WebhookDeliverer } from '../../src/webhooks/index.js';
 import type { Backend, TestLocation } from '../ledger/both-databases.js';
 import { until } from '../ledger/until.js';
@@ -12,6 +16,21 @@ import { type Receiver, startReceiver } from './receiver.js';
 export const FAST: DelivererOptions = { pollMs: 20, contendMs: 20, forceEveryMs: 20, retryBaseMs: 1, retryCapMs: 1 };
 
 export const email = (name: string) => ({ kind: 'email' as const, value: `${name}@example.com` });
+
+export const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** Says of a person that an export to `acme` held them an hour ago, by the digest of their address. */
+export async function exportPerson(ledger: Ledger, name: string, runNumber: number): Promise<void> {
+  const keys = createKeyList(KEYS_PER_IDENTIFIER_MAX);
+  appendIdentifier(keys, { kind: 'email_sha256', value: sha256(email(name).value) });
+  const [fingerprint = 0n] = new KeyMixer((await ledger.head()).seed).keysOf({ words: keys.words, count: 1 });
+  const atMs = Date.now() - 3_600_000;
+  const run = {
+    ...{ runId: exportRunIdOf(Buffer.alloc(16, runNumber)), destination: 'acme', purpose: 'audience' as const },
+    ...{ rights: ['sale'] as const, startedAtMs: atMs, finishedAtMs: atMs, manifest: { version: 1 } },
+  };
+  await ledger.recordExport(run, [BigInt64Array.of(fingerprint)]);
+}
 
 /** Call it in a `describe`: what it gives is there in tests. */
 export function useStand(backend: Backend, options: LedgerOptions = {}) {

@@ -96,7 +96,7 @@ export async function tellInterrupted(session: Session, stalledMs: number): Prom
   const [row] = await session.query(
     `with stalled as (
        select request.id from optgate.request
-       where request.nature = 'import' and request.status = 'in_progress'
+       where request.nature = 'import' and request.status = 'in_progress' and ${IF_ANYBODY}
          and exists (select from optgate.import_part as part where part.request_id = request.id and not part.is_told)
          and not exists (select from optgate.change_log as entry where entry.request_id = request.id
            and entry.at > clock_timestamp() - $1::float8 * interval '1 millisecond')
@@ -109,8 +109,7 @@ export async function tellInterrupted(session: Session, stalledMs: number): Prom
        from told, ${PAGES_OF_PART}),
      paged as (
        insert into optgate.webhook_event (kind, request_id, part, first, page, page_count, awaits_notices)
-       select 'import.interrupted', request_id, part, first, n, of_all, true from page where ${IF_ANYBODY}
-       order by n returning 1)
+       select 'import.interrupted', request_id, part, first, n, of_all, true from page order by n returning 1)
      select count(*)::int4 as count from told`,
     [stalledMs],
   );
