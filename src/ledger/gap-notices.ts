@@ -4,7 +4,7 @@
  *
  * A notice says what the destination needs to find the person again: the digests under which it received them, or, where
  * it received another kind of id, their digests as far as the ledger has any. Nothing is told of who has opted in again
- * since, nor of runs that an exemption let pass.
+ * since, of requests that were denied, nor of runs that an exemption let pass.
  * @module
  */
 import { GateError, InputError } from '../core/errors.js';
@@ -194,7 +194,8 @@ function* askedOf({ mixer }: LedgerContext, row: Row): Generator<Asked> {
 function requestSince(requestId: string | null): string {
   const which = requestId === null ? '$4::text is null' : 'request.public_id = $4';
   return `round(extract(epoch from request.received_at) * 1000)::float8 as received_at_ms
-  from optgate.request where request.received_at >= to_timestamp($1::float8 / 1000) and ${which}`;
+  from optgate.request where request.received_at >= to_timestamp($1::float8 / 1000)
+    and request.status <> 'denied' and ${which}`;
 }
 
 function singlePage(

@@ -4,6 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { BACKENDS } from '../ledger/both-databases.js';
+import { until } from '../ledger/until.js';
 import { email, exportPerson, sha256, useStand } from './stand.js';
 
 for (const backend of BACKENDS) {
@@ -85,6 +86,9 @@ for (const backend of BACKENDS) {
       expect(stand.receiver.received.map(({ json }) => [json.event, json.request.id])).toEqual([
         ['gap_notice.due', kept.requestId],
       ]);
+      const listed: string[] = [];
+      for await (const { requestId } of stand.ledger.gapNotices({ sinceMs: 0 })) listed.push(requestId);
+      expect(listed).toEqual([kept.requestId]);
       // one that was told of is taken back
       await deny(kept.requestId);
       await stand.received(2);
@@ -92,6 +96,26 @@ for (const backend of BACKENDS) {
         event: 'opt_out.denied',
         request: { id: kept.requestId },
       });
+    });
+
+    test('a denial that races with the last enforcer: the last event says that it is denied', async () => {
+      await stand.add('crm', { events: ['opt_out.in_force'] });
+      await report(null);
+      stand.deliver({ pollMs: 1, forceEveryMs: 1 });
+      const rounds = backend.name === 'pglite' ? 3 : 15; // in a folder one waits for the other anyway
+      for (let round = 1; round <= rounds; round++) {
+        const { requestId, token } = await stand.optOut(`race-${round}`);
+        const told = () => stand.receiver.received.filter(({ json }) => json.request.id === requestId);
+        const waitMs = (round % 5) * 4;
+        await Promise.all([
+          report(positionOf(token)),
+          new Promise((resolve) => setTimeout(resolve, waitMs)).then(() => deny(requestId)),
+        ]);
+        await until('the denial', () => told().some(({ json }) => json.event === 'opt_out.denied'));
+        await new Promise((resolve) => setTimeout(resolve, 20)); // several looks
+        expect(told().at(-1)?.json.event).toBe('opt_out.denied');
+      }
+      await stand.ledger.retireEnforcer('one');
     });
 
     test('a pending opt-in that is denied was told to nobody', async () => {
