@@ -2,7 +2,8 @@
  * Filters a Parquet file: what may leave comes out as another one, with the same schema, row groups, pages and codecs.
  *
  * Row groups are read as output is taken, as many at a time as there are threads, and memory is bounded by these. Rows are
- * judged by the table as it is when their group is read. A group of which every row stays is copied; one of which none does is left out.
+ * judged by the table as it is when their group is read. A group of which every row stays is copied, unless it holds more than its
+ * rows (remains.ts); one of which none does is left out.
  * @module
  */
 import { open } from 'node:fs/promises';
@@ -13,7 +14,7 @@ import { RowTotals } from '../row-counts.js';
 import { ThreadPool } from '../thread-pool.js';
 import { chunkEntry, copiedEntry, type Footer, groupEntry, readFooter, writeFooter } from './footer.js';
 import { MAGIC } from './format.js';
-import { GroupFilter, type GroupResult } from './group-filter.js';
+import { GroupFilter, type GroupResult, type MappedColumns } from './group-filter.js';
 import { mappedColumns } from './mapped-columns.js';
 import { type ReadAt, readerOf } from './read-at.js';
 import { type GroupAnswer, type GroupJob, type GroupThreadTerms, resultOf } from './thread-messages.js';
@@ -68,7 +69,8 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
     const wantsFingerprints = options.onFingerprints !== undefined;
     const { rightsMask } = exportTerms;
     const terms: VerdictTerms = { mapping, rightsMask, mode, onUnidentifiable, wantsFingerprints };
-    const filter = new GroupFilter(readAt, footer, mappedColumns(footer, terms), terms);
+    const mapped = mappedColumns(footer, terms);
+    const filter = new GroupFilter(readAt, footer, mapped, terms);
     const tableNow = () => tableOf(options.table);
     const { threads: wanted = 1, threadsBytesMin = THREADS_BYTES_MIN } = options;
     const threadCount = fileBytes < threadsBytesMin ? 1 : Math.min(wanted, footer.groups.length);
@@ -77,7 +79,8 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
     const run = async (index: number, rowsBefore: number) =>
       threads === null ? filter.run(index, rowsBefore, tableNow()) : resultOf(await threads.run({ index, rowsBefore }));
     try {
-      yield* written(readAt, footer, results(footer, threads === null ? 1 : threadCount, run), totals, options);
+      const groups = results(footer, threads === null ? 1 : threadCount, run);
+      yield* written({ readAt, footer, mapped }, groups, totals, options);
     } finally {
       await threads?.close();
     }
@@ -120,19 +123,25 @@ async function* results(
   }
 }
 
+interface Source {
+  readonly readAt: ReadAt;
+  readonly footer: Footer;
+  readonly mapped: MappedColumns;
+}
+
 async function* written(
-  readAt: ReadAt,
-  footer: Footer,
+  { readAt, footer, mapped }: Source,
   groupResults: AsyncIterable<GroupResult>,
   totals: RowTotals,
   { onFingerprints, onProgress }: ParquetFilterOptions,
 ): AsyncGenerator<Uint8Array> {
+  const withIdentifiers = new Set(mapped.map(({ column }) => column));
   const entries: ThriftStruct[] = [];
   let offset = MAGIC.length;
   let rowCount = 0;
   let index = 0;
   yield MAGIC;
-  for await (const { keptCount, chunks, tally, fingerprints } of groupResults) {
+  for await (const { keptCount, blankedCount, chunks, tally, fingerprints } of groupResults) {
     const group = footer.groups[index++];
     totals.add(tally);
     totals.bytesIn += group?.chunks.reduce((sum, { byteCount }) => sum + byteCount, 0) ?? 0;
@@ -141,13 +150,15 @@ async function* written(
     const start = offset;
     const columns: ThriftStruct[] = [];
     for (const [column, chunk] of group.chunks.entries()) {
-      const kept = chunks?.[column];
-      columns.push(kept === undefined ? copiedEntry(chunk, offset) : chunkEntry(chunk, kept, offset));
+      const kept = chunks[column] ?? null;
+      const entry =
+        kept === null ? copiedEntry(chunk, offset, withIdentifiers.has(column)) : chunkEntry(chunk, kept, offset);
+      columns.push(entry);
       const bytes = kept?.bytes ?? (await readAt(chunk.offset, chunk.byteCount));
       offset += bytes.length;
       yield bytes;
     }
-    entries.push(groupEntry(group, keptCount, columns, start));
+    entries.push(groupEntry(group, { rowCount: keptCount, isSorted: blankedCount === 0 }, columns, start));
     rowCount += keptCount;
     if (fingerprints !== null && fingerprints.length > 0) onFingerprints?.(fingerprints);
   }

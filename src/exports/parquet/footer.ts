@@ -125,10 +125,18 @@ export function chunkEntry({ chunk, meta }: Chunk, written: WrittenChunk, offset
   return withMeta(chunk, new Map(fields.sort(([one], [other]) => one - other)), offset);
 }
 
-/** The entry of a column that was copied as it is, every row of it being kept. */
-export function copiedEntry({ chunk, meta, offset: from }: Chunk, offset: number): ThriftStruct {
+/**
+ * The entry of a column that was copied as it is, every row of it being kept.
+ * @param hasIdentifiers Its statistics may quote somebody whose row was taken away before this file was written.
+ */
+export function copiedEntry(
+  { chunk, meta, offset: from }: Chunk,
+  offset: number,
+  hasIdentifiers: boolean,
+): ThriftStruct {
   const copied = new Map(meta);
   for (const id of [COLUMN_META.bloomOffset, COLUMN_META.bloomBytes]) copied.delete(id);
+  if (hasIdentifiers) copied.delete(COLUMN_META.statistics);
   for (const id of [COLUMN_META.dataPageOffset, COLUMN_META.indexPageOffset, COLUMN_META.dictionaryPageOffset]) {
     const old = numberIn(meta, id);
     if (old !== undefined && old > 0) copied.set(id, i64(old - from + offset));
@@ -143,10 +151,10 @@ function withMeta(chunk: ThriftStruct, meta: ThriftStruct, offset: number): Thri
   ]);
 }
 
-/** The entry of a row group. */
+/** The entry of a row group. @param isSorted False: values are gone that its rows were sorted by. */
 export function groupEntry(
   { struct }: RowGroup,
-  rowCount: number,
+  { rowCount, isSorted }: { readonly rowCount: number; readonly isSorted: boolean },
   columns: readonly ThriftStruct[],
   offset: number,
 ): ThriftStruct {
@@ -157,6 +165,7 @@ export function groupEntry(
   entry.set(ROW_GROUP.totalBytes, i64(sum(COLUMN_META.rawBytes)));
   entry.set(ROW_GROUP.rowCount, i64(rowCount));
   entry.delete(ROW_GROUP.ordinal);
+  if (!isSorted) entry.delete(ROW_GROUP.sorting);
   if (entry.has(ROW_GROUP.fileOffset)) entry.set(ROW_GROUP.fileOffset, i64(offset));
   if (entry.has(ROW_GROUP.compressedBytes)) entry.set(ROW_GROUP.compressedBytes, i64(sum(COLUMN_META.compressedBytes)));
   return entry;

@@ -66,7 +66,13 @@ export const PAGE_HEADER = {
   dictionary: 7,
   dataV2: 8,
 } as const;
-export const DATA_PAGE = { valueCount: 1, encoding: 2, definitionEncoding: 3, repetitionEncoding: 4 } as const;
+export const DATA_PAGE = {
+  valueCount: 1,
+  encoding: 2,
+  definitionEncoding: 3,
+  repetitionEncoding: 4,
+  statistics: 5,
+} as const;
 export const DICTIONARY_PAGE = { valueCount: 1, encoding: 2 } as const;
 export const DATA_PAGE_V2 = {
   valueCount: 1,
@@ -76,6 +82,7 @@ export const DATA_PAGE_V2 = {
   definitionBytes: 5,
   repetitionBytes: 6,
   isCompressed: 7,
+  statistics: 8,
 } as const;
 
 export const PAGE_TYPE = { data: 0, index: 1, dictionary: 2, dataV2: 3 } as const;

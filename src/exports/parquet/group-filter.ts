@@ -7,6 +7,7 @@ import { DROP, filterChunk, KEEP } from './chunk-filter.js';
 import type { Chunk, Footer, RowGroup, WrittenChunk } from './footer.js';
 import { type ChunkPages, readPages } from './page.js';
 import type { ReadAt } from './read-at.js';
+import { hasUnusedValues } from './remains.js';
 import { Scratch } from './scratch.js';
 import { GroupJudge, type VerdictTerms } from './verdicts.js';
 
@@ -17,8 +18,10 @@ export type MappedColumns = readonly { readonly place: number; readonly column: 
 export interface GroupResult {
   /** Rows that leave, blanked ones among them. */
   readonly keptCount: number;
-  /** One for each column; `null`: every row leaves as it came, so that the columns can be copied, or none leaves. */
-  readonly chunks: readonly WrittenChunk[] | null;
+  /** Rows that leave blanked. */
+  readonly blankedCount: number;
+  /** One for each column; `null`: every row leaves as it came and can be copied, or none leaves. */
+  readonly chunks: readonly (WrittenChunk | null)[];
   readonly tally: Float64Array;
   /** Of the rows that leave as they came; `null` where nobody wants them. */
   readonly fingerprints: BigUint64Array | null;
@@ -59,19 +62,24 @@ export class GroupFilter {
     });
     const { fates, tally, fingerprints } = this.#judge.run(columns, group.rowCount, rowsBefore, table);
     const keptCount = fates.length - countOf(fates, DROP);
-    if (keptCount === 0 || countOf(fates, KEEP) === fates.length) {
-      return { keptCount, chunks: null, tally, fingerprints };
-    }
-    const chunks: WrittenChunk[] = [];
+    const blankedCount = keptCount - countOf(fates, KEEP);
+    const isWhole = keptCount === fates.length && blankedCount === 0;
+    // rows were taken away before, and of other columns nobody knows what is left of them
+    const isAnew = isWhole && columns.some(({ pages }) => hasUnusedValues(pages));
+    const chunks: (WrittenChunk | null)[] = [];
     for (const [column, chunk] of group.chunks.entries()) {
-      this.#chunkScratch.clear();
       const found = decoded.get(column);
+      if (keptCount === 0 || (isWhole && !isAnew && found?.pages.hasMore !== true)) {
+        chunks.push(null);
+        continue;
+      }
+      this.#chunkScratch.clear();
       const pages = found?.pages ?? (await this.#readChunk(chunk, this.#chunkScratch));
       const isBlanked = this.#isBlanking && found !== undefined;
       chunks.push(filterChunk(chunk, pages, fates, isBlanked, this.#chunkScratch));
       decoded.delete(column);
     }
-    return { keptCount, chunks, tally, fingerprints };
+    return { keptCount, blankedCount, chunks, tally, fingerprints };
   }
 
   async #readMapped({ chunks }: RowGroup): Promise<Map<number, { readonly chunk: Chunk; readonly pages: ChunkPages }>> {

@@ -21,7 +21,7 @@ async function serve(): Promise<void> {
   port.on('message', async (message: GroupJob & WithTable) => {
     try {
       const result = await filter.run(message.index, message.rowsBefore, attached.of(message));
-      const memory = (result.chunks ?? []).map(({ bytes }) => bytes.buffer as ArrayBuffer);
+      const memory = result.chunks.flatMap((chunk) => (chunk === null ? [] : [chunk.bytes.buffer as ArrayBuffer]));
       port.postMessage({ kind: 'result', result } satisfies GroupAnswer, memory);
     } catch (error) {
       port.postMessage(failureAnswer(error));

@@ -42,6 +42,8 @@ export interface DictionaryPage {
 export interface ChunkPages {
   readonly dictionary: DictionaryPage | null;
   readonly pages: readonly DataPage[];
+  /** There is more than dictionary and data: statistics in headers, which may quote values, or other pages. */
+  readonly hasMore: boolean;
 }
 
 /** All pages of a chunk, some of it in memory of `scratch`. @throws {ParquetError}; whatever the bytes are, nothing else. */
@@ -49,6 +51,7 @@ export function readPages({ leaf, codec: codecNumber }: Chunk, bytes: Uint8Array
   const codec = codecOf(codecNumber);
   let dictionary: DictionaryPage | null = null;
   const pages: DataPage[] = [];
+  let hasMore = false;
   for (let at = 0; at < bytes.length; ) {
     const { struct: header, end } = readStruct(bytes, at);
     const rawBytes = countIn(header, PAGE_HEADER.rawBytes);
@@ -69,15 +72,18 @@ export function readPages({ leaf, codec: codecNumber }: Chunk, bytes: Uint8Array
         pages.push(
           readFirst(leaf, structOf(header, PAGE_HEADER.data), codec.decompress(body, rawBytes, scratch), scratch),
         );
+        hasMore ||= structOf(header, PAGE_HEADER.data).has(DATA_PAGE.statistics);
         break;
       case PAGE_TYPE.dataV2:
         pages.push(readSecond(leaf, structOf(header, PAGE_HEADER.dataV2), body, rawBytes, codec, scratch));
+        hasMore ||= structOf(header, PAGE_HEADER.dataV2).has(DATA_PAGE_V2.statistics);
         break;
       default: // pages of indexes were never used; what is unknown may be left out
+        hasMore = true;
     }
   }
   if (dictionary === null && pages.some(({ values }) => values.kind === 'indexes')) throw damaged('no dictionary');
-  return { dictionary, pages };
+  return { dictionary, pages, hasMore };
 }
 
 function structOf(header: ThriftStruct, id: number): ThriftStruct {

@@ -14,10 +14,13 @@ import { TableHolder } from '../../../src/core/suppression/index.js';
 import { RIGHTS_ALL, rightsMask } from '../../../src/core/vocabulary.js';
 import { fingerprintsOf, parseMapping, RowError } from '../../../src/exports/index.js';
 import { filterParquet, type ParquetFilterOptions } from '../../../src/exports/parquet/filter.js';
+import { readFooter } from '../../../src/exports/parquet/footer.js';
+import { ROW_GROUP } from '../../../src/exports/parquet/format.js';
 import { ParquetError } from '../../../src/exports/parquet/parquet-error.js';
 import { type Duck, openDuck } from '../../duckdb.js';
 import { type NaiveResult, naiveNdjson } from '../../reference/naive-filter.js';
 import { naiveOptions, optedOutTable, termsOf, VALUES } from '../people.js';
+import { type MadeColumn, makeFile } from './made-file.js';
 
 const MAPPING =
   'email=email,maid=device.maid,phone=phone,account:shop=account,eid:uidapi.com=ids[].value,email_sha256=hashes[]';
@@ -184,8 +187,68 @@ describe('row groups', () => {
       duck.query(
         `select row_group_num_rows, stats_min, stats_max, total_compressed_size from parquet_metadata('${file}')`,
       );
-    expect(await statistics(out)).toEqual(await statistics(path('whole.parquet')));
+    const whole = (await statistics(path('whole.parquet'))).map((column, index) =>
+      index % 2 === 0 ? { ...column, stats_min: null, stats_max: null } : column,
+    );
+    expect(whole.some(({ stats_min }) => stats_min !== null)).toBe(true);
+    expect(await statistics(out)).toEqual(whole); // but those of identifiers
     expect(await rowsOf(out)).toEqual(await rowsOf(path('whole.parquet')));
+  });
+
+  describe('that came with more than their rows', () => {
+    const SECRET = 'gone@clear.example';
+    const mails = ['a@clear.example', 'b@clear.example', 'out@example.com'];
+    const make = async (mail: Partial<MadeColumn>, note: Partial<MadeColumn> = {}) => {
+      await duck.query(`copy (select 'x' as email, 'y' as note) to '${path('plain.parquet')}'
+        (format parquet, compression uncompressed)`);
+      const indexes = [0, 1, 1, 0];
+      const columns = [
+        { dictionary: mails.slice(0, 2), indexes, ...mail },
+        { dictionary: ['one', 'two'], indexes, ...note },
+      ];
+      await makeFile(path('made.parquet'), path('plain.parquet'), columns);
+      expect(await rowsOf(path('made.parquet'))).toHaveLength(4);
+    };
+
+    test.each([
+      ['a dictionary that was not made smaller', { dictionary: ['a@clear.example', 'b@clear.example', SECRET] }, {}],
+      [
+        'that, and another one beside it',
+        { dictionary: ['a@clear.example', 'b@clear.example', 'who@clear.example'] },
+        { dictionary: ['one', 'two', SECRET] },
+      ],
+      ['statistics in the header of a page and the footer', { greatest: SECRET }, {}],
+    ])('leave without it: %s', async (_, mail, note) => {
+      await make(mail, note);
+      expect(readFileSync(path('made.parquet')).includes(SECRET)).toBe(true);
+      const { out, counts } = await filter(path('made.parquet'), { mapping });
+      expect(counts.rowsKept).toBe(4);
+      expect(await rowsOf(out)).toEqual(await rowsOf(path('made.parquet')));
+      expect(readFileSync(out).includes(SECRET)).toBe(false);
+    });
+
+    test('are sorted as before, unless values of theirs were blanked', async () => {
+      await make({ dictionary: mails, indexes: [0, 1, 2, 2] });
+      const isSorted = async (mode: 'drop' | 'blank') => {
+        const bytes = readFileSync((await filter(path('made.parquet'), { mapping, mode })).out);
+        const { groups } = await readFooter(async (at, count) => bytes.subarray(at, at + count), bytes.length);
+        return groups.map(({ struct }) => struct.has(ROW_GROUP.sorting));
+      };
+      expect([await isSorted('drop'), await isSorted('blank')]).toEqual([[true], [false]]);
+    });
+
+    test.each([-1, 2, -(2 ** 31), 2 ** 31 - 1])('index %i of a dictionary of two is damage', async (index) => {
+      await makeFile(path('made.parquet'), path('plain.parquet'), [
+        { dictionary: mails.slice(0, 2), indexes: [0, index] },
+        { dictionary: ['one', 'two'], indexes: [0, 1] },
+      ]);
+      expect(await failureOf(path('made.parquet'), { mapping })).toMatchObject({ code: 'parquet.damaged' });
+      await makeFile(path('made.parquet'), path('plain.parquet'), [
+        { dictionary: mails, indexes: [0, 2] },
+        { dictionary: ['one', 'two'], indexes: [index, 1] },
+      ]);
+      expect(await failureOf(path('made.parquet'), { mapping })).toMatchObject({ code: 'parquet.damaged' });
+    });
   });
 
   test('of which none does are left out, and a file without rows can be read', async () => {
