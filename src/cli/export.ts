@@ -66,7 +66,8 @@ Options:
   --policy FILE       policy, JSON; every default is in docs/policy.md
   --mode drop|blank   blank: rows of suppressed people leave without the values mapped (default: drop)
   --on-unidentifiable keep|drop|fail
-                      rows without an identifier that can be looked up (default: drop)
+                      rows without an identifier that can be looked up (default: drop); a row that cannot be read, such
+                      as a line that is no JSON, is never kept
   --format F          csv, tsv, ndjson or parquet, where the name does not tell
   --compression C     of the output, where its name does not tell: none, gzip, or zstd from Node.js 22.15 on
   --delimiter C       between cells
@@ -227,6 +228,18 @@ async function runAll(given: Given, running: Running): Promise<void> {
     const progress = new ExportProgress(io, given.jobs.length === 1 ? '' : `${index + 1}/${given.jobs.length}`);
     const manifest = await runOne(given, running, terms, job, progress).finally(() => progress.end());
     io.stdout.write(`${JSON.stringify(manifest)}\n`);
+    warnOfUnchecked(manifest, job, io);
+  }
+}
+
+/** Rows that nobody could be looked up for are told of where they are seen, too: the manifest is for machines. */
+function warnOfUnchecked({ rows }: Manifest, { input }: ExportJob, io: Io): void {
+  const { keptUnidentifiable, droppedUnreadable } = rows;
+  if (keptUnidentifiable > 0) {
+    io.stderr.write(`optgate: ${input}: rows kept that name nobody who can be looked up: ${keptUnidentifiable}\n`);
+  }
+  if (droppedUnreadable > 0) {
+    io.stderr.write(`optgate: ${input}: rows left out that cannot be read: ${droppedUnreadable}\n`);
   }
 }
 

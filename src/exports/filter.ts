@@ -35,7 +35,10 @@ export interface FilterOptions {
   readonly mapping: ColumnMapping;
   /** What becomes of a suppressed person's row: it is dropped (default), or leaves without the values mapped. */
   readonly mode?: (typeof MODES)[number] | undefined;
-  /** What becomes of a row without an identifier that can be looked up. By default what cannot be checked does not leave. */
+  /**
+   * What becomes of a row without an identifier that can be looked up. By default what cannot be checked does not leave; a row
+   * that cannot be read does not leave in any case.
+   */
   readonly onUnidentifiable?: (typeof ON_UNIDENTIFIABLE)[number] | undefined;
   /** Threads that judge, besides this one, which reads and hands on. With 0 or 1, the default, this one does all. */
   readonly threads?: number | undefined;

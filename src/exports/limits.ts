@@ -21,7 +21,7 @@ export const MAPPED_PLACES_MAX = 256;
 /** Different kinds in a mapping: a set of them is a bit mask. */
 export const MAPPED_KINDS_MAX = 32;
 
-/** Deepest nesting of a row of JSON that is read. A deeper row counts as one that names nobody. */
+/** Deepest nesting of a row of JSON that is read. A deeper row counts as one that cannot be read. */
 export const ROW_DEPTH_MAX = 1000;
 
 /** Rows judged together, so that the waits for memory overlap. */

@@ -18,9 +18,11 @@ export const LINEAGE_SUFFIX = '.lineage';
 export interface PassCounts {
   readonly rowsIn: number;
   readonly rowsKept: number;
+  readonly keptUnidentifiable: number;
   readonly rowsBlanked: number;
   readonly droppedSuppressed: number;
   readonly droppedUnidentifiable: number;
+  readonly droppedUnreadable: number;
   readonly byKind: Readonly<Record<string, number>>;
 }
 
@@ -28,9 +30,13 @@ export interface PassCounts {
 export interface ManifestRows {
   readonly in: number;
   readonly kept: number;
+  /** Of those kept, rows that name nobody who can be looked up. */
+  readonly keptUnidentifiable: number;
   readonly blanked: number;
   readonly droppedSuppressed: number;
   readonly droppedUnidentifiable: number;
+  /** Rows that cannot be read. */
+  readonly droppedUnreadable: number;
   /** Of those kept at first, dropped or blanked because of opt-outs that came in while the run went on; counted above, too. */
   readonly suppressedOnRecheck: number;
   /** Suppressed rows by the kind of identifier that was found. */
@@ -49,6 +55,8 @@ export interface Manifest {
   readonly format: 'optgate-export';
   readonly version: typeof MANIFEST_VERSION;
   readonly runId: string;
+  /** Rows were counted, and nothing left or was recorded. */
+  readonly dryRun: boolean;
   readonly destination: string;
   readonly purpose: Purpose;
   readonly terms: {
@@ -73,7 +81,8 @@ export interface Manifest {
   readonly startedAt: string;
   readonly finishedAt: string;
   readonly input: ManifestFile;
-  readonly output: ManifestFile;
+  /** `null`: a dry run, which has none. */
+  readonly output: ManifestFile | null;
   /** How the rows were read, as the run was told. */
   readonly filter: Readonly<Record<string, unknown>>;
   readonly rows: ManifestRows;
@@ -97,7 +106,7 @@ export interface RunFacts {
 }
 
 /** What came of a run. */
-export type RunOutcome = Pick<Manifest, 'set' | 'input' | 'output' | 'rows' | 'fingerprintCount'> & {
+export type RunOutcome = Pick<Manifest, 'dryRun' | 'set' | 'input' | 'output' | 'rows' | 'fingerprintCount'> & {
   readonly startedAtMs: number;
   readonly finishedAtMs: number;
 };
@@ -108,6 +117,7 @@ export function manifestOf(facts: RunFacts, { startedAtMs, finishedAtMs, ...outc
     format: 'optgate-export',
     version: MANIFEST_VERSION,
     runId: facts.runId,
+    dryRun: outcome.dryRun,
     destination: facts.destination,
     purpose: facts.purpose,
     terms: manifestTerms(facts.terms),
@@ -144,9 +154,11 @@ export function manifestRows(counts: PassCounts): ManifestRows {
   return {
     in: counts.rowsIn,
     kept: counts.rowsKept,
+    keptUnidentifiable: counts.keptUnidentifiable,
     blanked: counts.rowsBlanked,
     droppedSuppressed: counts.droppedSuppressed,
     droppedUnidentifiable: counts.droppedUnidentifiable,
+    droppedUnreadable: counts.droppedUnreadable,
     suppressedOnRecheck: 0,
     byKind: counts.byKind,
   };

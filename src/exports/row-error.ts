@@ -13,6 +13,7 @@ export const ROW_ERRORS = {
   'row.too_long': 'the row is longer than the limit',
   'row.quote_open': 'a quoted cell begins here and never ends',
   'row.quote_misplaced': 'a quoted cell of this row goes on behind its closing quote',
+  'row.unreadable': 'the row cannot be read',
   'row.unidentifiable': 'the row has no identifier that can be looked up',
   'compression.unsupported': 'zstd needs Node.js 22.15 or later',
   'compression.damaged': 'the compressed file is damaged or ends too early',

@@ -37,6 +37,8 @@ export class RowSink {
   readonly #linesBefore = new Int32Array(BATCH_ROWS_MAX + 1);
   /** 1 for what is no row, such as an empty line, and leaves in any case. */
   readonly #isNoRow = new Uint8Array(BATCH_ROWS_MAX + 1);
+  /** 1 for a row that cannot be read. */
+  readonly #isSpoiled = new Uint8Array(BATCH_ROWS_MAX + 1);
   readonly #leaves = new Uint8Array(BATCH_ROWS_MAX + 1);
   /** Places to be blanked, as pairs of from and to, and where those of each row begin. */
   #places: number[] = [];
@@ -72,6 +74,7 @@ export class RowSink {
     this.#rowFrom[row] = from;
     this.#linesBefore[row] = linesBefore;
     this.#isNoRow[row] = 0;
+    this.#isSpoiled[row] = 0;
     if (this.isBlanking) this.#placesFrom[row] = this.#places.length;
   }
 
@@ -96,9 +99,10 @@ export class RowSink {
     this.#places.length = count;
   }
 
-  /** The row that was started cannot be read: it has no identifiers. */
+  /** The row that was started cannot be read: nobody knows whom it names, and it does not leave. */
   spoilRow(): void {
     this.judge.spoilRow();
+    this.#isSpoiled[this.judge.rowCount] = 1;
     this.#places.length = this.#placesFrom[this.judge.rowCount]!;
   }
 
@@ -168,15 +172,23 @@ export class RowSink {
       }
       return false;
     }
-    if (this.#options.onUnidentifiable === 'keep') {
+    return this.#decideUnidentifiable(row, tally);
+  }
+
+  /** Whether a row leaves that names nobody. */
+  #decideUnidentifiable(row: number, tally: Float64Array): boolean {
+    const isSpoiled = this.#isSpoiled[row] === 1;
+    if (this.#options.onUnidentifiable === 'fail') {
+      const code = isSpoiled ? 'row.unreadable' : 'row.unidentifiable';
+      this.fault = { code, linesBefore: this.#linesBefore[row]! };
+      return false;
+    }
+    if (this.#options.onUnidentifiable === 'keep' && !isSpoiled) {
       tally[TALLY.kept]!++;
+      tally[TALLY.keptUnidentifiable]!++;
       return true;
     }
-    if (this.#options.onUnidentifiable === 'fail') {
-      this.fault = { code: 'row.unidentifiable', linesBefore: this.#linesBefore[row]! };
-    } else {
-      tally[TALLY.unidentifiable]!++;
-    }
+    tally[isSpoiled ? TALLY.unreadable : TALLY.unidentifiable]!++;
     return false;
   }
 

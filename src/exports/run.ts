@@ -232,11 +232,12 @@ class Run {
     const { output, set, isDryRun = false } = this.#options;
     const { startedAtMs, seqStart, seqEnd, rows, written, input } = end;
     const manifest = manifestOf(this.#options, {
+      dryRun: isDryRun,
       set: { epoch: set.epoch, seqStart, seqEnd, passes: this.#passCount },
       startedAtMs,
       finishedAtMs: this.#now(),
       input,
-      output: { name: basename(output), bytes: written.bytes, sha256: written.sha256 },
+      output: isDryRun ? null : { name: basename(output), bytes: written.bytes, sha256: written.sha256 },
       rows,
       fingerprintCount: (await written.lineage?.finish(set.seed)) ?? 0,
     });

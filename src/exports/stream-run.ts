@@ -47,6 +47,7 @@ export async function streamExport(options: StreamRunOptions): Promise<Manifest>
     const rows = manifestRows(await filtering.done);
     if (set.seed !== seed || set.epoch !== epoch) throw new GateError('export.set_replaced');
     const manifest = manifestOf(options, {
+      dryRun: false,
       set: { epoch, seqStart: seq, seqEnd: seq, passes: 1 },
       startedAtMs,
       finishedAtMs: now(),

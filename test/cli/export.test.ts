@@ -122,6 +122,7 @@ const EXPORT = ['export', '--destination', 'acme', '--purpose', 'audience', '--m
     const io = ['--in', inFolder('days', 'day-*.ndjson'), '--out', inFolder('out')];
     const dry = run([...args, ...io, '--dry-run']);
     expect(dry.json().map(({ rows }) => rows.droppedSuppressed)).toEqual([1, 1]);
+    expect(dry.json()).toMatchObject(Array(2).fill({ dryRun: true, output: null }));
     expect(readdirSync(inFolder('out'))).toEqual([]);
     const { status, stderr } = run([...args, ...io]);
     expect([status, stderr]).toEqual([
@@ -132,6 +133,19 @@ const EXPORT = ['export', '--destination', 'acme', '--purpose', 'audience', '--m
       ['1', '2'].flatMap((day) => ['', '.lineage', '.manifest.json'].map((end) => `day-${day}.ndjson${end}`)),
     );
     expect(readFileSync(inFolder('out', 'day-2.ndjson'), 'utf8')).toBe(`{"user":{"mail":"${person(22)}"}}\n`);
+  });
+
+  test('says where rows were kept that nobody could be looked up for, and where some could not be read', () => {
+    const [input, out] = [inFolder('odd.ndjson'), inFolder('odd-out.ndjson')];
+    writeFileSync(input, `{"mail":"${person(1)}"}\n{"mail":"n/a"}\n{"mail":\n`);
+    const { stderr, json } = run([...EXPORT, '--in', input, '--out', out, '--on-unidentifiable', 'keep']);
+    expect(readFileSync(out, 'utf8')).toBe(`{"mail":"${person(1)}"}\n{"mail":"n/a"}\n`);
+    expect(json()[0]).toMatchObject({ dryRun: false, rows: { kept: 2, keptUnidentifiable: 1, droppedUnreadable: 1 } });
+    expect(stderr.split('\n')).toEqual([
+      `optgate: ${input}: rows kept that name nobody who can be looked up: 1`,
+      `optgate: ${input}: rows left out that cannot be read: 1`,
+      '',
+    ]);
   });
 
   test('says what is wrong, and leaves nothing', () => {

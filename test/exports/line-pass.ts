@@ -49,7 +49,8 @@ export function linePass(
   onChunk: (isRecheck: boolean) => void | Promise<void> = () => {},
 ): Pass {
   return (input, { isRecheck, onFingerprints }) => {
-    const counts = { rowsIn: 0, rowsKept: 0, rowsBlanked: 0, droppedSuppressed: 0, droppedUnidentifiable: 0 };
+    const none = { keptUnidentifiable: 0, rowsBlanked: 0, droppedUnidentifiable: 0, droppedUnreadable: 0 };
+    const counts = { rowsIn: 0, rowsKept: 0, droppedSuppressed: 0, ...none };
     let end: (counts: PassCounts) => void = () => {};
     let fail: (error: unknown) => void = () => {};
     const done = new Promise<PassCounts>((resolve, reject) => {

@@ -8,7 +8,8 @@ import { runExport } from '../../dist/exports/run.js';
 
 const [, , input, output, mode] = process.argv;
 const set = { seed: 7n, epoch: 'e', seq: 1, catchUp: async () => 1 };
-const counts = { rowsKept: 1, rowsIn: 1, rowsBlanked: 0, droppedSuppressed: 0, droppedUnidentifiable: 0, byKind: {} };
+const none = { keptUnidentifiable: 0, rowsBlanked: 0, droppedUnidentifiable: 0, droppedUnreadable: 0 };
+const counts = { rowsKept: 1, rowsIn: 1, droppedSuppressed: 0, ...none, byKind: {} };
 const pass = (source, { onFingerprints }) => ({
   output: (async function* () {
     for await (const chunk of source) {

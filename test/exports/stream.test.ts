@@ -90,6 +90,33 @@ describe('what cannot be read ends in an error that names line and column, and n
     }
   });
 
+  test('what cannot be read is no row that names nobody: it fails, or is dropped and counted, and is never kept', async () => {
+    const lines = [
+      '{"mail":"jane@example.com"}',
+      '{"note":1}',
+      '{"mail":"jane@example.com"',
+      'jane@example.com',
+      '[]',
+      '',
+    ];
+    const input = Buffer.from(lines.join('\n'));
+    const run = (onUnidentifiable: 'keep' | 'drop' | 'fail', text = input) =>
+      filter(pieces(text, [20]), { ...csv, format: 'ndjson', onUnidentifiable });
+    const kept = await run('keep');
+    expect(kept.output.toString()).toBe(`${lines[0]}\n${lines[1]}\n${lines[4]}\n`);
+    expect(kept.counts).toMatchObject({ rowsIn: 5, rowsKept: 3, keptUnidentifiable: 2, droppedUnreadable: 2 });
+    const dropped = await run('drop');
+    expect(dropped.output.toString()).toBe(`${lines[0]}\n`);
+    expect(dropped.counts).toMatchObject({
+      rowsKept: 1,
+      keptUnidentifiable: 0,
+      droppedUnidentifiable: 2,
+      droppedUnreadable: 2,
+    });
+    const failing = run('fail', Buffer.from(`${lines[0]}\n${lines[2]}\n`));
+    await expect(failing).rejects.toMatchObject({ code: 'row.unreadable', line: 2 });
+  });
+
   test('a limit over which positions do not fit is refused by its name', () => {
     expect(() => filterRows(pieces(AWKWARD, [50]), { ...csv, rowBytesMax: 2 ** 25 + 1 })).toThrow(/^rowBytesMax: /);
   });

@@ -20,9 +20,11 @@ export interface NaiveResult {
   readonly output: Buffer;
   readonly rowsIn: number;
   readonly rowsKept: number;
+  readonly keptUnidentifiable: number;
   readonly rowsBlanked: number;
   readonly droppedSuppressed: number;
   readonly droppedUnidentifiable: number;
+  readonly droppedUnreadable: number;
   readonly byKind: Record<string, number>;
 }
 
@@ -62,6 +64,7 @@ export function naiveCsv(file: Buffer, delimiter: string, options: NaiveOptions)
     data.map((row) => ({
       raw: row.raw,
       isRow: row.raw.replace(/[\r\n]+$/, '') !== '',
+      isReadable: true,
       found: options.mapping.flatMap(({ kind, place }) =>
         columnsOf(place).flatMap((index) => {
           const cell = row.cells[index];
@@ -130,6 +133,7 @@ export function naiveNdjson(file: Buffer, options: NaiveOptions): NaiveResult {
       return {
         raw,
         isRow: !/^[ \t\r\n]*$/.test(raw),
+        isReadable: value !== undefined,
         found: options.mapping.flatMap(({ kind, place }) =>
           valuesAt(value, place.replaceAll('[]', '').split('.')).map((text) => ({ kind, value: text })),
         ),
@@ -172,20 +176,26 @@ function blank(value: unknown, path: readonly string[]): void {
 interface NaiveRow {
   readonly raw: string;
   readonly isRow: boolean;
+  readonly isReadable: boolean;
   readonly found: readonly { readonly kind: IdentifierKind; readonly value: string }[];
   readonly blanked: () => string;
 }
 
 function judge(head: string, rows: readonly NaiveRow[], options: NaiveOptions): NaiveResult {
-  const counts = { rowsIn: 0, rowsKept: 0, rowsBlanked: 0, droppedSuppressed: 0, droppedUnidentifiable: 0 };
+  const dropped = { droppedSuppressed: 0, droppedUnidentifiable: 0, droppedUnreadable: 0 };
+  const counts = { rowsIn: 0, rowsKept: 0, keptUnidentifiable: 0, rowsBlanked: 0, ...dropped };
   const byKind = Object.fromEntries(options.mapping.map(({ kind }) => [kind, 0]));
   let output = head;
-  for (const { raw, isRow, found, blanked } of rows) {
+  for (const { raw, isRow, isReadable, found, blanked } of rows) {
     if (!isRow) {
       output += raw;
       continue;
     }
     counts.rowsIn++;
+    if (!isReadable) {
+      counts.droppedUnreadable++;
+      continue;
+    }
     const kinds = new Set<string>();
     for (const { kind, value } of found) {
       for (const key of naiveKeys(kind, value)) {
@@ -199,6 +209,7 @@ function judge(head: string, rows: readonly NaiveRow[], options: NaiveOptions): 
       if (options.mode === 'blank') output += blanked();
     } else if (isIdentified || options.onUnidentifiable === 'keep') {
       counts.rowsKept++;
+      if (!isIdentified) counts.keptUnidentifiable++;
       output += raw;
     } else counts.droppedUnidentifiable++;
   }

@@ -94,7 +94,9 @@ export class GroupJudge {
         for (let bits = judge.hitKinds(row); bits !== 0; bits &= bits - 1) {
           tally[TALLY.kinds + 31 - Math.clz32(bits & -bits)]!++;
         }
-      } else if (verdict !== CLEAR && onUnidentifiable !== 'keep') {
+      } else if (verdict !== CLEAR && onUnidentifiable === 'keep') {
+        tally[TALLY.keptUnidentifiable]!++;
+      } else if (verdict !== CLEAR) {
         if (onUnidentifiable === 'fail') {
           throw new RowError('row.unidentifiable', null, `row ${rowsBefore + from + row + 1}`);
         }

@@ -175,7 +175,7 @@ async function exportTotals(session: Session, { sinceMs, untilMs }: Period): Pro
   const rows = await session.query(
     `select destination, purpose, rights = 0 as is_exempt, manifest->'terms'->>'reason' as reason, count(*)::float8 as runs,
        ${rowsOf('in')} as rows_in, ${rowsOf('kept')} as rows_kept, ${rowsOf('blanked')} as rows_blanked,
-       ${rowsOf('droppedSuppressed')} + ${rowsOf('droppedUnidentifiable')} as rows_dropped
+       ${rowsOf('droppedSuppressed')} + ${rowsOf('droppedUnidentifiable')} + ${rowsOf('droppedUnreadable')} as rows_dropped
      from optgate.export_run
      where recorded_at is not null and finished_at >= to_timestamp($1::float8 / 1000)
        and finished_at < to_timestamp($2::float8 / 1000)

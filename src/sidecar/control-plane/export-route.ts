@@ -72,6 +72,7 @@ const TRAILERS = [
   'optgate-recorded',
   'optgate-rows-in',
   'optgate-rows-kept',
+  'optgate-rows-kept-unidentifiable',
   'optgate-rows-blanked',
   'optgate-rows-dropped',
 ];
@@ -222,8 +223,9 @@ class StreamedAnswer {
       'optgate-recorded': String(isRecorded),
       'optgate-rows-in': String(rows.in),
       'optgate-rows-kept': String(rows.kept),
+      'optgate-rows-kept-unidentifiable': String(rows.keptUnidentifiable),
       'optgate-rows-blanked': String(rows.blanked),
-      'optgate-rows-dropped': String(rows.droppedSuppressed + rows.droppedUnidentifiable),
+      'optgate-rows-dropped': String(rows.in - rows.kept - rows.blanked),
     });
     this.response.end();
   }

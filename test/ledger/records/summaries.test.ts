@@ -71,7 +71,14 @@ for (const backend of BACKENDS) {
       await stand.applyAll('a');
       await out('web_form', { rights: ['sensitive'] }); // not in force
       await ledger.records.applyInventory([{ id: 'acme' }, { id: 'pipe|`x`' }]);
-      const rows = { in: 10, kept: 7, blanked: 0, droppedSuppressed: 2, droppedUnidentifiable: 1 };
+      const rows = {
+        in: 11,
+        kept: 7,
+        blanked: 0,
+        droppedSuppressed: 2,
+        droppedUnidentifiable: 1,
+        droppedUnreadable: 1,
+      };
       const manifest = { rows, terms: { kind: 'filter', reason: 'destination.third_party' } };
       for (const finishedAtMs of [nowMs, nowMs - 1]) await stand.sent([someMaid()], { manifest, finishedAtMs });
       const exempt = { manifest: { rows: { in: 5, kept: 5 }, terms: { reason: 'exempt.measurement' } }, rights: [] };
@@ -113,7 +120,7 @@ for (const backend of BACKENDS) {
       expect(report.exports).toEqual([
         {
           ...{ destination: 'acme', purpose: 'audience', isExempt: false, reason: 'destination.third_party', runs: 2 },
-          ...{ rowsIn: 20, rowsKept: 14, rowsBlanked: 0, rowsDropped: 6 },
+          ...{ rowsIn: 22, rowsKept: 14, rowsBlanked: 0, rowsDropped: 8 },
         },
         {
           ...{ destination: 'beta', purpose: 'measurement', isExempt: true, reason: 'exempt.measurement', runs: 1 },
@@ -128,7 +135,7 @@ for (const backend of BACKENDS) {
       expect(report.now.openCount).toBe(1);
       expect(quarterJson(report)).toMatchObject({ quarter: name, exemptions: [{ destination: 'beta', rowsKept: 5 }] });
       const text = quarterMarkdown(report);
-      expect(text).toContain('| acme | audience | 2 | 20 | 14 | 0 | 6 |');
+      expect(text).toContain('| acme | audience | 2 | 22 | 14 | 0 | 8 |');
       expect(text).toContain('pipe\\|\\`x\\`');
       expect(text).toContain('In force everywhere: 3. Denied: 0. Not yet: 1.');
       const older = await stand.ledger.records.quarter(`${year - 1}Q1`);

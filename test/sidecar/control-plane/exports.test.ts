@@ -60,8 +60,8 @@ async function open(options: Parameters<typeof serve>[0] = {}): Promise<Served> 
 }
 
 /** Begins an export whose body is written in pieces. */
-function begin(port: number, path = PATH) {
-  const headers = { ...CSV, authorization: `Bearer ${TOKENS.operator}` };
+function begin(port: number, path = PATH, mediaType = 'text/csv') {
+  const headers = { 'content-type': mediaType, authorization: `Bearer ${TOKENS.operator}` };
   const sent = request({ port, method: 'POST', path, headers });
   sent.on('error', () => {});
   const answered = new Promise<IncomingMessage>((resolve) => sent.once('response', resolve));
@@ -88,6 +88,20 @@ test('rows come back while others are still sent; the proof comes last, and the 
   expect(manifest).toMatchObject({ destination: 'acme', operator: 'test-operator', fingerprintCount: 50_009 });
   expect((await runsOf(50_005)).map(({ runId }) => runId)).toEqual([manifest.runId]);
   expect(await runsOf(2)).toEqual([]);
+});
+
+test('rows that name nobody are told apart where they are kept; what cannot be read is not', async () => {
+  const { port } = await open();
+  const { sent, answered } = begin(port, `${PATH}&onUnidentifiable=keep`, 'application/x-ndjson');
+  sent.end(`{"mail":"${mail(1)}"}\n{"mail":""}\n{"mail":"${mail(1)}"\n`);
+  const answer = await answered;
+  expect(await text(answer)).toBe(`{"mail":"${mail(1)}"}\n{"mail":""}\n`);
+  expect(answer.trailers).toMatchObject({
+    'optgate-rows-in': '3',
+    'optgate-rows-kept': '2',
+    'optgate-rows-kept-unidentifiable': '1',
+    'optgate-rows-dropped': '1',
+  });
 });
 
 test('a client that goes away leaves nothing: no run, no files', async () => {

@@ -14,9 +14,11 @@ const id = location.pathname.split('/').at(-1) ?? '';
 const ROW_WORDS = [
   ['in', 'Rows that came in'],
   ['kept', 'Kept'],
+  ['keptUnidentifiable', 'Of these, nobody could be told from'],
   ['blanked', 'Kept without identifiers'],
   ['droppedSuppressed', 'Left out: opted out'],
   ['droppedUnidentifiable', 'Left out: nobody could be told from it'],
+  ['droppedUnreadable', 'Left out: could not be read'],
 ];
 
 /** @param {any} manifest */

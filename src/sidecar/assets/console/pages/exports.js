@@ -18,10 +18,12 @@ function rowsOf(manifest, name) {
   return typeof value === 'number' ? value : null;
 }
 
+const DROPPED = ['droppedSuppressed', 'droppedUnidentifiable', 'droppedUnreadable'];
+
 /** @param {any} manifest */
 function droppedOf(manifest) {
-  const [some, others] = [rowsOf(manifest, 'droppedSuppressed'), rowsOf(manifest, 'droppedUnidentifiable')];
-  return some === null && others === null ? null : (some ?? 0) + (others ?? 0);
+  const counts = DROPPED.map((name) => rowsOf(manifest, name)).filter((count) => count !== null);
+  return counts.length === 0 ? null : counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** @type {readonly import('../table.js').Column<any>[]} */
