@@ -68,6 +68,8 @@ export interface Manifest {
   };
   readonly policyVersion: string;
   readonly operator: string | null;
+  /** For whom the operator says to act; nobody has checked it. */
+  readonly onBehalfOf: string | null;
   readonly optgate: string;
   readonly set: {
     readonly epoch: string;
@@ -99,6 +101,7 @@ export interface RunFacts {
   readonly terms: RunTerms;
   readonly policyVersion: string;
   readonly operator?: string | null;
+  readonly onBehalfOf?: string | null;
   /** Version of this package. */
   readonly optgate: string;
   /** How rows are read. */
@@ -123,6 +126,7 @@ export function manifestOf(facts: RunFacts, { startedAtMs, finishedAtMs, ...outc
     terms: manifestTerms(facts.terms),
     policyVersion: facts.policyVersion,
     operator: facts.operator ?? null,
+    onBehalfOf: facts.onBehalfOf ?? null,
     optgate: facts.optgate,
     set: outcome.set,
     startedAt: new Date(startedAtMs).toISOString(),

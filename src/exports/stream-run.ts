@@ -19,6 +19,8 @@ export interface StreamRunOptions extends RunFacts {
   readonly input: AsyncIterable<Uint8Array>;
   readonly pass: Pass;
   readonly set: Omit<ExportSet, 'catchUp'>;
+  /** Called before a piece leaves and before the run is recorded: throws where the set may not be gone by any more. */
+  readonly checkSet?: () => void;
   /** Takes a piece of the output; resolves when there is room for the next. */
   readonly write: (bytes: Uint8Array) => Promise<void>;
   /** Keeps the manifest and the index for good; without it the index is thrown away. */
@@ -26,9 +28,9 @@ export interface StreamRunOptions extends RunFacts {
   readonly now: () => number;
 }
 
-/** Resolves when everything is written and recorded. @throws what reading, filtering, writing and `record` throw. */
+/** Resolves when everything is written and recorded. @throws what reading, filtering, writing, `checkSet` and `record` throw. */
 export async function streamExport(options: StreamRunOptions): Promise<Manifest> {
-  const { pass, set, record, write, now } = options;
+  const { pass, set, checkSet, record, write, now } = options;
   const startedAtMs = now();
   const { seed, epoch, seq } = set;
   const folder = await mkdtemp(join(tmpdir(), 'optgate-export-'));
@@ -41,11 +43,13 @@ export async function streamExport(options: StreamRunOptions): Promise<Manifest>
     });
     filtering.done.catch(() => {}); // the output ends with the same error
     for await (const piece of output.of(filtering.output)) {
+      checkSet?.();
       await write(piece);
       await lineage.settled();
     }
     const rows = manifestRows(await filtering.done);
     if (set.seed !== seed || set.epoch !== epoch) throw new GateError('export.set_replaced');
+    checkSet?.();
     const manifest = manifestOf(options, {
       dryRun: false,
       set: { epoch, seqStart: seq, seqEnd: seq, passes: 1 },

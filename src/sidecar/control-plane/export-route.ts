@@ -11,7 +11,7 @@ import type { ServerResponse } from 'node:http';
 import { GateError, InputError } from '../../core/errors.js';
 import { PURPOSES } from '../../core/policy/destinations.js';
 import type { Policy } from '../../core/policy/policy.js';
-import type { SuppressionTable, TableHolder } from '../../core/suppression/index.js';
+import type { TableHolder } from '../../core/suppression/index.js';
 import {
   type ExportTerms,
   exportTerms,
@@ -65,7 +65,7 @@ const PARAMETERS: readonly Parameter[] = [
     'Rows without an identifier that can be looked up. Default: drop.',
     oneOf(ON_UNIDENTIFIABLE),
   ),
-  parameter('operator', 'Who exports. Default: the name of the token.', NAME),
+  parameter('onBehalfOf', 'For whom: a note for the manifest, beside the name of the token.', NAME),
 ];
 const TRAILERS = [
   'optgate-manifest',
@@ -113,8 +113,8 @@ export function exportRoute({ exports }: RouteContext, limits: ExportLimits): Ro
     isWaiting: true,
     async handle(exchange) {
       const mediaType = checkMediaType(exchange.request, MEDIA_TYPES);
-      if (exports === null || exports.holder.current === null) throw new ProblemError('table.not_loaded');
-      refuseStale(exports.holder.current, exports.policy());
+      if (exports === null) throw new ProblemError('table.not_loaded');
+      refuseStale(exports);
       if (inFlight >= limits.exportsInFlightMax) throw new ProblemError('http.busy');
       inFlight++;
       try {
@@ -156,11 +156,13 @@ async function run(
     input: readChunks(request, limits.exportBytesMax, limits, signal),
     pass,
     set,
+    checkSet: () => refuseStale(basis),
     destination,
     purpose,
     terms,
     policyVersion: policy.version,
-    operator: query.get('operator') ?? principal.name,
+    operator: principal.name,
+    onBehalfOf: query.get('onBehalfOf') ?? null,
     optgate: packageVersion(),
     filter,
     write: (bytes) => answer.write(bytes),
@@ -236,9 +238,10 @@ class StreamedAnswer {
   }
 }
 
-/** Nobody is let out by a table that may not know of the latest opt-outs. */
-function refuseStale(table: SuppressionTable, policy: Policy): void {
-  if (!isFresh(table, policy.table.staleAfterMs, Date.now(), null)) throw new ProblemError('table.stale');
+/** Nobody is let out by a table that may not know of the latest opt-outs, however fresh it was when the rows began. */
+function refuseStale({ holder, policy }: ExportBasis): void {
+  if (holder.current === null) throw new ProblemError('table.not_loaded');
+  if (!isFresh(holder.current, policy().table.staleAfterMs, Date.now(), null)) throw new ProblemError('table.stale');
 }
 
 function rowProblem(error: RowError): ProblemError {

@@ -8,11 +8,13 @@ import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { finished } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { DEFAULT_POLICY } from '../../../src/core/policy/policy.js';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { DEFAULT_POLICY, type Policy } from '../../../src/core/policy/policy.js';
 import { SuppressionTable, TableHolder } from '../../../src/core/suppression/index.js';
 import { LiveTable } from '../../../src/live-table.js';
+import { parsePolicy } from '../../../src/policy-file.js';
 import { createLedgerSource } from '../../../src/sync/index.js';
 import { ask, expectProblem, openTestLedger, type Served, serve, type TestLedger, TOKENS } from './stand.js';
 
@@ -126,6 +128,67 @@ test('a fault in the midst cuts the answer off, so that it is not taken for whol
   await expect(text(answer)).rejects.toThrow();
   expect(answer.trailers).toEqual({});
   expect(await runsOf(130_001)).toEqual([]);
+});
+
+describe('a table that changes on the way', () => {
+  const fresh = (epoch: string) => {
+    const table = SuppressionTable.create({ capacity: 10, seed: 1n, epoch });
+    table.publish(1, Date.now());
+    return table;
+  };
+
+  /** What comes of an export whose last row is sent after something has happened. */
+  async function leftOf(last: string, policy: Policy, between: (holder: TableHolder) => Promise<void>) {
+    const holder = new TableHolder({ table: fresh('e') });
+    const { port, plane } = await open({ ledger: null, exports: { holder, policy: () => policy } });
+    const { sent, answered } = begin(port);
+    sent.write('mail,more\n');
+    const answer = await answered;
+    let left = '';
+    answer.setEncoding('utf8').on('data', (text) => {
+      left += text;
+    });
+    await expect.poll(() => left).not.toBe('');
+    expect(left).toBe('mail,more\n');
+    await between(holder);
+    sent.end(last);
+    const error = await finished(answer).then(
+      () => null,
+      (error) => error,
+    );
+    await expect.poll(() => plane.counts.inFlight).toBe(0);
+    return { left, trailers: answer.trailers, isWhole: error === null };
+  }
+  const brief = parsePolicy({ version: 'test', table: { staleAfterMs: 1_000 } });
+
+  test.each([
+    ['a row that would leave', `${mail(1)},x\n`],
+    ['a row that would not', ',x\n'],
+  ])('breaks the answer off where it goes stale before %s', async (_, last) => {
+    const stale = await leftOf(last, brief, () => pause(1_100));
+    expect(stale).toEqual({ left: 'mail,more\n', trailers: {}, isWhole: false });
+    const inTime = await leftOf(last, DEFAULT_POLICY, () => pause(0));
+    expect(inTime).toMatchObject({ isWhole: true, trailers: { 'optgate-rows-in': '1' } });
+  });
+
+  test('breaks the answer off where it is replaced by one of another history', async () => {
+    const replaced = await leftOf(',x\n', DEFAULT_POLICY, async (holder) => void holder.replace(fresh('f')));
+    expect(replaced).toEqual({ left: 'mail,more\n', trailers: {}, isWhole: false });
+    const same = await leftOf(',x\n', DEFAULT_POLICY, async (holder) => void holder.replace(fresh('e')));
+    expect(same.isWhole).toBe(true);
+  });
+});
+
+test('whoever exports is named by the token; for whom is a note', async () => {
+  const { port } = await open();
+  const { sent, answered } = begin(port, `${PATH}&onBehalfOf=ann`);
+  sent.end('mail\n');
+  const answer = await answered;
+  await text(answer);
+  const manifest = JSON.parse(Buffer.from(String(answer.trailers['optgate-manifest']), 'base64url').toString());
+  expect(manifest).toMatchObject({ operator: 'test-operator', onBehalfOf: 'ann' });
+  const other = await ask(port, 'POST', `${PATH}&operator=ann`, { body: 'mail\n', headers: CSV });
+  expectProblem(other, 400, 'http.bad_request');
 });
 
 test('what can be told before the first row is told as a problem', async () => {
