@@ -117,6 +117,24 @@ describe('what cannot be read ends in an error that names line and column, and n
     await expect(failing).rejects.toMatchObject({ code: 'row.unreadable', line: 2 });
   });
 
+  test('a cell with several identifiers is none that can be looked up', async () => {
+    const mapping = parseMapping('email=mail,phone=tel');
+    const row = (mail: string, tel: string) => `"${mail}","${tel}"\n`;
+    const lists = [
+      row(`jane@example.com;${OUT}`, ''),
+      row(`jane@example.com, ${OUT}`, ''),
+      row(`jane@example.com ${OUT}`, ''),
+      row('jane@example.com|+14155552671', ''),
+      row('', '212-555-0199; 415-555-2671'),
+      row('', '2125550199 4155552671'),
+      row('', '+1 212 555 0199/+1 415 555 2671'),
+    ];
+    const input = Buffer.from(`mail,tel\n${lists.join('')}${row('jane@example.com', '212-555-0199')}`);
+    const { output, counts } = await filter(pieces(input, [50]), { ...csv, mapping });
+    expect(output.toString()).toBe(`mail,tel\n${row('jane@example.com', '212-555-0199')}`);
+    expect(counts).toMatchObject({ rowsKept: 1, droppedUnidentifiable: lists.length });
+  });
+
   test('a limit over which positions do not fit is refused by its name', () => {
     expect(() => filterRows(pieces(AWKWARD, [50]), { ...csv, rowBytesMax: 2 ** 25 + 1 })).toThrow(/^rowBytesMax: /);
   });

@@ -3,7 +3,7 @@
  * @module
  */
 
-/** One address alone: a name, one `@`, a domain of two labels or more. White space is allowed in and around the name. */
+/** One address alone: a name, one `@`, a domain of two labels or more, without punctuation. White space is allowed in and around the name. */
 export function referenceIsEmail(value: string): boolean {
   let text = value.trim();
   if (text.endsWith('.')) text = text.slice(0, -1);
@@ -17,5 +17,6 @@ export function referenceIsEmail(value: string): boolean {
   const [name = '', domain = ''] = parts;
   const labels = domain.trimStart().split('.');
   if (name.trim() === '' || labels.length < 2) return false;
-  return labels.every((label) => label !== '' && [...label].every((character) => character.trim() !== ''));
+  const isInDomain = (character: string) => character.trim() !== '' && !"!#$%&'*+/=?^`{|}~\\".includes(character);
+  return labels.every((label) => label !== '' && [...label].every(isInDomain));
 }

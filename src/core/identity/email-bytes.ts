@@ -24,6 +24,10 @@ const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) => {
   const character = String.fromCharCode(byte);
   return byte > 0x20 && byte < 0x7f && !'<>",;:()'.includes(character) ? character.toLowerCase().charCodeAt(0) : 0;
 });
+/** 1 for a byte that no domain has; those that no address has are not among them. */
+const NOT_IN_DOMAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
+  Number("!#$%&'*+/=?^`{|}~\\".includes(String.fromCharCode(byte))),
+);
 const GMAIL = Buffer.from('gmail.com');
 const GOOGLEMAIL = Buffer.from('googlemail.com');
 
@@ -76,7 +80,9 @@ function isDomain(from: number, to: number): boolean {
   let dotCount = 0;
   let labelFrom = from;
   for (let index = from; index < to; index++) {
-    if (canonical[index] !== DOT) continue;
+    const byte = canonical[index]!;
+    if (NOT_IN_DOMAIN[byte] === 1) return false;
+    if (byte !== DOT) continue;
     if (index === labelFrom) return false;
     labelFrom = index + 1;
     dotCount++;

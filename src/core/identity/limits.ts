@@ -22,5 +22,6 @@ export const QUALIFIER_MEMO_LENGTH_MAX = 64;
 export const CTV_LENGTH_MIN = 8;
 export const CTV_LENGTH_MAX = 32;
 
-/** Fewest digits of a phone number that no numbering plan explains. */
+/** Fewest digits of a phone number that no numbering plan explains, and most (E.164): what has more is not one number. */
 export const PHONE_DIGIT_COUNT_MIN = 7;
+export const PHONE_DIGIT_COUNT_MAX = 15;

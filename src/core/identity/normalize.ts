@@ -13,7 +13,7 @@
  * @module
  */
 import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js/min';
-import { PHONE_DIGIT_COUNT_MIN } from './limits.js';
+import { PHONE_DIGIT_COUNT_MAX, PHONE_DIGIT_COUNT_MIN } from './limits.js';
 
 /** Where a phone number without a country code is taken to be from, unless told. */
 export const DEFAULT_COUNTRY: CountryCode = 'US';
@@ -47,23 +47,40 @@ export function emailForms(value: string): Forms | null {
   return { canonical, hashed: [...hashed] };
 }
 
-/** Two labels or more, none empty. White space in it would join the domain and what follows it, such as a note. */
+/**
+ * Two labels or more, none empty. White space in it would join the domain and what follows it, such as a note; so would
+ * punctuation that no domain has, such as a bar before another identifier.
+ */
 function isDomain(text: string): boolean {
-  return !/\s/.test(text) && /^[^.]+(?:\.[^.]+)+$/.test(text);
+  return !/[\s!#$%&'*+/=?^`{|}~\\]/.test(text) && /^[^.]+(?:\.[^.]+)+$/.test(text);
 }
 
-/** The forms of a phone number; `null` if it has too few digits or nothing but zeros. */
+/** What stands between numbers that are listed in one value. */
+const PHONE_SEPARATOR = /[;,|/\r\n]/;
+
+/**
+ * The forms of a phone number; `null` if it has too few digits or nothing but zeros, or is several numbers: they would be
+ * taken for one that nobody has.
+ */
 export function phoneForms(value: string, country: CountryCode): Forms | null {
+  if (PHONE_SEPARATOR.test(value) && isPhoneList(value)) return null;
   const written = value.replace(/[^0-9]+/g, '');
   const number = parsePhone(value, written, country);
   if (number === null) {
-    if (written.length < PHONE_DIGIT_COUNT_MIN || /^0*$/.test(written)) return null;
+    if (written.length < PHONE_DIGIT_COUNT_MIN || written.length > PHONE_DIGIT_COUNT_MAX) return null;
+    if (/^0*$/.test(written)) return null;
     return { canonical: written, hashed: [...new Set([written, lastTenDigits(written)])] };
   }
   const digits = number.e164.slice(1);
   const hashed = new Set([number.e164, digits, number.national, lastTenDigits(digits)]);
   if (written !== '') hashed.add(written).add(lastTenDigits(written));
   return { canonical: number.e164, hashed: [...hashed] };
+}
+
+/** Two parts or more are long enough for a number by themselves: an extension, or the part behind an area code, is no number. */
+function isPhoneList(value: string): boolean {
+  const digitCounts = value.split(PHONE_SEPARATOR).map((part) => part.replace(/[^0-9]+/g, '').length);
+  return digitCounts.filter((count) => count >= PHONE_DIGIT_COUNT_MIN).length > 1;
 }
 
 /** The phone rule of DROP: the last ten digits, or all if there are fewer. */

@@ -26,6 +26,8 @@ const domain = fc.constantFrom(
   '.com',
   'a..b',
   'a.',
+  'a.b|c',
+  'gmail.com/',
   'ogmail.com',
 );
 const address = fc.oneof(
