@@ -9,7 +9,6 @@ import { delimiterByte } from '../exports/csv/layout.js';
 import {
   type ColumnMapping,
   type Compression,
-  type ExportTerms,
   exportTerms,
   MODES,
   ON_UNIDENTIFIABLE,
@@ -94,12 +93,12 @@ Exit codes: 0 done, 2 wrong usage, 3 a file, the set or the ledger failed, 130 s
       try {
         if (given.set !== undefined) {
           const opened = await openSnapshotSet(given.set);
-          await runAll(given, { opened, policy: given.policy, ledger: null, stopped, io });
+          await runAll(given, { opened, policyNow: async () => given.policy, ledger: null, stopped, io });
         } else {
           await withLedger(ledgerLocation(given.ledger, io), io, { mayMake: false }, async (ledger) => {
-            const policy = withInventory(given.policy, await ledger.destinations());
-            const opened = await openLedgerSet(ledger, policy);
-            await runAll(given, { opened, policy, ledger, stopped, io }).finally(() => opened.close());
+            const policyNow = async () => withInventory(given.policy, await ledger.destinations());
+            const opened = await openLedgerSet(ledger, await policyNow());
+            await runAll(given, { opened, policyNow, ledger, stopped, io }).finally(() => opened.close());
           });
         }
         return EXIT.ok;
@@ -209,24 +208,24 @@ function threadsOption(text: string | undefined): number {
 
 interface Running {
   readonly opened: OpenedSet;
-  readonly policy: Policy;
+  /** With the inventory of the moment, asked for every run: a contract may end while others go on. */
+  readonly policyNow: () => Promise<Policy>;
   readonly ledger: Ledger | null;
   readonly stopped: AbortSignal;
   readonly io: Io;
 }
 
 async function runAll(given: Given, running: Running): Promise<void> {
-  const { policy, io } = running;
-  const { destination, purpose } = given;
-  if (!policy.destinations.some(({ id }) => id === destination)) {
+  const { policyNow, io } = running;
+  const { destination } = given;
+  if (!(await policyNow()).destinations.some(({ id }) => id === destination)) {
     io.stderr.write(
       `optgate: --destination ${destination} is not in the inventory; treated as an unknown third party\n`,
     );
   }
-  const terms = exportTerms({ policy, destination, purpose, now: io.now() });
   for (const [index, job] of given.jobs.entries()) {
     const progress = new ExportProgress(io, given.jobs.length === 1 ? '' : `${index + 1}/${given.jobs.length}`);
-    const manifest = await runOne(given, running, terms, job, progress).finally(() => progress.end());
+    const manifest = await runOne(given, running, job, progress).finally(() => progress.end());
     io.stdout.write(`${JSON.stringify(manifest)}\n`);
     warnOfUnchecked(manifest, job, io);
   }
@@ -243,15 +242,11 @@ function warnOfUnchecked({ rows }: Manifest, { input }: ExportJob, io: Io): void
   }
 }
 
-async function runOne(
-  given: Given,
-  running: Running,
-  terms: ExportTerms,
-  job: ExportJob,
-  progress: ExportProgress,
-): Promise<Manifest> {
-  const { opened, policy, ledger, stopped, io } = running;
+async function runOne(given: Given, running: Running, job: ExportJob, progress: ExportProgress): Promise<Manifest> {
+  const { opened, policyNow, ledger, stopped, io } = running;
   const { destination, purpose, mode, onUnidentifiable, mapping, recheck, operator, isDryRun } = given;
+  const policy = await policyNow();
+  const terms = exportTerms({ policy, destination, purpose, now: io.now() });
   const record: RunOptions['record'] = (manifest, index) =>
     ledger === null ? Promise.resolve() : ledger.recordExport(exportRecordOf(manifest, terms), index);
   try {

@@ -61,6 +61,23 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+test('a contract that ends between two inputs exempts the first one only', async () => {
+  const out = newFolder('contract');
+  const policy = inFolder('policy.json');
+  const contract = { reference: 'DPA 7', expires: '2027-06-30' };
+  const destination = { id: 'counter', role: 'service_provider', purposes: ['fraud_security'], contract };
+  writeFileSync(policy, JSON.stringify({ version: 'p', destinations: [destination] }));
+  const isFirstDone = () => readdirSync(out).includes('users.csv.manifest.json');
+  const now = () => Date.parse(isFirstDone() ? '2027-07-01T00:00:01Z' : '2027-06-30T23:59:59Z');
+  const who = ['--destination', 'counter', '--purpose', 'fraud_security', '--map', 'email=mail'];
+  const what = ['--in', inFolder('in', 'users.csv'), '--in', inFolder('in', 'users.tsv'), '--out', out];
+  const { json } = await optgate(['export', ...who, '--set', set, '--policy', policy, ...what], '', { now });
+  expect(json()).toMatchObject([
+    { terms: { kind: 'exempt', reason: 'exempt.service_provider' }, rows: { in: COUNT } },
+    { terms: { kind: 'filter' }, rows: { in: COUNT, droppedSuppressed: 1 } },
+  ]);
+});
+
 describe('names', () => {
   test('say format and compression; a folder takes files of every kind, dry or not', async () => {
     const out = newFolder('out');

@@ -15,11 +15,11 @@ type RunOptions = Pick<SpawnSyncOptions, 'stdio' | 'env'>;
 export async function optgate(
   args: readonly string[],
   input: string | Uint8Array = '',
-  { env = process.env }: Pick<RunOptions, 'env'> = {},
+  { env = process.env, now = Date.now }: Pick<RunOptions, 'env'> & { readonly now?: () => number } = {},
 ) {
   const [stdout, stderr] = [new Heard(), new Heard()];
   const stdin = Readable.from([Buffer.from(input)]);
-  const status = await runCli(args, { stdin, stdout, stderr, env, now: Date.now });
+  const status = await runCli(args, { stdin, stdout, stderr, env, now });
   return answerOf(status, stdout.text, stderr.text);
 }
 
