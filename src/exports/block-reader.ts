@@ -37,20 +37,28 @@ export class BlockReader {
   }
 
   /**
-   * What stands before the first block: `endOf` says where it ends, -1 if it needs more. `null` if it is longer than a row
-   * may be. Call it before {@link next}.
+   * What stands before the first block: `endOf` says where it ends, -1 if it needs more. `null` if that takes more than
+   * `bytesMax`. Call it before {@link next}.
+   *
+   * It is looked for again only when there is twice as much, so that many small pieces take no longer than few large ones.
    */
-  async head(endOf: (bytes: Uint8Array, isLast: boolean) => number): Promise<Uint8Array | null> {
+  async head(endOf: (bytes: Uint8Array, isLast: boolean) => number, bytesMax: number): Promise<Uint8Array | null> {
     let begun: Uint8Array = NOTHING;
-    for (;;) {
+    let pieces: Uint8Array[] = [];
+    for (let length = 0, lookAt = 0; ; ) {
       const more = await this.#nextPiece();
-      if (more !== null) begun = begun.length === 0 ? more : Buffer.concat([begun, more]);
+      if (more !== null) pieces.push(more);
+      length += more?.length ?? 0;
+      if (more !== null && length < lookAt && length <= bytesMax) continue;
+      begun = pieces.length === 0 ? begun : joinedPieces(begun, pieces);
+      pieces = [];
       const end = endOf(begun, more === null);
+      if (end > bytesMax || (end < 0 && length > bytesMax)) return null;
       if (end >= 0) {
         this.#piece = begun.subarray(end);
         return begun.subarray(0, end);
       }
-      if (begun.length > this.#options.rowBytesMax) return null;
+      lookAt = 2 * length;
     }
   }
 
@@ -157,6 +165,11 @@ function cutOfEvenQuotes(bytes: Uint8Array, length: number): number {
     else if (byte === LINE_FEED && (quoteCount & 1) === 0) cut = at + 1;
   }
   return cut;
+}
+
+function joinedPieces(begun: Uint8Array, pieces: readonly Uint8Array[]): Uint8Array {
+  const [only] = pieces;
+  return begun.length === 0 && pieces.length === 1 && only !== undefined ? only : Buffer.concat([begun, ...pieces]);
 }
 
 /** A block of what did not end in one and what comes next. */

@@ -11,7 +11,7 @@ import type { BlockTerms, RowLayout } from './block-filter.js';
 import { BlockReader } from './block-reader.js';
 import { filterBlocks } from './block-results.js';
 import { columnsOf, delimiterByte, endOfHeader } from './csv/layout.js';
-import { BLOCK_BYTES, ROW_BYTES_MAX, THREADS_MAX } from './limits.js';
+import { BLOCK_BYTES, HEADER_BYTES_MAX, ROW_BYTES_MAX, THREADS_MAX } from './limits.js';
 import type { ColumnMapping } from './mapping.js';
 import { pathTree } from './ndjson/path.js';
 import { type RowCounts, RowTotals } from './row-counts.js';
@@ -114,7 +114,7 @@ async function* filtered(
   const { blockBytes = BLOCK_BYTES, rowBytesMax = ROW_BYTES_MAX, threads = 1, onFingerprints, onProgress } = options;
   const reader = new BlockReader(input, { blockBytes, rowBytesMax, endsWithReturn: options.format !== 'ndjson' });
   try {
-    const { head, layout } = await readHead(reader, options, rowBytesMax);
+    const { head, layout } = await readHead(reader, options);
     const terms = termsOf(options, layout, rowBytesMax);
     if (head.length > 0) yield head;
     totals.bytesOut = head.length;
@@ -139,15 +139,14 @@ async function* filtered(
 async function readHead(
   reader: BlockReader,
   { format, delimiter, mapping }: FilterOptions,
-  rowBytesMax: number,
 ): Promise<{ head: Uint8Array; layout: RowLayout }> {
   if (format === 'ndjson') {
-    const head = await reader.head(endOfMark);
+    const head = await reader.head(endOfMark, HEADER_BYTES_MAX);
     return { head: head ?? new Uint8Array(0), layout: { kind: 'ndjson' } };
   }
   const byte = delimiterByte(delimiter ?? DELIMITERS[format]);
-  const head = await reader.head((bytes, isLast) => endOfHeader(bytes, byte, isLast));
-  if (head === null) throw new RowError('row.too_long', 1, `${rowBytesMax} bytes`);
+  const head = await reader.head((bytes, isLast) => endOfHeader(bytes, byte, isLast), HEADER_BYTES_MAX);
+  if (head === null) throw new RowError('header.too_long', 1, `HEADER_BYTES_MAX, ${HEADER_BYTES_MAX} bytes`);
   return { head, layout: { kind: 'csv', delimiter: byte, columns: columnsOf(head, byte, mapping) } };
 }
 

@@ -6,6 +6,9 @@
 /** Longest row that is read, in bytes without its line end. A longer one ends the run with an error. */
 export const ROW_BYTES_MAX = 16 * 1024 * 1024;
 
+/** Longest header row, in bytes with its line end: it is held in one piece. */
+export const HEADER_BYTES_MAX = 1024 * 1024;
+
 /** The longest line end. */
 export const LINE_END_BYTES = 2;
 

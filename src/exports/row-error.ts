@@ -8,6 +8,7 @@
 /** Every code, with the sentence that explains it. Codes are added, never renamed. */
 export const ROW_ERRORS = {
   'header.missing': 'expected a header row',
+  'header.too_long': 'the header row is longer than the limit',
   'header.not_utf8': 'expected a header row in UTF-8',
   'column.missing': 'the header has no such column',
   'row.too_long': 'the row is longer than the limit',

@@ -13,6 +13,7 @@ import {
   parseMapping,
   ROW_BYTES_MAX,
 } from '../../src/exports/index.js';
+import { HEADER_BYTES_MAX } from '../../src/exports/limits.js';
 import { naiveCsv } from '../reference/naive-filter.js';
 import { filter, naiveOptions, optedOutTable, pieces, termsOf, VALUES } from './people.js';
 
@@ -164,10 +165,40 @@ describe('what cannot be read ends in an error that names line and column, and n
     ['no header', '', 'header.missing', ''],
     ['an empty first line', '\nmail,ifa\n', 'header.missing', ''],
     ['a header that is not UTF-8', 'mail,ifa,\xff\n', 'header.not_utf8', ''],
-    ['a header over the limit', `mail,ifa,${'x'.repeat(200)}\n`, 'row.too_long', ''],
+    ['a header with text behind a closing quote', '"mail" x,ifa\n', 'row.quote_misplaced', ''],
+    ['the same in a column that nobody maps', 'mail,ifa,"a"b\n', 'row.quote_misplaced', ''],
+    ['a header that opens a quote and never ends', 'mail,ifa,"a\n1@x.com,\n', 'row.quote_open', ''],
   ])('%s', async (_, text, code, detail) => {
     const filtering = filter(pieces(Buffer.from(text, 'latin1'), [40]), { ...csv, rowBytesMax: 100 });
     await expect(filtering).rejects.toMatchObject({ code, line: 1, message: expect.stringContaining(detail) });
+  });
+
+  describe('a header', () => {
+    const headerOf = (byteCount: number) => `mail,ifa,${'x'.repeat(byteCount - 10)}\n`;
+    const run = (text: string, size: number) =>
+      filter(pieces(Buffer.from(`${text}jane@example.com,\n`), [size]), {
+        ...csv,
+        mapping: parseMapping('email=mail'),
+      });
+
+    test.each([1000, 65_536, 2 ** 22])('of the limit is read, and no longer one, in pieces of %i', async (size) => {
+      expect((await run(headerOf(HEADER_BYTES_MAX), size)).counts.rowsKept).toBe(1);
+      await expect(run(headerOf(HEADER_BYTES_MAX + 1), size)).rejects.toMatchObject({
+        code: 'header.too_long',
+        line: 1,
+        message: expect.stringContaining('HEADER_BYTES_MAX'),
+      });
+    });
+
+    test('in single bytes takes no longer than twice as many times as it is long', async () => {
+      const timeOf = async (byteCount: number) => {
+        const startMs = performance.now();
+        expect((await run(headerOf(byteCount), 1)).counts.rowsKept).toBe(1);
+        return performance.now() - startMs;
+      };
+      await timeOf(1_000);
+      expect(await timeOf(200_000)).toBeLessThan(10 * (await timeOf(50_000)) + 500);
+    });
   });
 
   test('a line of 50 MB against the limit, in little memory', async () => {

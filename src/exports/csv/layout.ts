@@ -54,7 +54,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * The columns that a mapping names, in the order of the file. A name that the header has twice means both columns.
- * @throws {RowError} `column.missing`, which names the column; `header.missing`; `header.not_utf8`; `row.quote_misplaced`.
+ * @throws {RowError} `column.missing`, which names the column; `header.missing`; `header.not_utf8`; `row.quote_misplaced`,
+ * `row.quote_open`.
  */
 export function columnsOf(header: Uint8Array, delimiter: number, mapping: ColumnMapping): readonly CsvColumn[] {
   let text: string;
@@ -86,9 +87,10 @@ function splitHeader(text: string, delimiter: string): readonly string[] {
       let quoteAt = at + 1;
       for (;;) {
         const next = text.indexOf('"', quoteAt);
-        cell += text.slice(quoteAt, next < 0 ? text.length : next);
-        at = next < 0 ? text.length : next + 1;
-        if (next < 0 || text[at] !== '"') break;
+        if (next < 0) throw new RowError('row.quote_open', 1); // else all that follows would leave as a header
+        cell += text.slice(quoteAt, next);
+        at = next + 1;
+        if (text[at] !== '"') break;
         cell += '"';
         quoteAt = at + 1;
       }
