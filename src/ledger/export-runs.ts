@@ -43,7 +43,7 @@ export interface ExportRecord {
 
 /** A run as the ledger knows it. */
 export interface ExportRun extends ExportRecord {
-  /** People in the file, as far as an identifier tells them apart. */
+  /** Entries of the index. A person has several: one for each identifier of the row and each form it is hashed in. */
   readonly fingerprintCount: number;
 }
 
@@ -99,7 +99,7 @@ async function finish(
   if (done.length === 0) return false;
   const { runId, destination, purpose, rights, contentDigest } = read;
   const content = contentDigest.toString('hex');
-  const body = { content, destination, people: fingerprintCount, purpose, rights: rightsOfMask(rights) };
+  const body = { content, destination, fingerprints: fingerprintCount, purpose, rights: rightsOfMask(rights) };
   await appendAudit(session, context, { kind: 'export.recorded', subject: runId, body });
   return true;
 }

@@ -15,8 +15,8 @@ export function requestPageAnswer({ requests, hasMore }: RequestPage): object {
   };
 }
 
-export function exportAnswer({ startedAtMs, finishedAtMs, fingerprintCount, ...same }: ExportRun): object {
-  return { ...same, people: fingerprintCount, startedAt: timeOf(startedAtMs), finishedAt: timeOf(finishedAtMs) };
+export function exportAnswer({ startedAtMs, finishedAtMs, ...same }: ExportRun): object {
+  return { ...same, startedAt: timeOf(startedAtMs), finishedAt: timeOf(finishedAtMs) };
 }
 
 /** Which destinations were sent this person's data, and so are to be told. Without digests: they name somebody. */

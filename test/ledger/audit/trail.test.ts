@@ -176,6 +176,7 @@ describe.each(BACKENDS)('$name', ({ make }) => {
     ]);
     for (const { actor } of entries) expect(actor).toEqual(JANE);
     expect(entries[2]?.body).toEqual({ identifierCount: 2, refusedCount: 1 });
+    expect(entries[7]?.body).toMatchObject({ destination: 'acme', fingerprints: 2 });
     expect(entries[8]?.body).toMatchObject({ asked: 'status', kind: 'email' });
     const { bytes } = await expectValid(ledger);
     for (const name of ['one', 'two', 'a', 'b', 'again']) {

@@ -63,7 +63,7 @@ async function start() {
           ],
           ['Finished (UTC)', time(run.finishedAt)],
           ['Took', duration(took)],
-          ['People in it', number(run.people)],
+          ['Fingerprints in its index', number(run.fingerprintCount)],
         ]),
       ),
       section('Rows', { class: 'half' }, rowTable(run.manifest)),

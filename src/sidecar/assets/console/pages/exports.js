@@ -18,6 +18,12 @@ function rowsOf(manifest, name) {
   return typeof value === 'number' ? value : null;
 }
 
+/** @param {any} manifest */
+function leftOf(manifest) {
+  const [kept, blanked] = [rowsOf(manifest, 'kept'), rowsOf(manifest, 'blanked')];
+  return kept === null && blanked === null ? null : (kept ?? 0) + (blanked ?? 0);
+}
+
 const DROPPED = ['droppedSuppressed', 'droppedUnidentifiable', 'droppedUnreadable'];
 
 /** @param {any} manifest */
@@ -43,7 +49,7 @@ const COLUMNS = [
   { title: 'Purpose', class: 'wide', cell: (run) => words(run.purpose) },
   { title: 'Rows in', class: 'figure wide', cell: (run) => number(rowsOf(run.manifest, 'in')) },
   { title: 'Left out', class: 'figure', cell: (run) => number(droppedOf(run.manifest)) },
-  { title: 'People in it', class: 'figure wide', cell: (run) => number(run.people) },
+  { title: 'Rows out', class: 'figure wide', cell: (run) => number(leftOf(run.manifest)) },
 ];
 
 /** @param {string} [after] */
