@@ -47,7 +47,8 @@ export const exportCommand: Command = {
 Writes FILE without the rows of people who have opted out of what the destination does with them, and beside it
 FILE.manifest.json: to whom, for what, against which state of the set, how many rows left, hashes of both files. The run
 is recorded in the ledger with an index of who was in it ("optgate lineage", "optgate gap-notices"). With --set there is
-no ledger to record it in, and the index stays beside FILE as FILE.lineage. FILE appears whole or not at all.
+no ledger to record it in, and the index stays beside FILE as FILE.lineage; a later run to the same FILE gives it and its
+manifest the name of their run, FILE.x_….lineage. FILE appears whole or not at all.
 
 A ledger is followed while the run goes on: nobody is in FILE whose opt-out the ledger had at "seqEnd" of the manifest.
 A service provider or contractor whose contract is live may be sent everybody for some purposes (docs/policy.md); the

@@ -15,6 +15,7 @@ import type { TableHolder } from '../core/suppression/index.js';
 import { removeLeftovers } from '../temporary-files.js';
 import { AtomicFile, EXPORT_LEFTOVER_AGE_MS } from './atomic-file.js';
 import { type Compression, compressed } from './compression.js';
+import { keepEarlierProof, removeEarlierIndex } from './earlier-proof.js';
 import { type FilterProgress, tableOf } from './filter.js';
 import { InputFile } from './input-file.js';
 import { LineageBuilder, LineageFile } from './lineage-file.js';
@@ -253,11 +254,13 @@ class Run {
     await proof.write(manifestJson(manifest));
     await proof.seal();
     signal?.throwIfAborted();
+    await keepEarlierProof(output);
     if (record === undefined) await lineage.publish(`${output}${LINEAGE_SUFFIX}`);
     else await recordIndex(lineage.path, set.seed, (index) => record(manifest, index));
     await proof.publish();
     await file.publish();
     await lineage.discard();
+    if (record !== undefined) await removeEarlierIndex(output);
   }
 
   #keep<T extends { discard(): Promise<void> }>(made: T): T {

@@ -212,6 +212,51 @@ test('an input is never overwritten, and an earlier output stays until the new o
   expect(await linesOut()).toHaveLength(100_000);
 });
 
+describe('a second run to the same output', () => {
+  const foundIn = async (name: string, n: bigint) => {
+    const index = await LineageFile.open(join(folder, name), set.seed);
+    const isFound = await index.has(n + 1n);
+    await index.close();
+    return isFound;
+  };
+  const rest = ['in.txt', 'out.txt', 'out.txt.manifest.json'];
+
+  test('keeps the proof of the first one, where no ledger has it', async () => {
+    const first = await runOf();
+    await writeFile(input, linesOf(200_000, 200_010));
+    const second = await runOf();
+    const kept = `out.txt.${first.runId}`;
+    expect((await readdir(folder)).sort()).toEqual(
+      [...rest, 'out.txt.lineage', `${kept}.lineage`, `${kept}.manifest.json`].sort(),
+    );
+    expect(JSON.parse(await readFile(join(folder, `${kept}.manifest.json`), 'utf8'))).toEqual(first);
+    expect([await foundIn(`${kept}.lineage`, 7n), await foundIn('out.txt.lineage', 7n)]).toEqual([true, false]);
+    await runOf();
+    expect(JSON.parse(await readFile(join(folder, `out.txt.${second.runId}.manifest.json`), 'utf8'))).toEqual(second);
+  });
+
+  test('also where that one has a ledger, and leaves no index that is not its own', async () => {
+    const { runId } = await runOf();
+    await runOf({
+      record: async (_, index) => {
+        for await (const __ of index);
+      },
+    });
+    const kept = `out.txt.${runId}`;
+    expect((await readdir(folder)).sort()).toEqual([...rest, `${kept}.lineage`, `${kept}.manifest.json`].sort());
+    expect(await foundIn(`${kept}.lineage`, 7n)).toBe(true);
+  });
+
+  test('keeps an index without its manifest, too', async () => {
+    await runOf();
+    await rm(`${output}.manifest.json`);
+    await runOf();
+    const [kept = '', ...more] = (await readdir(folder)).filter((name) => /^out\.txt\.\d+\.lineage$/.test(name));
+    expect(more).toEqual([]);
+    expect(await foundIn(kept, 7n)).toBe(true);
+  });
+});
+
 test('what a killed run left is removed by the next one, once it is old', async () => {
   const [old, fresh] = ['.out.txt.x_old-1.tmp', '.out.txt.x_new-1-index.tmp.0'];
   for (const name of [old, fresh]) await writeFile(join(folder, name), 'x');
