@@ -3,7 +3,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AtomicFile } from '../exports/atomic-file.js';
 import type { GapNotice, Ledger } from '../ledger/index.js';
@@ -25,7 +25,11 @@ The digests are those the destination was sent; of an id that it was sent in the
 who have opted in again, and exports to service providers that an exemption let pass. Prints for each destination
   {"destination","optOuts","sentAfterRequest","withoutDigest","digests","file"}
 "sentAfterRequest": opt-outs after whose receipt something was sent. "withoutDigest": those of which the ledger knows no
-digest (eids, account ids); --requests says which they are.
+digest (eids, account ids); --requests says which they are. Standard error says how many opt-outs are known by MD5 or
+SHA-1 alone: an export of clear values cannot be searched for those.
+
+Without --destination DIR holds what this call found, and nothing else of the kind: files of earlier calls, told by their
+first line, are removed where there is nothing to tell any more. An id with upper-case letters is written as %41cme.csv.
 
 Options:
   --since TIME        opt-outs received from then on, such as 2026-11-20 (UTC) or 2026-11-20T10:00:00-08:00
@@ -58,8 +62,18 @@ Exit codes: 0 done, 2 wrong usage, 3 a file or the ledger failed.`,
     const location = ledgerLocation(values.ledger, io);
     return untilInterrupted((stopped) =>
       withLedger(location, io, { mayMake: false, sequence: false }, async (ledger) => {
-        const notices = ledger.gapNotices({ sinceMs, destination });
-        await writeAll(notices, { folder: out, showsRequests: values.requests === true, stopped, io });
+        let oldCount = 0;
+        const onOldDigests = (count: number) => {
+          oldCount += count;
+        };
+        const notices = ledger.gapNotices({ sinceMs, destination, onOldDigests });
+        const isAll = destination === undefined;
+        await writeAll(notices, { folder: out, isAll, showsRequests: values.requests === true, stopped, io });
+        if (oldCount > 0) {
+          io.stderr.write(
+            `optgate: opt-outs known by MD5 or SHA-1 alone, not looked for in exports of clear values: ${oldCount}\n`,
+          );
+        }
         return EXIT.ok;
       }),
     );
@@ -68,12 +82,17 @@ Exit codes: 0 done, 2 wrong usage, 3 a file or the ledger failed.`,
 
 interface Writing {
   readonly folder: string;
+  /** For every destination: a file of any other is of an earlier call. */
+  readonly isAll: boolean;
   readonly showsRequests: boolean;
   readonly stopped: AbortSignal;
   readonly io: Io;
 }
 
-async function writeAll(notices: ReturnType<Ledger['gapNotices']>, { folder, showsRequests, stopped, io }: Writing) {
+async function writeAll(
+  notices: ReturnType<Ledger['gapNotices']>,
+  { folder, isAll, showsRequests, stopped, io }: Writing,
+): Promise<void> {
   const lists = new Map<string, NoticeList>();
   const progress = createProgress(io, 'notices');
   let count = 0;
@@ -91,6 +110,7 @@ async function writeAll(notices: ReturnType<Ledger['gapNotices']>, { folder, sho
       io.stdout.write(`${JSON.stringify({ destination, requestId, withoutDigest: digests.length === 0 })}\n`);
     }
     for (const list of lists.values()) await list.publish();
+    if (isAll) await removeStale(folder, new Set(Array.from(lists.keys(), fileNameOf)));
   } catch (error) {
     for (const list of lists.values()) await list.discard();
     if (isSystemError(error)) throw new CommandError(`${folder}: ${error.message}`, { cause: error });
@@ -101,35 +121,73 @@ async function writeAll(notices: ReturnType<Ledger['gapNotices']>, { folder, sho
   for (const list of lists.values()) io.stdout.write(`${JSON.stringify(list.summary)}\n`);
 }
 
+/** Whoever sends all files of the folder must not send those of an earlier call with them. */
+async function removeStale(folder: string, written: ReadonlySet<string>): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.endsWith('.csv') && !written.has(name) && (await isNoticeFile(join(folder, name)))) {
+      await rm(join(folder, name), { force: true });
+    }
+  }
+}
+
+async function isNoticeFile(path: string): Promise<boolean> {
+  const file = await open(path, 'r').catch(() => null);
+  if (file === null) return false;
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER.length), 0, HEADER.length, 0);
+    return buffer.toString('latin1', 0, bytesRead) === HEADER;
+  } catch {
+    return false; // a folder
+  } finally {
+    await file.close();
+  }
+}
+
+const HEADER = 'kind,digest,opted_out_at\n';
 /** Bytes that are gathered before they are written. */
 const WRITE_BYTES = 65_536;
+/** Digests of one destination that are remembered; what several requests name is written again when it is forgotten. */
+export const DIGESTS_REMEMBERED_MAX = 1_000_000;
 
-/** The file for one destination. A digest that several requests name is in it once. */
-class NoticeList {
+/** The file for one destination. A digest that several requests name is in it once, as long as it is remembered. */
+export class NoticeList {
   readonly #digests = new Set<string>();
-  readonly #counts = { optOuts: 0, sentAfterRequest: 0, withoutDigest: 0 };
-  #text = 'kind,digest,opted_out_at\n';
+  readonly #counts = { optOuts: 0, sentAfterRequest: 0, withoutDigest: 0, digests: 0 };
+  #text = HEADER;
 
   private constructor(
     private readonly destination: string,
     private readonly path: string,
     private readonly file: AtomicFile,
+    private readonly rememberedMax: number,
   ) {}
 
-  static async create(folder: string, destination: string, nowMs: number): Promise<NoticeList> {
-    const path = join(folder, `${fileNameOf(destination)}.csv`);
+  static async create(
+    folder: string,
+    destination: string,
+    nowMs: number,
+    rememberedMax = DIGESTS_REMEMBERED_MAX,
+  ): Promise<NoticeList> {
+    const path = join(folder, fileNameOf(destination));
     await removeLeftovers(path, nowMs);
-    return new NoticeList(destination, path, await AtomicFile.create(path, randomBytes(8).toString('hex')));
+    const file = await AtomicFile.create(path, randomBytes(8).toString('hex'));
+    return new NoticeList(destination, path, file, rememberedMax);
   }
 
-  async add({ digests, receivedAtMs, isSentAfterRequest }: GapNotice): Promise<void> {
+  async add({
+    digests,
+    receivedAtMs,
+    isSentAfterRequest,
+  }: Pick<GapNotice, 'digests' | 'receivedAtMs' | 'isSentAfterRequest'>): Promise<void> {
     this.#counts.optOuts++;
     if (isSentAfterRequest) this.#counts.sentAfterRequest++;
     if (digests.length === 0) this.#counts.withoutDigest++;
     for (const { kind, hex } of digests) {
       const line = `${kind},${hex}`;
       if (this.#digests.has(line)) continue;
+      if (this.#digests.size === this.rememberedMax) this.#digests.clear();
       this.#digests.add(line);
+      this.#counts.digests++;
       this.#text += `${line},${timeText(receivedAtMs)}\n`;
     }
     if (this.#text.length >= WRITE_BYTES) await this.#write();
@@ -146,7 +204,7 @@ class NoticeList {
   }
 
   get summary(): object {
-    return { destination: this.destination, ...this.#counts, digests: this.#digests.size, file: this.path };
+    return { destination: this.destination, ...this.#counts, file: this.path };
   }
 
   async #write(): Promise<void> {
@@ -155,7 +213,14 @@ class NoticeList {
   }
 }
 
-/** An id may hold any characters; no two ids share a file, and none leads out of the folder. */
+/**
+ * An id may hold any characters; no two ids share a file, and none leads out of the folder. Capital letters are written as
+ * their codes, since some file systems take them for small ones.
+ */
 function fileNameOf(destination: string): string {
-  return encodeURIComponent(destination).replace(/^\./, '%2E').replaceAll('*', '%2A');
+  const encoded = encodeURIComponent(destination).replace(/^\./, '%2E').replaceAll('*', '%2A');
+  const name = encoded.replace(/%[0-9A-F]{2}|[A-Z]/g, (part) =>
+    part.length > 1 ? part : `%${part.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return `${name}.csv`;
 }

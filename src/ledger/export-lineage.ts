@@ -19,6 +19,16 @@ export interface StoredRun extends ExportRun {
   readonly row: string;
 }
 
+/** What notices say of a run. Without its manifest, so that all runs can be held at once. */
+export interface BriefRun {
+  readonly row: string;
+  readonly runId: string;
+  readonly destination: string;
+  /** A bit mask, never 0. */
+  readonly rights: number;
+  readonly finishedAtMs: number;
+}
+
 /** See Ledger.exportsOf. */
 export async function exportsOf(context: LedgerContext, identifier: Identifier): Promise<readonly ExportRun[]> {
   const { database, reader, mixer } = context;
@@ -33,17 +43,41 @@ export async function exportsOf(context: LedgerContext, identifier: Identifier):
   return found.sort((a, b) => a.finishedAtMs - b.finishedAtMs);
 }
 
-/** Every recorded run, some at a time; those of one destination if it is given. */
-export async function* pagesOfRuns(
-  session: Session,
-  destination: string | null = null,
-): AsyncGenerator<readonly StoredRun[]> {
+/**
+ * Every recorded run that left somebody out, in pages for {@link hitsIn}; those of one destination if it is given.
+ * Read once for any number of people.
+ */
+export async function briefRuns(session: Session, destination: string | null): Promise<readonly BriefRun[][]> {
+  const pages: BriefRun[][] = [];
   for (let after = '0'; ; ) {
     const rows = await session.query(
-      `select ${RUN_COLUMNS} from optgate.export_run
-       where recorded_at is not null and id > $1::int8 and ($2::text is null or destination = $2)
+      `select id::text, run_id, destination, rights, round(extract(epoch from finished_at) * 1000)::float8 as finished_at_ms
+       from optgate.export_run
+       where recorded_at is not null and rights <> 0 and id > $1::int8 and ($2::text is null or destination = $2)
        order by export_run.id limit ${EXPORTS_PER_PAGE}`,
       [after, destination],
+    );
+    if (rows.length === 0) return pages;
+    pages.push(
+      rows.map((row) => ({
+        row: String(row.id),
+        runId: String(row.run_id),
+        destination: String(row.destination),
+        rights: Number(row.rights),
+        finishedAtMs: Number(row.finished_at_ms),
+      })),
+    );
+    after = String(rows.at(-1)?.id);
+  }
+}
+
+/** Every recorded run, some at a time. */
+export async function* pagesOfRuns(session: Session): AsyncGenerator<readonly StoredRun[]> {
+  for (let after = '0'; ; ) {
+    const rows = await session.query(
+      `select ${RUN_COLUMNS} from optgate.export_run where recorded_at is not null and id > $1::int8
+       order by export_run.id limit ${EXPORTS_PER_PAGE}`,
+      [after],
     );
     if (rows.length === 0) return;
     const runs = rows.map((row) => ({ ...runOf(row), row: String(row.id) }));
@@ -58,7 +92,7 @@ export async function* pagesOfRuns(
  */
 export async function hitsIn(
   session: Session,
-  runs: readonly StoredRun[],
+  runs: readonly { readonly row: string }[],
   keys: readonly bigint[],
 ): Promise<ReadonlyMap<string, readonly bigint[]>> {
   const wanted = BigInt64Array.from(new Set(keys)).sort();
@@ -82,7 +116,7 @@ export async function hitsIn(
   return hits;
 }
 
-export function publicOf({ row: _, ...run }: StoredRun): ExportRun {
+function publicOf({ row: _, ...run }: StoredRun): ExportRun {
   return run;
 }
 

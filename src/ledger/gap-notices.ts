@@ -5,14 +5,17 @@
  * A notice says what the destination needs to find the person again: the digests under which it received them, or, where
  * it received another kind of id, their digests as far as the ledger has any. Nothing is told of who has opted in again
  * since, of requests that were denied, nor of runs that an exemption let pass.
+ *
+ * An index holds clear values under their SHA-256 (exports/fingerprint.ts). An opt-out that the ledger knows by MD5 or SHA-1
+ * alone is found where that digest was sent, and cannot be found where a clear value was: such opt-outs are counted.
  * @module
  */
 import { GateError, InputError } from '../core/errors.js';
-import { BASE_KINDS, type BaseKind, rightsMask } from '../core/vocabulary.js';
+import { BASE_KINDS, type BaseKind, KIND_TAG } from '../core/vocabulary.js';
 import { appendAudit } from './audit/append.js';
 import type { LedgerContext } from './context.js';
 import type { Row, Session } from './database.js';
-import { hitsIn, pagesOfRuns, type StoredRun } from './export-lineage.js';
+import { type BriefRun, briefRuns, hitsIn } from './export-lineage.js';
 import { NOTICE_IDENTIFIERS_PER_PAGE } from './limits.js';
 import { int8Column } from './packed-column.js';
 import { keysOfPacked, type PackedIdentifier, unpackIdentifiers } from './packed-identifiers.js';
@@ -24,7 +27,13 @@ export interface GapOptions {
   readonly destination?: string | undefined;
   /** This request only. */
   readonly requestId?: string | undefined;
+  /** Told how many more identifiers of opt-outs in force are known by MD5 or SHA-1 alone; exports of clear values cannot be asked for them. */
+  readonly onOldDigests?: ((count: number) => void) | undefined;
 }
+
+const OLD_DIGEST_TAGS: ReadonlySet<number> = new Set(
+  (['email_md5', 'email_sha1', 'phone_sha1', 'maid_md5', 'maid_sha1'] as const).map((kind) => KIND_TAG[kind]),
+);
 
 /** One identifier of one opt-out that one destination is to be told of. */
 export interface GapNotice {
@@ -59,7 +68,7 @@ export interface Asked {
 /** See Ledger.gapNotices. */
 export async function* gapNotices(
   context: LedgerContext,
-  { sinceMs, destination, requestId }: GapOptions,
+  { sinceMs, destination, requestId, onOldDigests }: GapOptions,
 ): AsyncGenerator<GapNotice> {
   if (!Number.isSafeInteger(sinceMs) || sinceMs < 0) {
     throw new InputError('sinceMs', 'out_of_range', 'expected whole milliseconds since 1970');
@@ -67,37 +76,51 @@ export async function* gapNotices(
   const body = { destination: destination ?? null, since: new Date(sinceMs).toISOString() };
   const subject = requestId ?? destination ?? null;
   await appendAudit(context.database, context, { kind: 'gap_notices.made', subject, body });
-  for await (const some of askedPages(context, sinceMs, requestId ?? null))
-    yield* noticesFor(context, some, destination);
+  const pages = await briefRuns(context.database, destination ?? null);
+  for await (const some of askedPages(context, sinceMs, requestId ?? null)) {
+    const inForce = await askedInForce(context.database, some);
+    const oldCount = inForce.asked.filter(({ identifier }) => OLD_DIGEST_TAGS.has(identifier.tag)).length;
+    if (oldCount > 0) onOldDigests?.(oldCount);
+    yield* noticesIn(context.database, inForce, pages);
+  }
 }
 
-/** The notices of some identifiers. */
-export async function* noticesFor(
-  { database }: LedgerContext,
-  some: readonly Asked[],
-  destination?: string,
+/** The notices of some identifiers, for every destination. */
+export async function* noticesFor({ database }: LedgerContext, some: readonly Asked[]): AsyncGenerator<GapNotice> {
+  yield* noticesIn(database, await askedInForce(database, some), await briefRuns(database, null));
+}
+
+/** Identifiers with rights in force, and these. */
+interface InForce {
+  readonly asked: readonly Asked[];
+  readonly rights: ReadonlyMap<bigint, number>;
+}
+
+async function askedInForce(session: Session, some: readonly Asked[]): Promise<InForce> {
+  const keys = some.flatMap((one) => one.keys);
+  const rights = await rightsOn(session, keys);
+  return { asked: some.filter((one) => one.keys.some((key) => rights.has(key))), rights };
+}
+
+async function* noticesIn(
+  session: Session,
+  inForce: InForce,
+  pages: readonly (readonly BriefRun[])[],
 ): AsyncGenerator<GapNotice> {
-  const rights = await rightsOn(
-    database,
-    some.flatMap(({ keys }) => keys),
-  );
-  const asked = some.filter(({ keys }) => keys.some((key) => rights.has(key)));
   const found = new Map<Asked, StoredHit[]>();
-  for await (const runs of pagesOfRuns(database, destination ?? null))
-    await findHits(database, runs, asked, rights, found);
+  for (const runs of pages) await findHits(session, runs, inForce, found);
   for (const [one, hits] of found) yield* noticesOf(one, hits);
 }
 
 interface StoredHit {
-  readonly run: StoredRun;
+  readonly run: BriefRun;
   readonly keys: readonly bigint[];
 }
 
 async function findHits(
   session: Session,
-  runs: readonly StoredRun[],
-  asked: readonly Asked[],
-  rights: ReadonlyMap<bigint, number>,
+  runs: readonly BriefRun[],
+  { asked, rights }: InForce,
   found: Map<Asked, StoredHit[]>,
 ): Promise<void> {
   const hits = await hitsIn(
@@ -108,10 +131,9 @@ async function findHits(
   for (const run of runs) {
     const held = new Set(hits.get(run.row));
     if (held.size === 0) continue;
-    const covered = rightsMask(run.rights);
     for (const one of asked) {
       const keys = one.keys.filter((key) => held.has(key));
-      if (keys.length === 0 || !one.keys.some((key) => ((rights.get(key) ?? 0) & covered) !== 0)) continue;
+      if (keys.length === 0 || !one.keys.some((key) => ((rights.get(key) ?? 0) & run.rights) !== 0)) continue;
       found.set(one, [...(found.get(one) ?? []), { run, keys }]);
     }
   }

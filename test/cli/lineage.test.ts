@@ -3,10 +3,11 @@
  * @module
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { NoticeList } from '../../src/cli/gap-notices.js';
 import { appendIdentifier } from '../../src/core/identity/dialects.js';
 import { createKeyList } from '../../src/core/identity/index.js';
 import { KEYS_PER_IDENTIFIER_MAX } from '../../src/core/identity/limits.js';
@@ -104,6 +105,58 @@ const SEED = 99n;
       `kind,digest,opted_out_at\nemail_sha256,${DIGEST},2026-11-20T00:00:00.000Z\n`,
     );
     expect(readdirSync(out)).toEqual(['%2E.%2Fa%2Ab%2F%C3%A9.csv', 'acme.csv']);
+  });
+
+  test('a folder of gap-notices holds what the last call found, and whatever else was there', () => {
+    const out = join(folder, 'again');
+    const call = (...more: readonly string[]) => run(['gap-notices', '--since', '2026-11-20', '--out', out, ...more]);
+    expect(call().status).toBe(0);
+    const files = readdirSync(out);
+    writeFileSync(join(out, 'gone.csv'), 'kind,digest,opted_out_at\nemail_sha256,00,2026-01-01T00:00:00.000Z\n');
+    writeFileSync(join(out, 'mine.csv'), 'kind,digest\n');
+    mkdirSync(join(out, 'folder.csv'));
+    expect(call('--destination', 'acme').status).toBe(0);
+    expect(readdirSync(out)).toContain('gone.csv');
+    expect(call().status).toBe(0);
+    expect(readdirSync(out).sort()).toEqual([...files, 'folder.csv', 'mine.csv'].sort());
+    expect(run(['gap-notices', '--since', '2026-12-20', '--out', out]).status).toBe(0);
+    expect(readdirSync(out).sort()).toEqual(['folder.csv', 'mine.csv']);
+  });
+
+  test('destinations that differ in capital letters alone have files that differ in more', async () => {
+    const names: string[] = [];
+    for (const destination of ['acme', 'Acme', 'ACME', 'a/B', '%41cme']) {
+      const list = await NoticeList.create(folder, destination, Date.now());
+      names.push(basename((list.summary as { readonly file: string }).file));
+      await list.discard();
+    }
+    expect(names).toEqual(['acme.csv', '%41cme.csv', '%41%43%4D%45.csv', 'a%2F%42.csv', '%2541cme.csv']);
+    expect(new Set(names.map((name) => name.toLowerCase())).size).toBe(names.length);
+  });
+
+  test('a list of notices remembers so many digests, and no more', async () => {
+    const place = join(folder, 'long');
+    mkdirSync(place);
+    const list = await NoticeList.create(place, 'acme', Date.now(), 10);
+    const add = (n: number) =>
+      list.add({ digests: [{ kind: 'email_sha256', hex: String(n) }], receivedAtMs: 0, isSentAfterRequest: false });
+    for (const n of [0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 10, 0, 0]) await add(n);
+    expect(list.summary).toMatchObject({ optOuts: 15, digests: 12 });
+    await list.publish();
+    expect(readFileSync(join(place, 'acme.csv'), 'utf8').match(/^email_sha256,0,/gm)).toHaveLength(2);
+  });
+
+  test('opt-outs that are known by old digests alone are counted on standard error', async () => {
+    const ledger = await openLedger(place.url);
+    const md5 = createHash('md5').update('old@example.com').digest('hex');
+    const receivedAtMs = Date.parse('2026-11-24T00:00:00Z');
+    await ledger.recordOptOut({ identifiers: [{ kind: 'email_md5', value: md5 }], channel: 'drop', receivedAtMs });
+    await ledger.close();
+    const { status, stderr } = run(['gap-notices', '--since', '2026-11-24', '--out', join(folder, 'old')]);
+    expect([status, stderr]).toEqual([
+      0,
+      'optgate: opt-outs known by MD5 or SHA-1 alone, not looked for in exports of clear values: 1\n',
+    ]);
   });
 
   test('gap-notices keeps to the time and the destination it is given, and to wrong usage says so', () => {

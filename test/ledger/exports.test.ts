@@ -8,10 +8,16 @@ import { appendIdentifier } from '../../src/core/identity/dialects.js';
 import { createKeyList } from '../../src/core/identity/index.js';
 import { KEYS_PER_IDENTIFIER_MAX } from '../../src/core/identity/limits.js';
 import type { Identifier, Right } from '../../src/core/vocabulary.js';
+import type { LedgerContext } from '../../src/ledger/context.js';
 import { openDatabase } from '../../src/ledger/database.js';
+import { gapNotices } from '../../src/ledger/gap-notices.js';
 import { type ExportRecord, exportRunIdOf, type GapNotice, type Ledger, openLedger } from '../../src/ledger/index.js';
 import { KeyMixer } from '../../src/ledger/keys.js';
-import { EXPORT_PIECE_FINGERPRINTS, EXPORT_PIECES_PER_WRITE } from '../../src/ledger/limits.js';
+import {
+  EXPORT_PIECE_FINGERPRINTS,
+  EXPORT_PIECES_PER_WRITE,
+  NOTICE_IDENTIFIERS_PER_PAGE,
+} from '../../src/ledger/limits.js';
 import { migrate } from '../../src/ledger/migrations.js';
 import { BACKENDS, type TestPlace } from './backends.js';
 
@@ -38,7 +44,7 @@ function fingerprint(identifier: Identifier): bigint {
 
 const indexOf = (...identifiers: readonly Identifier[]) => [BigInt64Array.from(identifiers, fingerprint).sort()];
 
-describe.each(BACKENDS)('exports on $name', ({ make }) => {
+describe.each(BACKENDS)('exports on $name', ({ name, make }) => {
   let place: TestPlace;
   let ledger: Ledger;
   const startMs = Date.now() - 10 * HOUR_MS;
@@ -190,6 +196,49 @@ describe.each(BACKENDS)('exports on $name', ({ make }) => {
       const optIn = await ledger.recordOptIn({ identifiers: [maid], channel: 'web_form' });
       await ledger.confirmOptIn(optIn.requestId, optIn.confirmation ?? '');
       expect(await asked()).toEqual([]);
+    });
+
+    test('opt-outs known by MD5 or SHA-1 alone are counted: where a clear value was sent they are not found', async () => {
+      const email = `${randomBytes(6).toString('hex')}@example.com`;
+      const asMd5: Identifier = { kind: 'email_md5', value: createHash('md5').update(email).digest('hex') };
+      const asSha1: Identifier = { kind: 'email_sha1', value: createHash('sha1').update(email).digest('hex') };
+      const digest: Identifier = { kind: 'email_sha256', value: sha256(email) };
+      await ledger.recordExport(record({ destination }), indexOf(digest)); // as a clear value is indexed
+      const receivedAtMs = startMs + 8.5 * HOUR_MS;
+      await optOut(asMd5, receivedAtMs);
+      await ledger.importOptOuts([asSha1, someMaid()], { channel: 'drop', receivedAtMs });
+      let oldCount = 0;
+      const onOldDigests = (count: number) => {
+        oldCount += count;
+      };
+      expect(await all(ledger.gapNotices({ sinceMs: receivedAtMs, destination, onOldDigests }))).toEqual([]);
+      expect(oldCount).toBe(2);
+      await ledger.recordExport(record({ destination }), indexOf(asMd5));
+      expect(await all(ledger.gapNotices({ sinceMs: receivedAtMs, destination }))).toHaveLength(1);
+    });
+
+    // an embedded ledger cannot be opened a second time
+    test.skipIf(name === 'PGlite')('runs are read once, however many opt-outs there are', async () => {
+      const database = await openDatabase(place.location);
+      let runReads = 0;
+      const counting = new Proxy(database, {
+        get(target, name) {
+          const value = Reflect.get(target, name, target);
+          if (typeof value !== 'function') return value;
+          return (...args: readonly unknown[]) => {
+            if (name === 'query' && /from optgate\.export_run\b/.test(String(args[0]))) runReads++;
+            return value.apply(target, args);
+          };
+        },
+      });
+      const receivedAtMs = startMs + 9.5 * HOUR_MS;
+      const people = Array.from({ length: 2 * NOTICE_IDENTIFIERS_PER_PAGE + 1 }, someMaid);
+      await ledger.importOptOuts(people, { channel: 'drop', receivedAtMs });
+      const actor = { role: 'system', name: null, via: 'cli' } as const;
+      const context = { database: counting, mixer, actor } as unknown as LedgerContext;
+      await all(gapNotices(context, { sinceMs: receivedAtMs, destination }));
+      await database.close();
+      expect(runReads).toBe(2); // a page, and that there is no other
     });
 
     test('of imports too, digests and clear ids alike', async () => {
