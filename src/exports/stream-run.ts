@@ -7,13 +7,17 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GateError } from '../core/errors.js';
+import { EXPORT_LEFTOVER_AGE_MS } from './atomic-file.js';
 import { LineageBuilder } from './lineage-file.js';
 import { type Manifest, manifestOf, manifestRows, type RunFacts } from './manifest.js';
 import { type ExportSet, type Pass, recordIndex } from './run.js';
+
+/** Of the folders in which the indexes of runs are gathered, before six letters. */
+const FOLDER_PREFIX = 'optgate-export-';
 
 export interface StreamRunOptions extends RunFacts {
   readonly input: AsyncIterable<Uint8Array>;
@@ -33,7 +37,7 @@ export async function streamExport(options: StreamRunOptions): Promise<Manifest>
   const { pass, set, checkSet, record, write, now } = options;
   const startedAtMs = now();
   const { seed, epoch, seq } = set;
-  const folder = await mkdtemp(join(tmpdir(), 'optgate-export-'));
+  const folder = await mkdtemp(join(tmpdir(), FOLDER_PREFIX));
   const lineage = new LineageBuilder(join(folder, 'index'));
   try {
     const [input, output] = [new Hashed(), new Hashed()];
@@ -64,6 +68,17 @@ export async function streamExport(options: StreamRunOptions): Promise<Manifest>
     return manifest;
   } finally {
     await lineage.discard();
+    await rm(folder, { recursive: true, force: true }).catch(() => {});
+  }
+}
+
+/** Removes the folders of runs that were killed, when they are old enough to be nobody's. Never throws. */
+export async function removeStreamLeftovers(nowMs: number): Promise<void> {
+  for (const name of await readdir(tmpdir()).catch((): string[] => [])) {
+    if (!name.startsWith(FOLDER_PREFIX) || !/^[A-Za-z0-9]{6}$/.test(name.slice(FOLDER_PREFIX.length))) continue;
+    const folder = join(tmpdir(), name);
+    const found = await lstat(folder).catch(() => null);
+    if (found?.isDirectory() !== true || nowMs - found.mtimeMs <= EXPORT_LEFTOVER_AGE_MS) continue;
     await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
 }

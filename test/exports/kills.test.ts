@@ -172,4 +172,24 @@ describe.each(FILES)('$ending', ({ ending }) => {
     expect(await countIn()).toBe(count);
     expect(readdirSync(place)).toEqual(['set']);
   });
+
+  test.skipIf(!hasStrace)('a set that cannot get its name: an error, and the one that was there is back', async () => {
+    const place = join(folder, 'put-back');
+    mkdirSync(place);
+    const target = join(place, 'set');
+    const args = ['publish', '--parquet', target];
+    timed(args, env);
+    const before = readFileSync(join(target, SET_FILE), 'utf8');
+    const renames = 'rename,renameat,renameat2';
+    const inject = `inject=${renames}:error=EIO:when=2`; // the first one takes the old set away, the second brings the new one
+    const strace = ['-f', '-qq', '-o', '/dev/null', '-e', `trace=${renames}`, '-e', inject];
+    const oneThread = { ...env, UV_THREADPOOL_SIZE: '1' }; // calls are counted for each thread
+    const { status, stderr } = spawnSync('strace', [...strace, process.execPath, MAIN, ...args], {
+      env: oneThread,
+      encoding: 'utf8',
+    });
+    expect([status, stderr]).toEqual([3, expect.stringMatching(/EIO/)]);
+    expect(readFileSync(join(target, SET_FILE), 'utf8')).toBe(before);
+    expect(readdirSync(place)).toEqual(['set']);
+  });
 });

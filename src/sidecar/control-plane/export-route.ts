@@ -24,7 +24,7 @@ import {
 } from '../../exports/index.js';
 import { exportRecordOf, type Manifest } from '../../exports/manifest.js';
 import { type Pass, setInUse } from '../../exports/run.js';
-import { streamExport } from '../../exports/stream-run.js';
+import { removeStreamLeftovers, streamExport } from '../../exports/stream-run.js';
 import { exportRunIdOf, type Ledger } from '../../ledger/index.js';
 import { packageVersion } from '../../version.js';
 import { isFresh } from '../table-freshness.js';
@@ -82,6 +82,7 @@ function parameter(name: string, description: string, schema: object): Parameter
 }
 
 export function exportRoute({ exports }: RouteContext, limits: ExportLimits): Route {
+  if (exports !== null) void removeStreamLeftovers(Date.now());
   let inFlight = 0;
   return route({
     operationId: 'exportRows',

@@ -3,7 +3,7 @@
  * @module
  */
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -116,6 +116,24 @@ test('a client that goes away leaves nothing: no run, no files', async () => {
   await expect.poll(() => plane.counts.inFlight).toBe(0);
   await expect.poll(() => readdirSync(temporary).filter((name) => name.startsWith('optgate-export-'))).toEqual([]);
   expect(await runsOf(60_001)).toEqual([]);
+});
+
+test('what killed sidecars have left is removed by the next one that starts, once it is old', async () => {
+  const names = ['optgate-export-oldOne', 'optgate-export-newOne', 'optgate-export-other-kind'];
+  for (const name of names) {
+    mkdirSync(join(temporary, name));
+    writeFileSync(join(temporary, name, 'index.0'), 'x');
+    if (name !== names[1]) utimesSync(join(temporary, name), 0, 0);
+  }
+  await open();
+  await expect
+    .poll(() =>
+      readdirSync(temporary)
+        .filter((name) => names.includes(name))
+        .sort(),
+    )
+    .toEqual(names.slice(1).sort());
+  for (const name of names) rmSync(join(temporary, name), { recursive: true, force: true });
 });
 
 test('a fault in the midst cuts the answer off, so that it is not taken for whole', async () => {
