@@ -74,7 +74,6 @@ export class RowSink {
     this.#rowFrom[row] = from;
     this.#linesBefore[row] = linesBefore;
     this.#isNoRow[row] = 0;
-    this.#isSpoiled[row] = 0;
     if (this.isBlanking) this.#placesFrom[row] = this.#places.length;
   }
 
@@ -152,6 +151,7 @@ export class RowSink {
       judge.fingerprints.truncate(this.#fingerprintCount);
     }
     judge.clear();
+    this.#isSpoiled.fill(0, 0, rowCount + 1); // the row that goes on in the next block may be one, too
     this.#places.length = 0;
   }
 
