@@ -2,7 +2,7 @@
  * `optgate gap-notices`: for each destination, the opt-outs of people whose data it was sent, as a file to send to it.
  * @module
  */
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AtomicFile } from '../exports/atomic-file.js';
@@ -144,6 +144,8 @@ async function isNoticeFile(path: string): Promise<boolean> {
 }
 
 const HEADER = 'kind,digest,opted_out_at\n';
+/** Longest name of a file without its ending: most file systems have 255 bytes, some of them for a temporary name. */
+const NAME_LENGTH_MAX = 200;
 /** Bytes that are gathered before they are written. */
 const WRITE_BYTES = 65_536;
 /** Digests of one destination that are remembered; what several requests name is written again when it is forgotten. */
@@ -215,12 +217,13 @@ export class NoticeList {
 
 /**
  * An id may hold any characters; no two ids share a file, and none leads out of the folder. Capital letters are written as
- * their codes, since some file systems take them for small ones.
+ * their codes, since some file systems take them for small ones; a name that is too long for them ends in a digest of the id.
  */
 function fileNameOf(destination: string): string {
-  const encoded = encodeURIComponent(destination).replace(/^\./, '%2E').replaceAll('*', '%2A');
+  const encoded = encodeURIComponent(destination).replace(/^\./, '%2E').replaceAll('*', '%2A').replaceAll('~', '%7E');
   const name = encoded.replace(/%[0-9A-F]{2}|[A-Z]/g, (part) =>
     part.length > 1 ? part : `%${part.charCodeAt(0).toString(16).toUpperCase()}`,
   );
-  return `${name}.csv`;
+  if (name.length <= NAME_LENGTH_MAX) return `${name}.csv`;
+  return `${name.slice(0, NAME_LENGTH_MAX - 17)}~${hash('sha256', destination).slice(0, 16)}.csv`;
 }

@@ -134,6 +134,14 @@ const SEED = 99n;
     expect(new Set(names.map((name) => name.toLowerCase())).size).toBe(names.length);
   });
 
+  test('the longest ids have files of their own', async () => {
+    const ids = ['é', 'x~'].flatMap((letter) => ['a', 'b'].map((last) => `${letter.repeat(99)}${last}`));
+    const lists = [];
+    for (const id of ids) lists.push(await NoticeList.create(folder, id, Date.now()));
+    expect(new Set(lists.map(({ summary }) => (summary as { readonly file: string }).file)).size).toBe(ids.length);
+    for (const list of lists) await list.discard();
+  });
+
   test('a list of notices remembers so many digests, and no more', async () => {
     const place = join(folder, 'long');
     mkdirSync(place);

@@ -57,6 +57,9 @@ async function killWithin(args: readonly string[], withinMs: number, env = proce
   return signal === 'SIGKILL';
 }
 
+/** For strace, which counts the calls of each thread by themselves. */
+const ONE_THREAD = { UV_THREADPOOL_SIZE: '1' };
+
 function timed(args: readonly string[], env = process.env): number {
   const startMs = performance.now();
   execFileSync(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'ignore'] });
@@ -125,7 +128,10 @@ describe.each(FILES)('$ending', ({ ending }) => {
     const goodReads = { csv: 1, ndjson: 1, 'csv.gz': 0, parquet: 4 }[ending]; // gzip: all of it is read at once
     const inject = `inject=${reads}:error=EIO:when=${goodReads + 1}+`;
     const strace = ['-f', '-qq', '-o', '/dev/null', '-P', input, '-e', `trace=${reads}`, '-e', inject];
-    const { status, stderr } = spawnSync('strace', [...strace, process.execPath, MAIN, ...args], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync('strace', [...strace, process.execPath, MAIN, ...args], {
+      env: { ...process.env, ...ONE_THREAD },
+      encoding: 'utf8',
+    });
     expect([status, stderr]).toEqual([3, expect.stringMatching(/export\.io.*EIO/)]);
     expect(readdirSync(place)).toEqual([]);
   });
@@ -183,9 +189,8 @@ describe.each(FILES)('$ending', ({ ending }) => {
     const renames = 'rename,renameat,renameat2';
     const inject = `inject=${renames}:error=EIO:when=2`; // the first one takes the old set away, the second brings the new one
     const strace = ['-f', '-qq', '-o', '/dev/null', '-e', `trace=${renames}`, '-e', inject];
-    const oneThread = { ...env, UV_THREADPOOL_SIZE: '1' }; // calls are counted for each thread
     const { status, stderr } = spawnSync('strace', [...strace, process.execPath, MAIN, ...args], {
-      env: oneThread,
+      env: { ...env, ...ONE_THREAD },
       encoding: 'utf8',
     });
     expect([status, stderr]).toEqual([3, expect.stringMatching(/EIO/)]);
