@@ -5,6 +5,7 @@
  * is joined to the next block. Memory is bounded by the longest row allowed.
  * @module
  */
+import { GrowingBytes } from '../growing-bytes.js';
 import type { Block } from './block-filter.js';
 import { CARRIAGE_RETURN, LINE_FEED, QUOTE } from './csv/layout.js';
 import { LINE_END_BYTES, SPARE_BYTES } from './limits.js';
@@ -43,21 +44,20 @@ export class BlockReader {
    * It is looked for again only when there is twice as much, so that many small pieces take no longer than few large ones.
    */
   async head(endOf: (bytes: Uint8Array, isLast: boolean) => number, bytesMax: number): Promise<Uint8Array | null> {
-    let begun: Uint8Array = NOTHING;
-    let pieces: Uint8Array[] = [];
+    const begun = new GrowingBytes(); // a copy: pieces may be good only until the next one comes
     for (let length = 0, lookAt = 0; ; ) {
       const more = await this.#nextPiece();
-      if (more !== null) pieces.push(more);
+      if (more !== null) begun.append(more);
       length += more?.length ?? 0;
       if (more !== null && length < lookAt && length <= bytesMax) continue;
-      begun = pieces.length === 0 ? begun : joinedPieces(begun, pieces);
-      pieces = [];
-      const end = endOf(begun, more === null);
+      const bytes = begun.take();
+      const end = endOf(bytes, more === null);
       if (end > bytesMax || (end < 0 && length > bytesMax)) return null;
       if (end >= 0) {
-        this.#piece = begun.subarray(end);
-        return begun.subarray(0, end);
+        this.#piece = bytes.subarray(end);
+        return bytes.subarray(0, end);
       }
+      begun.append(bytes);
       lookAt = 2 * length;
     }
   }
@@ -165,11 +165,6 @@ function cutOfEvenQuotes(bytes: Uint8Array, length: number): number {
     else if (byte === LINE_FEED && (quoteCount & 1) === 0) cut = at + 1;
   }
   return cut;
-}
-
-function joinedPieces(begun: Uint8Array, pieces: readonly Uint8Array[]): Uint8Array {
-  const [only] = pieces;
-  return begun.length === 0 && pieces.length === 1 && only !== undefined ? only : Buffer.concat([begun, ...pieces]);
 }
 
 /** A block of what did not end in one and what comes next. */

@@ -190,6 +190,19 @@ describe('what cannot be read ends in an error that names line and column, and n
       });
     });
 
+    test('may come in pieces whose memory is written to again', async () => {
+      async function* lent() {
+        const memory = Buffer.alloc(7);
+        const text = Buffer.from(`mail,"more of\nit",ifa\njane@example.com,x,\n`);
+        for (let at = 0; at < text.length; at += memory.length) {
+          yield memory.subarray(0, text.copy(memory, 0, at, at + memory.length));
+          memory.fill('!');
+        }
+      }
+      const { output } = await filter(lent(), { ...csv, mapping: parseMapping('email=mail') });
+      expect(output.toString()).toBe('mail,"more of\nit",ifa\njane@example.com,x,\n');
+    });
+
     test('in single bytes takes no longer than twice as many times as it is long', async () => {
       const timeOf = async (byteCount: number) => {
         const startMs = performance.now();
