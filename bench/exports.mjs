@@ -6,10 +6,14 @@
  * Every contender runs in a process of its own over the same files, reads the one and writes another, best of three. Loading
  * the set is not timed: ours is in its table, DuckDB's in a table in memory, the baseline's in a Set. Rows are found by one
  * column, a device id spelt as in the set, so that an equality join finds them, too. Data is made from a fixed seed.
+ *
+ * The command does more, and all of it is timed: the start of a process, loading the set, SHA-256 of both files, the index of who
+ * left, the manifest, bringing it all to disk.
  * @module
  */
 import { spawnSync } from 'node:child_process';
 import { createReadStream, createWriteStream, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,8 +22,9 @@ import { fileURLToPath } from 'node:url';
 import { appendMaid, createKeyList } from '../dist/core/identity/index.js';
 import { SuppressionTable } from '../dist/core/suppression/index.js';
 import { RIGHTS_ALL } from '../dist/core/vocabulary.js';
-import { filterRows, parseMapping } from '../dist/exports/index.js';
+import { fileBytes, filterRows, parseMapping } from '../dist/exports/index.js';
 import { filterParquet } from '../dist/exports/parquet/filter.js';
+import { writeSnapshotFile } from '../dist/snapshot-file.js';
 import { createRandom, isMain, printMachine, printTable, times } from './report.mjs';
 
 const ROUNDS = 3;
@@ -88,29 +93,48 @@ async function openDuck(threads) {
   return instance.connect();
 }
 
+function tableOf(count) {
+  const table = SuppressionTable.create({ capacity: count, seed: 0x9e3779b97f4a7c15n, epoch: 'bench' });
+  const keys = createKeyList(1);
+  for (let person = 0; person < count; person++) {
+    keys.count = 0;
+    appendMaid(keys, maidOf(person));
+    const [tag, ...words] = keys.words.subarray(0, 5);
+    table.set(tag, ...words, RIGHTS_ALL);
+  }
+  return table;
+}
+
 /** What happens in a contender's own process: gets ready, and returns what is timed. */
 const CONTENDERS = {
   cp: (input, output) => () => {
     if (spawnSync('cp', ['--reflink=never', input, output]).status !== 0) throw new Error('cp failed');
   },
   ours(input, output, { format, count, threads }) {
-    const table = SuppressionTable.create({ capacity: count, seed: 0x9e3779b97f4a7c15n, epoch: 'bench' });
-    const keys = createKeyList(1);
-    for (let person = 0; person < count; person++) {
-      keys.count = 0;
-      appendMaid(keys, maidOf(person));
-      const [tag, ...words] = keys.words.subarray(0, 5);
-      table.set(tag, ...words, RIGHTS_ALL);
-    }
+    const table = tableOf(count);
     const terms = { kind: 'filter', reason: 'destination.third_party', rightsMask: RIGHTS_ALL };
     const options = { table, terms, mapping: parseMapping('maid=maid'), threads };
     return async () => {
-      const filtering =
+      const { output: pieces, done } =
         format === 'parquet'
           ? filterParquet(input, options)
-          : filterRows(createReadStream(input, { highWaterMark: CHUNK_BYTES }), { ...options, format });
-      await pipeline(filtering.output, createWriteStream(output));
-      return (await filtering.done).rowsKept;
+          : filterRows(fileBytes(input), { ...options, format, isOutputLent: true });
+      const file = await open(output, 'w');
+      for await (const piece of pieces) await file.write(piece);
+      await file.close();
+      return (await done).rowsKept;
+    };
+  },
+  command(input, output, { snapshot, threads }) {
+    const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+    const asked = ['--set', snapshot, '--map', 'maid=maid', '--destination', 'acme', '--purpose', 'audience'];
+    return () => {
+      const files = ['--in', input, '--out', output, '--threads', String(threads)];
+      const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'export', ...asked, ...files], {
+        encoding: 'utf8',
+      });
+      if (status !== 0) throw new Error(stderr);
+      return JSON.parse(stdout).rows.kept;
     };
   },
   async duckdb(input, output, { format, set, threads }) {
@@ -163,7 +187,7 @@ async function contend({ name, input, output, ...options }) {
   let bestMs = Number.POSITIVE_INFINITY;
   let kept;
   for (let round = 0; round < ROUNDS; round++) {
-    rmSync(output, { force: true });
+    for (const suffix of ['', '.manifest.json', '.lineage']) rmSync(output + suffix, { force: true });
     const startMs = performance.now();
     kept = await run();
     bestMs = Math.min(bestMs, performance.now() - startMs);
@@ -182,7 +206,7 @@ function measure(options) {
   return JSON.parse(stdout);
 }
 
-async function prepare(folder, format, rows, set) {
+async function prepare(folder, format, rows, sets) {
   const path = join(folder, `rows.${format}`);
   if (format === 'csv') await writeText(path, csvLines(rows));
   else if (format === 'ndjson') await writeText(path, ndjsonLines(rows));
@@ -196,37 +220,39 @@ async function prepare(folder, format, rows, set) {
     duck.closeSync();
     rmSync(csv);
   }
-  return { path, set, bytes: statSync(path).size };
+  return { path, ...sets, bytes: statSync(path).size };
 }
 
-function measureFormat(folder, format, { path, set, bytes }, rows, count) {
+function measureFormat(folder, format, { path, set, snapshot, bytes }, rows, count) {
   const contenders = [
     ['cp', 'cp', 1],
     ['optgate, 1 thread', 'ours', 1],
     ['optgate, 2 threads', 'ours', 2],
+    ['optgate export, the command', 'command', 1],
+    ['optgate export, 2 threads', 'command', 2],
     ['DuckDB anti-join, 1 thread', 'duckdb', 1],
     ['DuckDB anti-join, 2 threads', 'duckdb', 2],
     ...(format === 'parquet' ? [] : [['readline, Set', 'readline', 1]]),
   ];
   const results = contenders.map(([title, name, threads]) => {
     const output = join(folder, `out.${format}`);
-    const result = measure({ name, input: path, output, format, set, count, threads });
-    rmSync(output, { force: true });
+    const result = measure({ name, input: path, output, format, set, snapshot, count, threads });
+    for (const suffix of ['', '.manifest.json', '.lineage']) rmSync(output + suffix, { force: true });
     if (name !== 'cp' && result.kept !== rows - count) throw new Error(`${title} kept ${result.kept} rows`);
-    return { title, ...result };
+    return { title, name, ...result };
   });
   const duckMs = results.find(({ title }) => title.startsWith('DuckDB anti-join, 2')).ms;
   const [{ ms: copyMs }] = results;
   printTable(
     `${format}: ${rows.toLocaleString('en-US')} rows, ${(bytes / 1e6).toFixed(0)} MB, ${count.toLocaleString('en-US')} opted out`,
     ['', 'time', 'MB/s', 'DuckDB with 2 threads takes', 'cp takes', 'memory'],
-    results.map(({ title, ms, rss }) => [
+    results.map(({ title, name, ms, rss }) => [
       title,
       `${(ms / 1000).toFixed(2)} s`,
       (bytes / 1e3 / ms).toFixed(0),
       times(duckMs / ms),
       times(copyMs / ms),
-      `${(rss / 2 ** 20).toFixed(0)} MiB`,
+      name === 'command' ? 'its own' : `${(rss / 2 ** 20).toFixed(0)} MiB`,
     ]),
   );
 }
@@ -236,9 +262,11 @@ export async function run(rows = Number(ROWS), count = SUPPRESSED === '' ? Math.
   try {
     const set = join(folder, 'set.csv');
     await writeText(set, maidLines(count));
+    const snapshot = join(folder, 'set.snap');
+    await writeSnapshotFile(snapshot, tableOf(count), Date.now());
     const wanted = WANTED === '' ? FORMATS : WANTED.split(',');
     for (const format of wanted) {
-      const file = await prepare(folder, format, rows, set);
+      const file = await prepare(folder, format, rows, { set, snapshot });
       measureFormat(folder, format, file, rows, count);
       rmSync(file.path);
     }

@@ -29,12 +29,12 @@ export function passOf(
   terms: ExportTerms,
   format: FileFormat,
 ): Pass<InputFile> {
-  return (input, { isRecheck, onFingerprints, onProgress }) => {
+  return (input, { isRecheck, isOutputLent, onFingerprints, onProgress }) => {
     // what was kept although it names nobody, or was blanked, stays
     const kept = isRecheck ? 'keep' : onUnidentifiable;
     const options = { table, terms, mapping, mode, onUnidentifiable: kept, threads, onFingerprints, onProgress };
     return format === 'parquet'
       ? filterParquet(input.path, options)
-      : filterRows(input, { ...options, format, delimiter });
+      : filterRows(input, { ...options, format, delimiter, isOutputLent });
   };
 }

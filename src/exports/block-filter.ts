@@ -3,11 +3,12 @@
  * @module
  */
 import type { SuppressionTable } from '../core/suppression/index.js';
+import { CsvBatchScanner } from './csv/batch-scan.js';
 import type { CsvColumn } from './csv/layout.js';
-import { CsvScanner } from './csv/scan.js';
 import type { ColumnMapping } from './mapping.js';
+import { NdjsonBatchScanner } from './ndjson/batch-scan.js';
 import { pathTree } from './ndjson/path.js';
-import { NdjsonScanner } from './ndjson/scan.js';
+
 import { type RowFault, RowSink } from './row-sink.js';
 
 /** How rows are read. A thread is told so once. */
@@ -31,10 +32,12 @@ export interface Block {
   readonly length: number;
   /** Nothing follows. */
   readonly isLast: boolean;
+  /** Where what leaves may be written, where it has room for it. */
+  readonly room: ArrayBuffer;
 }
 
 export interface BlockResult {
-  /** What leaves. May be a part of the block itself. */
+  /** What leaves. May be a part of the block itself, or of its room. */
   readonly output: Uint8Array;
   /** Where the first row begins that does not end in the block. */
   readonly end: number;
@@ -51,7 +54,7 @@ const NULL = Buffer.from('null');
 
 export class BlockFilter {
   readonly #sink: RowSink;
-  readonly #scanner: CsvScanner | NdjsonScanner;
+  readonly #scanner: CsvBatchScanner | NdjsonBatchScanner;
   readonly #wantsFingerprints: boolean;
 
   constructor({ layout, rowBytesMax, ...terms }: BlockTerms) {
@@ -59,15 +62,15 @@ export class BlockFilter {
     this.#wantsFingerprints = terms.wantsFingerprints;
     this.#scanner =
       layout.kind === 'csv'
-        ? new CsvScanner(layout.delimiter, layout.columns, rowBytesMax)
-        : new NdjsonScanner(pathTree(terms.mapping), rowBytesMax);
+        ? new CsvBatchScanner(layout.delimiter, layout.columns, rowBytesMax)
+        : new NdjsonBatchScanner(pathTree(terms.mapping), rowBytesMax);
   }
 
   /** The rows of a block, judged by the table as it is now. */
-  run({ bytes, length, isLast }: Block, table: SuppressionTable): BlockResult {
+  run({ bytes, length, isLast, room }: Block, table: SuppressionTable): BlockResult {
     const sink = this.#sink;
     sink.judge.use(table);
-    sink.begin(bytes);
+    sink.begin(bytes, room);
     const end = this.#scanner.scan(bytes, length, isLast, sink);
     const output = sink.end();
     const { fault, tally } = sink;

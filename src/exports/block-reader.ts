@@ -66,19 +66,19 @@ export class BlockReader {
   async next(): Promise<Block | 'too_long' | null> {
     const { blockBytes, rowBytesMax } = this.#options;
     let capacity = Math.max(blockBytes, 2 * this.#rest.length);
-    let bytes = this.#newBlock(capacity);
+    let bytes = this.#memory(capacity);
     bytes.set(this.#rest);
     let length = this.#rest.length;
     for (;;) {
       length = await this.#fill(bytes, length, capacity);
       if (length < capacity) {
         this.#rest = NOTHING;
-        return length === 0 ? null : { bytes, length, isLast: true };
+        return length === 0 ? null : this.#block(bytes, length, true);
       }
       const cut = this.#cut(bytes, length);
       if (cut > 0) {
         this.#rest = Uint8Array.prototype.slice.call(bytes, cut, length); // a copy: the scanner writes behind the block
-        return { bytes, length: cut, isLast: false };
+        return this.#block(bytes, cut, false);
       }
       if (length > rowBytesMax + LINE_END_BYTES) return 'too_long';
       capacity = 2 * length;
@@ -88,10 +88,10 @@ export class BlockReader {
     }
   }
 
-  /** Takes back the memory of a block that nobody uses any more. */
-  recycle(bytes: Uint8Array): void {
-    if (bytes.length === this.#options.blockBytes + SPARE_BYTES && this.#spare.length < SPARE_COUNT_MAX) {
-      this.#spare.push(bytes);
+  /** Takes back memory that nobody uses any more: of a block, or its room. */
+  recycle(memory: ArrayBuffer): void {
+    if (memory.byteLength === this.#options.blockBytes + SPARE_BYTES && this.#spare.length < SPARE_COUNT_MAX) {
+      this.#spare.push(new Uint8Array(memory));
     }
   }
 
@@ -109,7 +109,12 @@ export class BlockReader {
     this.#hasEnded = true;
   }
 
-  #newBlock(capacity: number): Uint8Array {
+  #block(bytes: Uint8Array, length: number, isLast: boolean): Block {
+    const room = this.#memory(bytes.length - SPARE_BYTES).buffer as ArrayBuffer;
+    return { bytes, length, isLast, room };
+  }
+
+  #memory(capacity: number): Uint8Array {
     const spare = capacity === this.#options.blockBytes ? this.#spare.pop() : undefined;
     return spare ?? newBlock(capacity);
   }
@@ -167,20 +172,24 @@ function cutOfEvenQuotes(bytes: Uint8Array, length: number): number {
   return cut;
 }
 
-/** A block of what did not end in one and what comes next. */
-export function joined(tail: Uint8Array, next: Block | null): Block {
-  if (next !== null && tail.length === 0) return next;
+/** A block of what did not end in one and what comes next; `null` where there is neither. */
+export function joined(tail: Uint8Array, next: Block | null): Block | null {
+  if (tail.length === 0) return next;
   const length = tail.length + (next?.length ?? 0);
   const bytes = newBlock(length);
   bytes.set(tail);
   if (next !== null) bytes.set(next.bytes.subarray(0, next.length), tail.length);
-  return { bytes, length, isLast: next === null || next.isLast };
+  return {
+    bytes,
+    length,
+    isLast: next === null || next.isLast,
+    room: next?.room ?? (newBlock(length).buffer as ArrayBuffer),
+  };
 }
 
-/** Blocks whose memory is kept for later. */
+/** Pieces of memory that are kept for later. */
 const SPARE_COUNT_MAX = 16;
 
-/** Unpooled, so that it can be handed to another thread. */
 function newBlock(capacity: number): Uint8Array {
   return Buffer.allocUnsafeSlow(capacity + SPARE_BYTES);
 }

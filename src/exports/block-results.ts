@@ -1,26 +1,33 @@
 /**
- * Filters the blocks of a stream, on this thread or on others, and gives what each came to, in order.
+ * Filters the blocks of a stream, on this thread and on others, and gives what each came to, in order.
  *
- * Other threads begin with blocks before it is known that the one before ended with a row: a line end in a quoted cell looks
- * like any other. When that turns out, the rest of the row is joined to the next block, and that one filtered again. What
- * comes out is the same as on one thread.
+ * Blocks are begun with before it is known that the one before ended with a row: a line end in a quoted cell looks like any
+ * other. When that turns out, the rest of the row is joined to the next block, and that one filtered again. What comes out
+ * is the same as on one thread, which begins with a block when the one before is done, while that one is being taken.
  * @module
  */
 import { type SuppressionTable, workerUrl } from '../core/suppression/index.js';
 import { type Block, BlockFilter, type BlockResult, type BlockTerms } from './block-filter.js';
 import { type BlockReader, joined } from './block-reader.js';
 import { LINE_END_BYTES } from './limits.js';
-import type { BlockAnswer, BlockJob } from './thread-messages.js';
+import { type BlockAnswer, type BlockJob, blockAnswer, memoryOf, outputOf } from './thread-messages.js';
 import { ThreadPool } from './thread-pool.js';
 
-/** Blocks that are filtered before threads are started: to start them takes about as long. */
-const BLOCKS_ALONE = 16;
-/** Blocks that are read ahead for each thread, the one it is at included. */
+/** Blocks that are begun with for each thread, where there are several. */
 const BLOCKS_PER_THREAD = 2;
 
 const NOTHING = new Uint8Array(0);
 
-type BlockThreads = ThreadPool<BlockJob, BlockAnswer>;
+export interface FlowOptions {
+  /** Threads that judge, besides this one; with 0 or 1 this one does all. */
+  readonly threadCount: number;
+  /** Bytes read before they are started. */
+  readonly threadsBytesMin: number;
+  /** The table of the moment, asked for every block. */
+  readonly tableNow: () => SuppressionTable;
+  /** What is given out is no longer used when the next is asked for. */
+  readonly isOutputLent: boolean;
+}
 
 /** A block that was filtered, and what it came to. */
 interface FilteredBlock {
@@ -28,115 +35,127 @@ interface FilteredBlock {
   readonly result: BlockResult;
 }
 
-/** @param tableNow The table of the moment, asked for every block. */
 export async function* filterBlocks(
   reader: BlockReader,
   terms: BlockTerms,
-  threadCount: number,
-  tableNow: () => SuppressionTable,
+  options: FlowOptions,
 ): AsyncGenerator<BlockResult> {
-  const blockCount = threadCount > 1 ? BLOCKS_ALONE : Number.POSITIVE_INFINITY;
-  const tail = yield* onThisThread(reader, terms, blockCount, tableNow);
-  if (tail !== null) yield* onThreads(reader, terms, tail, threadCount, tableNow);
-}
-
-/** Filters so many blocks. @returns What did not end in them; `null` where nothing more is to be done. */
-async function* onThisThread(
-  reader: BlockReader,
-  terms: BlockTerms,
-  blockCount: number,
-  tableNow: () => SuppressionTable,
-): AsyncGenerator<BlockResult, Uint8Array | null> {
-  const filter = new BlockFilter(terms);
-  let tail: Uint8Array = NOTHING;
-  for (let done = 0; done < blockCount; done++) {
-    const next = await reader.next();
-    if (next === null && tail.length === 0) return null;
-    if (next === 'too_long') {
-      yield tooLong(terms);
-      return null;
-    }
-    const block = joined(tail, next);
-    const result = filter.run(block, tableNow());
-    yield result;
-    if (block.isLast) return null;
-    tail = block.bytes.subarray(result.end, block.length);
-    if (tail.length > terms.rowBytesMax + LINE_END_BYTES) {
-      yield tooLong(terms);
-      return null;
-    }
-    if (tail.length === 0 && result.output.buffer !== block.bytes.buffer) reader.recycle(block.bytes);
-  }
-  return tail;
-}
-
-async function* onThreads(
-  reader: BlockReader,
-  terms: BlockTerms,
-  tailBefore: Uint8Array,
-  threadCount: number,
-  tableNow: () => SuppressionTable,
-): AsyncGenerator<BlockResult> {
-  const first = await reader.next();
-  if (first === null && tailBefore.length === 0) return;
-  if (first === 'too_long') return yield tooLong(terms);
-  const module = workerUrl('./filter-thread.js', import.meta.url);
-  const pool: BlockThreads = new ThreadPool({ module, workerData: terms, threadCount, tableNow });
+  const flow = new BlockFlow(reader, terms, options);
   try {
-    const begun: (Promise<FilteredBlock> | 'too_long')[] = first === null ? [] : [begin(pool, first)];
-    let hasMore = first !== null && !first.isLast;
-    let tail = tailBefore;
-    for (;;) {
-      while (hasMore && begun.length < threadCount * BLOCKS_PER_THREAD) {
-        const next = await reader.next();
-        if (next === null || next === 'too_long' || next.isLast) hasMore = false;
-        if (next !== null) begun.push(next === 'too_long' ? next : begin(pool, next));
-      }
-      const oldest = begun.shift();
-      if (oldest === undefined && tail.length === 0) return;
-      if (oldest === 'too_long') return yield tooLong(terms);
-      const filtered = await inOrder(pool, tail, oldest);
-      yield filtered.result;
-      if (filtered.block.isLast) return;
-      tail = restOf(filtered);
-      if (tail.length > terms.rowBytesMax + LINE_END_BYTES) return yield tooLong(terms);
-      if (tail.length > 0) reader.cutByQuotes();
-      else if (filtered.result.output.buffer !== filtered.block.bytes.buffer) reader.recycle(filtered.block.bytes);
-    }
+    yield* flow.results();
   } finally {
-    await pool.close();
+    await flow.close();
   }
 }
 
-/** Begins with a block. Should the run end before its turn comes, nobody asks what became of it. */
-function begin(pool: BlockThreads, block: Block): Promise<FilteredBlock> {
-  const filtered = filterOn(pool, block);
-  filtered.catch(() => {});
-  return filtered;
-}
+class BlockFlow {
+  readonly #reader: BlockReader;
+  readonly #terms: BlockTerms;
+  readonly #options: FlowOptions;
+  readonly #pool: ThreadPool<BlockJob, BlockAnswer>;
+  /** Blocks that were begun with, the oldest first. */
+  readonly #begun: (Promise<FilteredBlock> | 'too_long')[] = [];
+  readonly #aheadCount: number;
+  #hasThreads = false;
+  #hasMore = true;
+  /** Of a row that did not end in the blocks so far. */
+  #tail: Uint8Array = NOTHING;
 
-/** A block whose turn has come, filtered again if it did not begin where a row begins. */
-async function inOrder(
-  pool: BlockThreads,
-  tail: Uint8Array,
-  oldest: Promise<FilteredBlock> | undefined,
-): Promise<FilteredBlock> {
-  const filtered = oldest === undefined ? null : await oldest;
-  return filtered !== null && tail.length === 0 ? filtered : filterOn(pool, joined(tail, filtered?.block ?? null));
-}
+  constructor(reader: BlockReader, terms: BlockTerms, options: FlowOptions) {
+    const filter = new BlockFilter(terms);
+    this.#reader = reader;
+    this.#terms = terms;
+    this.#options = options;
+    this.#aheadCount = options.threadCount > 1 ? options.threadCount * BLOCKS_PER_THREAD : 1;
+    this.#pool = new ThreadPool<BlockJob, BlockAnswer>({
+      module: workerUrl('./filter-thread.js', import.meta.url),
+      workerData: terms,
+      tableNow: options.tableNow,
+      memoryOf,
+      here: (job, table) => blockAnswer(filter, job, table),
+    });
+  }
 
-/** Filters a block, whose memory is handed over until then. */
-async function filterOn(pool: BlockThreads, { bytes, length, isLast }: Block): Promise<FilteredBlock> {
-  const handed = bytes.buffer as ArrayBuffer;
-  const { memory, output, ...rest } = await pool.run({ memory: handed, length, isLast }, [handed]);
-  return {
-    block: { bytes: new Uint8Array(memory), length, isLast },
-    result: { ...rest, output: new Uint8Array(output.memory ?? memory, output.from, output.length) },
-  };
-}
+  async *results(): AsyncGenerator<BlockResult> {
+    await this.#begin();
+    for (;;) {
+      const oldest = this.#begun.shift();
+      if (oldest === undefined) return;
+      if (oldest === 'too_long') return yield tooLong(this.#terms);
+      const filtered = await this.#inOrder(await oldest);
+      const { result, block } = filtered;
+      if (block.isLast || result.fault !== null) return yield result;
+      this.#tail = result.end === block.length ? NOTHING : block.bytes.subarray(result.end, block.length);
+      if (this.#tail.length > this.#terms.rowBytesMax + LINE_END_BYTES) {
+        yield result;
+        return yield tooLong(this.#terms);
+      }
+      if (this.#tail.length > 0 && this.#begun.length > 0) this.#reader.cutByQuotes();
+      const beginning = this.#begin();
+      beginning.catch(() => {}); // its turn comes
+      yield result;
+      await beginning;
+      this.#recycle(filtered);
+    }
+  }
 
-function restOf({ block, result }: FilteredBlock): Uint8Array {
-  return block.bytes.subarray(result.end, block.length);
+  async close(): Promise<void> {
+    await this.#pool.close();
+  }
+
+  /** Begins with as many blocks as may be under way. */
+  async #begin(): Promise<void> {
+    while (this.#hasMore && this.#begun.length < this.#aheadCount) {
+      const next = await this.#reader.next();
+      this.#hasMore = next !== null && next !== 'too_long' && !next.isLast;
+      if (next === 'too_long') this.#begun.push(next);
+      else if (this.#begun.length > 0) this.#push(next);
+      else {
+        this.#push(joined(this.#tail, next));
+        this.#tail = NOTHING;
+      }
+      this.#startThreads();
+    }
+    if (!this.#hasMore && this.#begun.length === 0 && this.#tail.length > 0) this.#push(joined(this.#tail, null));
+  }
+
+  #startThreads(): void {
+    const { threadCount, threadsBytesMin } = this.#options;
+    if (this.#hasThreads || threadCount <= 1 || this.#reader.bytesIn < threadsBytesMin) return;
+    this.#hasThreads = true;
+    this.#pool.start(threadCount);
+  }
+
+  /** Begins with a block. Should the run end before its turn comes, nobody asks what became of it. */
+  #push(block: Block | null): void {
+    if (block === null) return;
+    const filtered = this.#filter(block);
+    filtered.catch(() => {});
+    this.#begun.push(filtered);
+  }
+
+  /** A block whose turn has come, filtered again if it did not begin where a row begins. */
+  async #inOrder(filtered: FilteredBlock): Promise<FilteredBlock> {
+    if (this.#tail.length === 0) return filtered;
+    const block = joined(this.#tail, filtered.block);
+    this.#tail = NOTHING;
+    return block === null ? filtered : this.#filter(block);
+  }
+
+  async #filter({ bytes, length, isLast, room }: Block): Promise<FilteredBlock> {
+    const answer = await this.#pool.run({ memory: bytes.buffer as ArrayBuffer, room, length, isLast });
+    const { memory, room: sameRoom, ...rest } = answer;
+    const block = { bytes: new Uint8Array(memory), length, isLast, room: sameRoom };
+    return { block, result: { ...rest, output: outputOf(answer) } };
+  }
+
+  /** Takes back the memory of a block that was given out. */
+  #recycle({ block, result }: FilteredBlock): void {
+    const { isOutputLent } = this.#options;
+    const memory = block.bytes.buffer as ArrayBuffer;
+    if (this.#tail.buffer !== memory && (isOutputLent || result.output.buffer !== memory)) this.#reader.recycle(memory);
+    if (isOutputLent || result.output.buffer !== block.room) this.#reader.recycle(block.room);
+  }
 }
 
 /** The row that comes next is too long to be read at all. */

@@ -90,7 +90,8 @@ class ByteIndex {
   }
 }
 
-function indexFunction(): WasmFunction {
+/** @internal The function of the module, for others that have it, too. */
+export function indexFunction(): WasmFunction {
   const [FROM, TO, OUT, OUT_END, FIRST, SECOND, BELOW, FIRSTS, SECONDS, BELOWS, BYTES, MASK] = [
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
   ] as const;

@@ -43,6 +43,7 @@ export function compressionOfName(path: string): Compression {
 
 /**
  * The bytes of a file, decompressed if they are compressed: several members, or frames, one after another, are one file.
+ * A piece of the input, and one that comes out as it went in, need be good until the next one is asked for, no longer.
  *
  * Ends with a {RowError} `compression.unsupported` or `compression.damaged`, or with the error that the input ends with.
  * @param expected How it is compressed; its first bytes say so unless told.
@@ -59,7 +60,7 @@ export async function* decompressed(
     while (byteCount < MAGIC_BYTES_MAX) {
       const { done, value } = await iterator.next();
       if (done === true) break;
-      begun.push(value);
+      begun.push(Buffer.from(value));
       byteCount += value.length;
     }
     const all = putBack(begun, iterator);
@@ -67,7 +68,8 @@ export async function* decompressed(
     if (expected !== undefined && compression !== expected) throw new RowError('compression.damaged', null);
     if (compression === 'none') yield* all;
     else {
-      const whole = compression === 'zstd' ? wholeFrames(all) : all;
+      const own = copied(all);
+      const whole = compression === 'zstd' ? wholeFrames(own) : own;
       yield* allMembers(whole, () => decompressor(compression));
     }
   } finally {
@@ -104,6 +106,11 @@ function decompressor(compression: 'gzip' | 'zstd'): Engine {
 async function* putBack(begun: readonly Uint8Array[], iterator: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield* begun;
   for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
+}
+
+/** Pieces that stay as they are: an engine is given some ahead. */
+async function* copied(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield Buffer.from(piece);
 }
 
 async function* through(input: AsyncIterable<Uint8Array>, engine: Engine): AsyncGenerator<Uint8Array> {

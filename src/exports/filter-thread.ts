@@ -4,7 +4,8 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { BlockFilter, type BlockTerms } from './block-filter.js';
-import type { BlockAnswer, BlockJob } from './thread-messages.js';
+import { type BlockJob, blockAnswer, memoryOf } from './thread-messages.js';
+import { READY } from './thread-pool.js';
 import { AttachedTable, type WithTable } from './thread-table.js';
 
 function serve(): void {
@@ -13,17 +14,10 @@ function serve(): void {
   const filter = new BlockFilter(workerData as BlockTerms);
   const attached = new AttachedTable();
   port.on('message', (message: BlockJob & WithTable) => {
-    const { memory, length, isLast } = message;
-    const block = { bytes: new Uint8Array(memory), length, isLast };
-    const { output, ...rest } = filter.run(block, attached.of(message));
-    const own = output.buffer === memory ? null : (output.buffer as ArrayBuffer);
-    const answer: BlockAnswer = {
-      ...rest,
-      memory,
-      output: { memory: own, from: output.byteOffset, length: output.length },
-    };
-    port.postMessage(answer, own === null ? [memory] : [memory, own]);
+    const answer = blockAnswer(filter, message, attached.of(message));
+    port.postMessage(answer, memoryOf(answer));
   });
+  port.postMessage(READY);
 }
 
 serve();

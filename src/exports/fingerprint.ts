@@ -32,7 +32,10 @@ const CLEAR_TAGS = [KIND_TAG.email, KIND_TAG.phone, KIND_TAG.maid, KIND_TAG.ctv]
 
 /** Fingerprints in a row, in memory that grows; one after another as `BigUint64Array` holds them. */
 export class FingerprintList {
+  /** Whose fingerprints are added from now on, as a number of the caller's. */
+  row = 0;
   #words = new Uint32Array(2048);
+  #rows = new Uint16Array(1024);
   #count = 0;
   #seedLow = 0;
   #seedHigh = 0;
@@ -49,7 +52,6 @@ export class FingerprintList {
 
   /** HOT. Appends the fingerprint of the key at `words[at..]`. */
   addKey(words: Int32Array, at: number): void {
-    if (2 * this.#count === this.#words.length) this.#grow();
     const high = mixKey(
       words[at]!,
       words[at + 1]!,
@@ -59,14 +61,29 @@ export class FingerprintList {
       this.#seedLow,
       this.#seedHigh,
     );
-    this.#words[2 * this.#count] = mintLow(mixedLow[0]!); // little-endian, as the snapshot files and every machine this runs on
-    this.#words[2 * this.#count + 1] = mintHigh(high);
+    this.addMixed(mintHigh(high), mintLow(mixedLow[0]!));
+  }
+
+  /** HOT. Appends the fingerprint of a key that was mixed with the seed, and minted. */
+  addMixed(high: number, low: number): void {
+    if (this.#count === this.#rows.length) this.#grow();
+    this.#words[2 * this.#count] = low; // little-endian, as the snapshot files and every machine this runs on
+    this.#words[2 * this.#count + 1] = high;
+    this.#rows[this.#count] = this.row;
     this.#count++;
   }
 
-  /** Moves what stands in `[from, to)` down to `target`. */
-  move(target: number, from: number, to: number): void {
-    if (target !== from) this.#words.copyWithin(2 * target, 2 * from, 2 * to);
+  /** HOT. From the one at `from` on, keeps those of rows for which `leaves` is 1. */
+  keepRows(leaves: Uint8Array, from: number): void {
+    const words = this.#words;
+    let target = from;
+    for (let index = from; index < this.#count; index++) {
+      if (leaves[this.#rows[index]!] !== 1) continue;
+      words[2 * target] = words[2 * index]!;
+      words[2 * target + 1] = words[2 * index + 1]!;
+      target++;
+    }
+    this.#count = target;
   }
 
   truncate(count: number): void {
@@ -81,9 +98,12 @@ export class FingerprintList {
   }
 
   #grow(): void {
-    const larger = new Uint32Array(2 * this.#words.length);
-    larger.set(this.#words);
-    this.#words = larger;
+    const words = new Uint32Array(2 * this.#words.length);
+    words.set(this.#words);
+    this.#words = words;
+    const rows = new Uint16Array(2 * this.#rows.length);
+    rows.set(this.#rows);
+    this.#rows = rows;
   }
 }
 

@@ -3,6 +3,7 @@
  * @module
  */
 export { type Compression, compressed, compressionOfName, decompressed } from './compression.js';
+export { fileBytes } from './file-bytes.js';
 export { type Filtering, type FilterOptions, filterRows, MODES, ON_UNIDENTIFIABLE, type RowFormat } from './filter.js';
 export { fingerprintsOf } from './fingerprint.js';
 export { ROW_BYTES_MAX } from './limits.js';

@@ -6,13 +6,11 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { GateError } from '../core/errors.js';
 import { type Compression, decompressed } from './compression.js';
-
-/** Bytes read from a file at a time. */
-const READ_BYTES = 1024 * 1024;
+import { fileBytes } from './file-bytes.js';
 
 export interface InputFileOptions {
   /** How it is compressed; its first bytes say so unless told. */
@@ -73,10 +71,7 @@ export class InputFile implements AsyncIterable<Uint8Array> {
   }
 
   async *#onDisk(): AsyncGenerator<Uint8Array> {
-    const { signal } = this.#options;
-    const given = signal === undefined ? {} : { signal };
-    const stream: AsyncIterable<Uint8Array> = createReadStream(this.path, { highWaterMark: READ_BYTES, ...given });
-    for await (const bytes of stream) {
+    for await (const bytes of fileBytes(this.path, this.#options.signal)) {
       this.#hash.update(bytes);
       this.#bytesRead += bytes.length;
       yield bytes;

@@ -33,5 +33,8 @@ export const BATCH_ROWS_MAX = 512;
 /** Keys looked up together, at most; a row with more is looked up in parts. */
 export const BATCH_KEYS_MAX = 4096;
 
+/** Bytes of a file, or read of a stream, from which on threads are started: to start them costs what so much takes on one. */
+export const THREADS_BYTES_MIN = 64 * 1024 * 1024;
+
 /** Threads that a filter may have. */
 export const THREADS_MAX = 64;

@@ -4,37 +4,31 @@
  */
 
 export class OutputBytes {
-  #buffer: Buffer | null = null;
-  #capacity = 0;
+  #buffer: Uint8Array = new Uint8Array(0);
   length = 0;
 
-  /** Begins anew. Memory is taken when the first byte comes, enough for `capacity` bytes, and more as needed. */
-  begin(capacity: number): void {
-    this.#buffer = null;
-    this.#capacity = capacity;
+  /** Begins anew, in memory of the caller's for as long as that has room. */
+  begin(room: ArrayBuffer): void {
+    this.#buffer = new Uint8Array(room);
     this.length = 0;
   }
 
   /** HOT. */
   write(bytes: Uint8Array, from: number, to: number): void {
     const length = this.length + to - from;
-    if (this.#buffer === null || length > this.#buffer.length) this.#grow(length);
-    this.#buffer!.set(bytes.subarray(from, to), this.length);
+    if (length > this.#buffer.length) this.#grow(length);
+    this.#buffer.set(bytes.subarray(from, to), this.length);
     this.length = length;
   }
 
-  /** All of it. The memory is the caller's own. */
+  /** All of it: the caller's from now on. */
   take(): Uint8Array {
-    const taken = (this.#buffer ?? Buffer.alloc(0)).subarray(0, this.length);
-    this.#buffer = null;
-    this.length = 0;
-    return taken;
+    return this.#buffer.subarray(0, this.length);
   }
 
   #grow(length: number): void {
-    const before = this.#buffer;
-    // unpooled, so that it can be handed to another thread
-    this.#buffer = Buffer.allocUnsafeSlow(Math.max(this.#capacity, before === null ? length : 2 * length));
-    if (before !== null) this.#buffer.set(before.subarray(0, this.length));
+    const larger = new Uint8Array(Math.max(length, 2 * this.#buffer.length)); // unpooled: it is handed to other threads
+    larger.set(this.#buffer.subarray(0, this.length));
+    this.#buffer = larger;
   }
 }

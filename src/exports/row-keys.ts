@@ -8,10 +8,10 @@ import { appendCtvDigests, appendMaidDigests } from '../core/identity/device-dig
 import { appendIdentifier, digestBytesOf } from '../core/identity/dialects.js';
 import { appendEmailAt } from '../core/identity/email-bytes.js';
 import type { DigestBytes } from '../core/identity/hex.js';
-import type { KeyList, KeyOutcome } from '../core/identity/key.js';
+import { junkFirstWords, type KeyList, type KeyOutcome } from '../core/identity/key.js';
 import { appendCtvAt, appendDigestAt, appendMaidAt, appendQualifiedAt } from '../core/identity/key-bytes.js';
 import { IDENTIFIER_LENGTH_MAX } from '../core/identity/limits.js';
-import { type Identifier, KIND_TAG, type PlainKind } from '../core/vocabulary.js';
+import { type BaseKind, type Identifier, KIND_TAG, type PlainKind } from '../core/vocabulary.js';
 import type { MappedPlace } from './mapping.js';
 
 /** A UTF-16 unit takes at most three bytes of UTF-8: what is longer than this is too long however it is decoded. */
@@ -26,14 +26,30 @@ export interface KeyMaker {
   readonly tag: number;
   /** Bytes of the digest that values of this kind are; 0 for other kinds. */
   readonly digestBytes: DigestBytes | 0;
+  /** Kinds of digest, as bits `1 << tag`, that a clear value of this kind has. */
+  readonly digestTags: number;
+  /** How most values are written: a UUID (0), so many hexadecimal digits, or in no such way (-1). */
+  readonly hexDigits: number;
+  /** First words of digests that name nobody. */
+  readonly junkWords: Int32Array;
 }
+
+const DIGEST_TAGS: Readonly<Partial<Record<BaseKind, number>>> = { maid: MAID_DIGESTS, ctv: CTV_DIGESTS };
+const NOTHING = new Int32Array(0);
 
 export function keyMakerOf(place: MappedPlace): KeyMaker {
   const isDigest = /_(?:sha256|sha1|md5)$/.test(place.base);
   const digestBytes = isDigest
     ? digestBytesOf(place.base as Exclude<PlainKind, 'email' | 'phone' | 'maid' | 'ctv'>)
     : 0;
-  return { place, tag: KIND_TAG[place.base], digestBytes };
+  return {
+    place,
+    tag: KIND_TAG[place.base],
+    digestBytes,
+    digestTags: digestBytes === 0 ? (DIGEST_TAGS[place.base] ?? -1) : 0,
+    hexDigits: digestBytes === 0 ? (place.base === 'maid' ? 0 : -1) : 2 * digestBytes,
+    junkWords: digestBytes === 0 ? NOTHING : junkFirstWords(digestBytes),
+  };
 }
 
 /**

@@ -5,10 +5,14 @@
  * @module
  */
 import { CLEAR, type JudgeOptions, RowJudge, SUPPRESSED } from './judge.js';
+import type { RowKernel } from './kernel/row-kernel.js';
 import { BATCH_ROWS_MAX } from './limits.js';
 import { OutputBytes } from './output-bytes.js';
 import { TALLY } from './row-counts.js';
 import { RowError, type RowErrorCode } from './row-error.js';
+
+/** What a kernel says of the lines before a row, without its flags. */
+const LINES_MASK = 0x3fff_ffff;
 
 export interface SinkOptions extends JudgeOptions {
   readonly mode: 'drop' | 'blank';
@@ -56,15 +60,15 @@ export class RowSink {
     this.tally = this.#newTally();
   }
 
-  /** Begins with the rows of another block. */
-  begin(bytes: Uint8Array): void {
+  /** Begins with the rows of another block. @param room Where what leaves may be written. */
+  begin(bytes: Uint8Array, room: ArrayBuffer): void {
     this.#bytes = bytes;
     this.#runFrom = 0;
     this.#runTo = 0;
     this.#fingerprintCount = 0;
     this.fault = null;
     this.tally = this.#newTally();
-    this.#output.begin(bytes.length);
+    this.#output.begin(room);
   }
 
   /** HOT. */
@@ -100,9 +104,10 @@ export class RowSink {
 
   /** The row that was started cannot be read: nobody knows whom it names, and it does not leave. */
   spoilRow(): void {
+    const { row } = this.judge;
     this.judge.spoilRow();
-    this.#isSpoiled[this.judge.rowCount] = 1;
-    this.#places.length = this.#placesFrom[this.judge.rowCount]!;
+    this.#isSpoiled[row] = 1;
+    this.#places.length = this.#placesFrom[row]!;
   }
 
   /** HOT. */
@@ -112,13 +117,33 @@ export class RowSink {
     if (this.judge.endRow()) this.#settle();
   }
 
+  /** HOT. Rows that a kernel has read, the first of which begins at `from`: their identifiers follow, then {@link endRows}. */
+  startRows(kernel: RowKernel, rowCount: number, from: number): void {
+    this.judge.startRows(rowCount);
+    const { rowTo, rowLines } = kernel;
+    let rowFrom = from;
+    for (let row = 0; row < rowCount; row++) {
+      const lines = rowLines[row]!;
+      this.#rowFrom[row] = rowFrom;
+      rowFrom = rowTo[row]!;
+      this.#rowTo[row] = rowFrom;
+      this.#linesBefore[row] = lines & LINES_MASK;
+      this.#isNoRow[row] = lines >>> 31;
+    }
+  }
+
+  /** HOT. */
+  endRows(): void {
+    this.#settle();
+  }
+
   /** The block cannot be read on; rows before are decided on first. */
   fail(fault: RowFault): void {
     this.#settle();
     this.fault ??= fault;
   }
 
-  /** What leaves of the rows so far: memory of its own, or the very bytes if nothing was taken from them. */
+  /** What leaves of the rows so far: the room, memory of its own, or the very bytes if nothing was taken from them. */
   end(): Uint8Array {
     this.#settle();
     const { length } = this.#output;
@@ -141,14 +166,15 @@ export class RowSink {
     const { judge, tally } = this;
     const rowCount = judge.rowCount;
     judge.settle();
+    this.#leaves.fill(0, 0, rowCount + 1); // the row that a fault stopped was begun, too
     for (let row = 0; row < rowCount && this.fault === null; row++) {
       const leaves = this.#isNoRow[row] === 1 || this.#decide(row, judge.verdict(row), tally);
       this.#leaves[row] = leaves ? 1 : 0;
       if (leaves) this.#keep(this.#rowFrom[row]!, this.#rowTo[row]!);
     }
     if (this.#options.wantsFingerprints) {
-      this.#fingerprintCount = judge.keepFingerprints(this.#leaves, this.#fingerprintCount);
-      judge.fingerprints.truncate(this.#fingerprintCount);
+      judge.fingerprints.keepRows(this.#leaves, this.#fingerprintCount);
+      this.#fingerprintCount = judge.fingerprints.count;
     }
     judge.clear();
     this.#isSpoiled.fill(0, 0, rowCount + 1); // the row that goes on in the next block may be one, too

@@ -63,6 +63,8 @@ export function setInUse(holder: TableHolder): Omit<ExportSet, 'catchUp'> {
 export interface PassHooks {
   /** The input is what an earlier pass has kept: rows without identifiers were let pass on purpose, and stay. */
   readonly isRecheck: boolean;
+  /** What is given out is no longer used when the next piece is asked for. */
+  readonly isOutputLent: boolean;
   /** Of rows that stay, after they were given out. */
   onFingerprints(fingerprints: BigUint64Array): void;
   /** Of what was read so far; `bytesIn` counts where the file is read in place. */
@@ -202,6 +204,7 @@ class Run {
     let bytes = 0;
     const filtering = pass(source, {
       isRecheck: passNumber > 1,
+      isOutputLent: isDryRun || this.#packing === 'none', // an engine is given pieces ahead
       onFingerprints: (fingerprints) => lineage?.add(fingerprints),
       onProgress: (progress) => this.#tell(passNumber, source, progress),
     });

@@ -43,6 +43,7 @@ export async function streamExport(options: StreamRunOptions): Promise<Manifest>
     const [input, output] = [new Hashed(), new Hashed()];
     const filtering = pass(input.of(options.input), {
       isRecheck: false,
+      isOutputLent: false,
       onFingerprints: (fingerprints) => lineage.add(fingerprints),
     });
     filtering.done.catch(() => {}); // the output ends with the same error

@@ -1,101 +1,156 @@
 /**
- * Threads that do jobs for a filter, each one job at a time, over the table of the moment that a job begins in.
+ * Threads that do jobs for a filter, over the table of the moment that a job begins in.
+ *
+ * This thread does them itself while there is no other, or none that is ready: to start one takes a tenth of a second. Later it
+ * only hands on: a turn of its event loop must not last as long as a job, since each turn hands on no more than one piece.
  * @module
  */
 import { Worker } from 'node:worker_threads';
 import type { SuppressionTable } from '../core/suppression/index.js';
 import type { WithTable } from './thread-table.js';
 
-export interface ThreadPoolOptions {
-  /** The module that a thread runs. It answers every message with one. */
+/** Jobs that a thread is given ahead, the one it is at included, so that it need not wait for the next. */
+const JOBS_PER_THREAD = 2;
+
+/** What a thread says once, before it answers. */
+export const READY = 'ready';
+
+export interface ThreadPoolOptions<Job, Answer> {
+  /** The module that a thread runs. It says {@link READY}, and answers every message with one, in order. */
   readonly module: URL;
   /** What a thread is told when it begins. */
   readonly workerData: unknown;
-  readonly threadCount: number;
   /** Asked for every job as it begins. */
   readonly tableNow: () => SuppressionTable;
+  /** Memory of a job that is handed over to another thread, not copied. */
+  readonly memoryOf?: (job: Job) => readonly ArrayBuffer[];
+  /** Does a job on this thread. */
+  readonly here: (job: Job, table: SuppressionTable) => Answer | Promise<Answer>;
 }
 
 interface Waiting<Job, Answer> {
   readonly job: Job;
-  /** What is handed over, not copied. */
-  readonly memory: readonly ArrayBuffer[];
   resolve(answer: Answer): void;
   reject(error: unknown): void;
 }
 
+interface Thread<Job, Answer> {
+  readonly worker: Worker;
+  isReady: boolean;
+  /** Jobs that it has, the one that it is at first. */
+  readonly jobs: Waiting<Job, Answer>[];
+}
+
 export class ThreadPool<Job extends object, Answer> {
-  readonly #workers: readonly Worker[];
-  readonly #idle: Worker[];
-  readonly #busy = new Map<Worker, Waiting<Job, Answer>>();
+  readonly #threads: Thread<Job, Answer>[] = [];
   readonly #queue: Waiting<Job, Answer>[] = [];
-  readonly #tableNow: () => SuppressionTable;
+  readonly #options: ThreadPoolOptions<Job, Answer>;
+  #isBusyHere = false;
   #table: SuppressionTable | null = null;
   #tableNumber = 0;
   #failure: unknown = null;
 
-  constructor({ module, workerData, threadCount, tableNow }: ThreadPoolOptions) {
-    this.#tableNow = tableNow;
-    this.#workers = Array.from({ length: threadCount }, () => {
-      const worker = new Worker(module, { workerData, execArgv: [] });
-      worker.on('message', (answer: Answer) => this.#hear(worker, answer));
-      worker.on('error', (error) => this.#fail(error));
-      worker.on('exit', () => this.#fail(new Error('a filtering thread ended')));
-      return worker;
-    });
-    this.#idle = [...this.#workers];
+  constructor(options: ThreadPoolOptions<Job, Answer>) {
+    this.#options = options;
   }
 
-  /** Has a job done by the next thread that has time. @param memory Handed over until the answer hands it back. */
-  run(job: Job, memory: readonly ArrayBuffer[] = []): Promise<Answer> {
+  /** Starts so many threads. */
+  start(threadCount: number): void {
+    for (let count = 0; count < threadCount; count++) this.#threads.push(this.#started());
+  }
+
+  /** Has a job done by the next thread that has time. */
+  run(job: Job): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ job, memory, resolve, reject });
+      this.#queue.push({ job, resolve, reject });
       this.#next();
     });
   }
 
   async close(): Promise<void> {
     this.#fail(new Error('the filter is closed'));
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
   }
 
+  #started(): Thread<Job, Answer> {
+    const { module, workerData } = this.#options;
+    const worker = new Worker(module, { workerData, execArgv: [] });
+    const thread: Thread<Job, Answer> = { worker, isReady: false, jobs: [] };
+    worker.on('message', (message: Answer | typeof READY) => this.#hear(thread, message));
+    worker.on('messageerror', (error) => this.#fail(error));
+    worker.on('error', (error) => this.#fail(error));
+    worker.on('exit', () => this.#fail(new Error('a filtering thread ended')));
+    return thread;
+  }
+
+  /** Gives out what waits: to other threads as soon as one is ready, until then to this one. */
   #next(): void {
     if (this.#failure !== null) {
       this.#fail(this.#failure);
       return;
     }
-    while (this.#queue.length > 0 && this.#idle.length > 0) {
-      const waiting = this.#queue.shift();
-      const worker = this.#idle.pop();
-      if (waiting === undefined || worker === undefined) return;
-      try {
-        worker.postMessage({ ...waiting.job, ...this.#withTable() }, waiting.memory);
-        this.#busy.set(worker, waiting);
-      } catch (error) {
-        this.#idle.push(worker);
-        waiting.reject(error); // there is no table any more
-      }
+    while (this.#queue.length > 0) {
+      const thread = this.#freest();
+      if (thread !== null) this.#send(thread);
+      else if (!this.#isBusyHere && !this.#threads.some(({ isReady }) => isReady)) this.#begin();
+      else return;
     }
   }
 
+  #freest(): Thread<Job, Answer> | null {
+    let found: Thread<Job, Answer> | null = null;
+    for (const thread of this.#threads) {
+      if (!thread.isReady || thread.jobs.length >= JOBS_PER_THREAD) continue;
+      if (found === null || thread.jobs.length < found.jobs.length) found = thread;
+    }
+    return found;
+  }
+
+  #send({ worker, jobs }: Thread<Job, Answer>): void {
+    const waiting = this.#queue.shift();
+    if (waiting === undefined) return;
+    try {
+      worker.postMessage({ ...waiting.job, ...this.#withTable() }, this.#options.memoryOf?.(waiting.job) ?? []);
+      jobs.push(waiting);
+    } catch (error) {
+      waiting.reject(error); // there is no table any more
+    }
+  }
+
+  /** Does a job here when the event loop has had its turn. */
+  #begin(): void {
+    const waiting = this.#queue.shift();
+    if (waiting === undefined) return;
+    this.#isBusyHere = true;
+    setImmediate(async () => {
+      try {
+        if (this.#failure !== null) throw this.#failure;
+        waiting.resolve(await this.#options.here(waiting.job, this.#options.tableNow()));
+      } catch (error) {
+        waiting.reject(error);
+      }
+      this.#isBusyHere = false;
+      this.#next();
+    });
+  }
+
   #withTable(): WithTable {
-    const table = this.#tableNow();
+    const table = this.#options.tableNow();
     if (table !== this.#table) this.#tableNumber++;
     this.#table = table;
     return { tableNumber: this.#tableNumber, table: table.share() };
   }
 
-  #hear(worker: Worker, answer: Answer): void {
-    this.#busy.get(worker)?.resolve(answer);
-    this.#busy.delete(worker);
-    this.#idle.push(worker);
+  #hear(thread: Thread<Job, Answer>, message: Answer | typeof READY): void {
+    if (message === READY) thread.isReady = true;
+    else thread.jobs.shift()?.resolve(message);
     this.#next();
   }
 
   #fail(error: unknown): void {
     this.#failure ??= error;
-    for (const { reject } of [...this.#busy.values(), ...this.#queue]) reject(this.#failure);
-    this.#busy.clear();
+    for (const { reject } of [...this.#threads.flatMap(({ jobs }) => jobs), ...this.#queue]) reject(this.#failure);
+    for (const { jobs } of this.#threads) jobs.length = 0;
     this.#queue.length = 0;
   }
 }

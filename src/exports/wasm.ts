@@ -88,7 +88,7 @@ const op =
   (...operands: readonly Code[]): Code =>
   (labels) => [...operands.flatMap((operand) => operand(labels)), ...bytes];
 
-export const i32 = (value: number) => op(0x41, ...signed(BigInt(value)))();
+export const i32 = (value: number) => op(0x41, ...signed(BigInt(value | 0)))();
 export const i64 = (value: bigint) => op(0x42, ...signed(BigInt.asIntN(64, value)))();
 export const get = (local: number) => op(0x20, local)();
 export const set = (local: number, value: Code) => op(0x21, local)(value);
@@ -131,10 +131,13 @@ export const moreS = op(0x4a);
 export const moreU = op(0x4b);
 export const atLeastS = op(0x4e);
 export const atLeastU = op(0x4f);
+export const trailingZeros = op(0x68);
 export const add = op(0x6a);
 export const sub = op(0x6b);
+export const mul = op(0x6c);
 export const and = op(0x71);
 export const or = op(0x72);
+export const xor = op(0x73);
 export const shl = op(0x74);
 export const shr = op(0x76);
 
@@ -163,11 +166,43 @@ export const copyMemory = op(0xfc, 0x0a, 0, 0);
 /** Address, byte, count of bytes. */
 export const fillMemory = op(0xfc, 0x0b, 0);
 
-export const load128 = (address: Code, offset = 0) => op(0xfd, 0x00, 0, offset)(address);
+/** With a fixed distance from the address, in bytes. */
+export const load32At = (address: Code, offset: number) => op(0x28, 0, ...unsigned(offset))(address);
+export const store32At = (address: Code, offset: number, value: Code) =>
+  op(0x36, 0, ...unsigned(offset))(address, value);
+
+export const load128 = (address: Code, offset = 0) => op(0xfd, 0x00, 0, ...unsigned(offset))(address);
+/** One word in all four places. */
+export const loadSplat32 = (address: Code, offset = 0) => op(0xfd, 0x09, 0, ...unsigned(offset))(address);
 export const store128 = op(0xfd, 0x0b, 0, 0);
+export const store128At = (address: Code, offset: number, value: Code) =>
+  op(0xfd, 0x0b, 0, ...unsigned(offset))(address, value);
+/** Sixteen bytes of two vectors: `lanes` counts those of the first from 0, those of the second from 16. */
+export const shuffle8 = (first: Code, second: Code, lanes: readonly number[]) =>
+  op(0xfd, 0x0d, ...lanes)(first, second);
+export const splat32 = op(0xfd, 0x11);
+/** One of the four words. */
+export const word32 = (vector: Code, lane: number) => op(0xfd, 0x1b, lane)(vector);
+export const constant128 = (bytes: readonly number[]) => op(0xfd, 0x0c, ...bytes)();
 export const splat8 = op(0xfd, 0x0f);
 export const equal8 = op(0xfd, 0x23);
 export const lessU8 = op(0xfd, 0x26);
+export const equal32x4 = op(0xfd, 0x37);
+export const and128 = op(0xfd, 0x4e);
 export const or128 = op(0xfd, 0x50);
+export const xor128 = op(0xfd, 0x51);
+/** Bits of the first where those of the third are set, and of the second where not. */
+export const select128 = op(0xfd, 0x52);
+/** Whether any bit is set. */
+export const anyBit128 = op(0xfd, 0x53);
+/** Whether no byte is zero. */
+export const allBytes8 = op(0xfd, 0x63);
 /** The highest bits of sixteen bytes. */
 export const bitmask8 = op(0xfd, 0x64);
+export const add8 = op(0xfd, 0x6e);
+export const sub8 = op(0xfd, 0x71);
+export const shl16x8 = op(0xfd, 0x8b, 0x01);
+export const shr16x8 = op(0xfd, 0x8d, 0x01);
+export const shl32x4 = op(0xfd, 0xab, 0x01);
+export const shr32x4 = op(0xfd, 0xad, 0x01);
+export const add32x4 = op(0xfd, 0xae, 0x01);

@@ -295,7 +295,7 @@ test('the rights that the terms name keep a row back, and no others', async () =
   expect([await left(0b1), await left(0b1000), await left(0b100), await left(RIGHTS_ALL)]).toEqual([1, 1, 2, 0]);
 });
 
-test('fingerprints of the rows that left, in order, found again by any spelling of who they were', async () => {
+test('fingerprints of the rows that left, found again by any spelling of who they were', async () => {
   const seen: bigint[] = [];
   const rows = ['Jane@Example.com,', `${OUT},`, `,${MAID.toUpperCase()}`, 'n/a,', 'john.smith@gmail.com,'];
   for (const blockBytes of [5, 1000]) {
@@ -307,13 +307,13 @@ test('fingerprints of the rows that left, in order, found again by any spelling 
     });
     const found = (kind: Parameters<typeof fingerprintsOf>[0]['kind'], value: string) => {
       const own = fingerprintsOf({ kind, value }, table.seed);
-      return seen.findIndex((fingerprint) => own.includes(fingerprint));
+      return seen.filter((fingerprint) => own.includes(fingerprint)).length;
     };
-    expect(found('email', 'jane@example.com ')).toBe(0);
-    expect(found('email_sha256', '8c87b489ce35cf2e2f39f80e282cb2e804932a56a213983eeeb428407d43b52d')).toBe(0);
-    expect(found('email', OUT)).toBe(-1);
+    expect(found('email', 'jane@example.com ')).toBe(1);
+    expect(found('email_sha256', '8c87b489ce35cf2e2f39f80e282cb2e804932a56a213983eeeb428407d43b52d')).toBe(1);
+    expect(found('email', OUT)).toBe(0);
     expect(found('maid', MAID)).toBe(1);
-    expect(found('email', 'johnsmith@gmail.com')).toBeGreaterThan(1);
+    expect(found('email', 'johnsmith@gmail.com')).toBeGreaterThan(0);
     expect(seen.length).toBe(4);
   }
 });
@@ -336,6 +336,7 @@ describe('on other threads', () => {
       const { output, counts: found } = await filter(pieces(file, [777]), {
         ...csv,
         threads: 3,
+        threadsBytesMin: 2000,
         blockBytes,
         onFingerprints,
       });
@@ -343,18 +344,18 @@ describe('on other threads', () => {
       expect(found).toEqual({ ...counts, bytesIn: file.length, bytesOut: expected.length });
       const alone: bigint[] = [];
       await filter(pieces(file, [777]), { ...csv, onFingerprints: (some) => alone.push(...some) });
-      expect(prints).toEqual(alone);
+      expect(prints.sort()).toEqual(alone.sort()); // those of a block come in any order
     },
   );
 
-  test('none is started for a file of a few blocks', async () => {
+  test('none is started for a file that is short', async () => {
     let startedCount = 0;
     const onWorker = () => startedCount++;
     process.on('worker', onWorker);
     try {
-      await filter(pieces(file, [777]), { ...csv, threads: 3, blockBytes: Math.ceil(file.length / 8) });
+      await filter(pieces(file, [777]), { ...csv, threads: 3, blockBytes: 5000, threadsBytesMin: file.length + 1 });
       expect(startedCount).toBe(0);
-      await filter(pieces(file, [777]), { ...csv, threads: 3, blockBytes: Math.ceil(file.length / 80) });
+      await filter(pieces(file, [777]), { ...csv, threads: 3, blockBytes: 5000, threadsBytesMin: file.length - 5000 });
       expect(startedCount).toBe(3);
     } finally {
       process.off('worker', onWorker);
@@ -364,9 +365,15 @@ describe('on other threads', () => {
   test('errors have the same line', async () => {
     const broken = Buffer.concat([file, Buffer.from(`\n1,"${'x\n'.repeat(900)}`)]);
     const lineCount = file.toString().split('\n').length;
-    const filtering = filter(pieces(broken, [4096]), { ...csv, threads: 2, blockBytes: 900 });
+    const filtering = filter(pieces(broken, [4096]), { ...csv, threads: 2, threadsBytesMin: 2000, blockBytes: 900 });
     await expect(filtering).rejects.toMatchObject({ code: 'row.quote_open', line: lineCount + 1 });
-    const long = filter(pieces(broken, [4096]), { ...csv, threads: 2, blockBytes: 900, rowBytesMax: 1000 });
+    const long = filter(pieces(broken, [4096]), {
+      ...csv,
+      threads: 2,
+      threadsBytesMin: 2000,
+      blockBytes: 900,
+      rowBytesMax: 1000,
+    });
     await expect(long).rejects.toMatchObject({ code: 'row.too_long', line: lineCount + 1 });
   });
 
@@ -380,11 +387,23 @@ describe('on other threads', () => {
         yield Buffer.from(`${OUT},\n`.repeat(10));
       }
     }
-    const { counts: live } = await filter(changing(), { ...csv, table: holder, threads: 2, blockBytes: 500 });
+    const { counts: live } = await filter(changing(), {
+      ...csv,
+      table: holder,
+      threads: 2,
+      threadsBytesMin: 2000,
+      blockBytes: 500,
+    });
     expect(live.rowsKept).toBeGreaterThan(1500);
     expect(live.droppedSuppressed).toBeGreaterThan(1500);
     taken = 0;
-    const { output, done } = filterRows(changing(), { ...csv, threads: 2, blockBytes: 500, terms: termsOf(0) });
+    const { output, done } = filterRows(changing(), {
+      ...csv,
+      threads: 2,
+      threadsBytesMin: 2000,
+      blockBytes: 500,
+      terms: termsOf(0),
+    });
     for await (const part of output) if (part.length > 100) break;
     await expect(done).rejects.toMatchObject({ code: 'output.abandoned' });
     expect(taken).toBeLessThan(100);

@@ -14,6 +14,8 @@ import { hashUtf8 } from './string-hash.js';
 /** Longest address read here. */
 const EMAIL_BYTES_MAX = 254;
 const EMAIL_DIGEST_TAGS = (1 << KIND_TAG.email_sha256) | (1 << KIND_TAG.email_sha1) | (1 << KIND_TAG.email_md5);
+/** As a wanted tag: keep the forms of the address, for whoever makes digests of many at once. No kind has this tag. */
+export const EMAIL_FORMS = 1;
 const ZERO_STATE = new Int32Array(4);
 const AT = 0x40;
 const DOT = 0x2e;
@@ -52,13 +54,29 @@ export function appendEmailAt(
   writeState(list.words, at, ZERO_STATE);
   hashUtf8(canonical, 0, length, list.words, at);
   const outcome = commit(list, KIND_TAG.email);
-  if ((wantedTags & EMAIL_DIGEST_TAGS) === 0 || outcome !== 'ok') return outcome;
+  if ((wantedTags & (EMAIL_DIGEST_TAGS | EMAIL_FORMS)) === 0 || outcome !== 'ok') return outcome;
   formCount = 1;
   formBytes[0] = length;
   const domainBytes = length - signAt - 1;
   if (domainBytes === GMAIL.length && endsWith(GMAIL, length)) addGmailForms(signAt, length, true);
   else if (domainBytes === GOOGLEMAIL.length && endsWith(GOOGLEMAIL, length)) addGmailForms(signAt, length, false);
   return appendFormDigests(list, wantedTags);
+}
+
+/** Forms that an address has at most. */
+export const EMAIL_FORMS_MAX = forms.length;
+
+/**
+ * HOT. Length in bytes of a form of the address read last, with {@link EMAIL_FORMS} wanted: digests are made of each. 0 for
+ * one that it does not have. The bytes are `emailForm(index)`'s first.
+ */
+export function emailFormBytes(index: number): number {
+  return index < formCount ? formBytes[index]! : 0;
+}
+
+/** HOT. Good until another address is read. */
+export function emailForm(index: number): Uint8Array {
+  return forms[index]!;
 }
 
 /** HOT. Lays the address into `canonical`; answers where its one `@` stands, -1 if it is none to be read here. */

@@ -204,6 +204,11 @@ function junkDigests(algorithm: string, digestBytes: DigestBytes): Int32Array {
   return words;
 }
 
+/** The first words of the digests for which {@link isJunkDigest}: what begins with none of them is not junk. */
+export function junkFirstWords(digestBytes: DigestBytes): Int32Array {
+  return JUNK_DIGESTS[digestBytes].filter((_, index) => index % 4 === 0);
+}
+
 /** HOT. */
 export function isJunkDigest(digestBytes: DigestBytes, words: Int32Array, at: number): boolean {
   const junk = JUNK_DIGESTS[digestBytes];

@@ -26,6 +26,7 @@ import {
   RIGHTS_MASK,
   TABLE_MAGIC,
 } from './layout.js';
+import { rightsOfMany } from './many-keys.js';
 import { allocateShared } from './memory.js';
 import { mixedLow, mixKey } from './mix.js';
 import { PositionReader, publishPosition } from './position.js';
@@ -153,6 +154,11 @@ export class SuppressionTable {
       union |= this.rightsOfBatch(list.words, from, Math.min(list.count, from + BATCH_KEYS_MAX), outRights);
     }
     return union;
+  }
+
+  /** HOT. {@link rightsOfKeys} for any number of keys of one kind that were mixed and minted already. */
+  rightsOfMixedKeys(high: Int32Array, low: Int32Array, keyCount: number, outRights: Uint8Array): number {
+    return rightsOfMany(this.words, this.bucketCount, this.displacementMax, high, low, keyCount, outRights);
   }
 
   /** HOT. One batch: mix all keys, touch all lines, then look. */

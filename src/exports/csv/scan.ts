@@ -6,10 +6,10 @@
  * row. Bytes are bytes: NUL and what is no UTF-8 are part of a cell.
  * @module
  */
-import { GrowingBytes } from '../../growing-bytes.js';
 import { byteIndex } from '../byte-index.js';
 import type { RowSink } from '../row-sink.js';
 import { CARRIAGE_RETURN, type CsvColumn, LINE_FEED, QUOTE } from './layout.js';
+import { unquoted } from './quoted.js';
 
 /** Instead of a place in the block: a quoted cell goes on behind it, or behind its own closing quote. */
 const OPEN = -1;
@@ -21,7 +21,6 @@ export class CsvScanner {
   readonly #delimiter: number;
   readonly #columns: readonly CsvColumn[];
   readonly #rowBytesMax: number;
-  readonly #cell = new GrowingBytes();
   /** Where delimiters, quotes and line ends stand in the block, and other control characters; and the next of them. */
   #marks: Uint32Array = new Uint32Array(0);
   #mark = 0;
@@ -38,17 +37,19 @@ export class CsvScanner {
   }
 
   /**
-   * HOT. Gives the rows in `bytes[0..to)` to the sink; answers where the first row begins that does not end there. With
+   * HOT. Gives the rows in `bytes[from..to)` to the sink; answers where the first row begins that does not end there. With
    * `isLast` the last row needs no line end. Writes a line end to `bytes[to]`.
+   * @param lines Line ends before `from`.
    */
-  scan(bytes: Uint8Array, to: number, isLast: boolean, sink: RowSink): number {
+  scan(bytes: Uint8Array, to: number, isLast: boolean, sink: RowSink, from = 0, lines = 0): number {
     bytes[to] = LINE_FEED; // ends every loop
     const index = byteIndex();
     index.fill(bytes, to + 1, this.#delimiter, QUOTE, CARRIAGE_RETURN + 1);
     this.#marks = index.positions;
     this.#mark = 0;
-    this.lines = 0;
-    let at = 0;
+    this.lines = lines;
+    let at = from;
+    while (this.#marks[this.#mark]! < at) this.#mark++;
     while (at < to && sink.fault === null) {
       const rowFrom = at;
       this.#linesInside = 0;
@@ -174,15 +175,7 @@ export class CsvScanner {
       addCell(bytes, from + 1, to - 1, column, sink);
       return;
     }
-    const cell = this.#cell;
-    const closingAt = this.#closingAt;
-    cell.clear();
-    for (let at = from + 1; at < closingAt; ) {
-      const quoteAt = bytes.indexOf(QUOTE, at);
-      cell.append(bytes.subarray(at, Math.min(quoteAt + 1, closingAt)));
-      at = quoteAt + 2;
-    }
-    const text = cell.take();
+    const text = unquoted(bytes, from + 1, this.#closingAt);
     addCell(text, 0, text.length, column, sink);
   }
 }

@@ -46,24 +46,19 @@ export class NdjsonScanner {
   }
 
   /** HOT. As `CsvScanner.scan`. */
-  scan(bytes: Uint8Array, to: number, isLast: boolean, sink: RowSink): number {
+  scan(bytes: Uint8Array, to: number, isLast: boolean, sink: RowSink, from = 0, lines = 0): number {
     bytes[to] = LINE_FEED; // ends every loop
     this.#bytes = bytes;
     this.#sink = sink;
-    this.lines = 0;
-    let at = 0;
+    this.lines = lines;
+    let at = from;
     while (at < to && sink.fault === null) {
       const rowFrom = at;
       at = skipSpace(bytes, at);
       const isEmpty = bytes[at] === LINE_FEED;
       if (!isEmpty) {
         sink.startRow(rowFrom, this.lines);
-        at = this.#value(at, this.#root, 0);
-        if (at >= 0) at = skipSpace(bytes, at);
-        if (at < 0 || bytes[at] !== LINE_FEED) {
-          at = bytes.indexOf(LINE_FEED, rowFrom);
-          sink.spoilRow();
-        }
+        at = this.#row(at);
       }
       if (at >= to && !isLast) return rowFrom;
       if (at - rowFrom > this.#rowBytesMax) {
@@ -76,6 +71,23 @@ export class NdjsonScanner {
       this.lines++;
     }
     return at;
+  }
+
+  /** Reads one row, which the sink has started, and a line feed ends. */
+  readRow(bytes: Uint8Array, from: number, sink: RowSink): void {
+    this.#bytes = bytes;
+    this.#sink = sink;
+    this.#row(skipSpace(bytes, from));
+  }
+
+  /** HOT. Reads the row whose first value stands at `from`; answers where its line feed stands. */
+  #row(from: number): number {
+    const bytes = this.#bytes;
+    let at = this.#value(from, this.#root, 0);
+    if (at >= 0) at = skipSpace(bytes, at);
+    if (at >= 0 && bytes[at] === LINE_FEED) return at;
+    this.#sink!.spoilRow();
+    return bytes.indexOf(LINE_FEED, from);
   }
 
   /**

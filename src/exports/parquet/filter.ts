@@ -7,9 +7,9 @@
  * @module
  */
 import { open } from 'node:fs/promises';
-import { type SuppressionTable, workerUrl } from '../../core/suppression/index.js';
+import { workerUrl } from '../../core/suppression/index.js';
 import { type Filtering, type FilterOptions, filteringOf, tableOf } from '../filter.js';
-import { THREADS_MAX } from '../limits.js';
+import { THREADS_BYTES_MIN, THREADS_MAX } from '../limits.js';
 import { RowTotals } from '../row-counts.js';
 import { ThreadPool } from '../thread-pool.js';
 import { chunkEntry, copiedEntry, type Footer, groupEntry, readFooter, writeFooter } from './footer.js';
@@ -17,21 +17,23 @@ import { MAGIC } from './format.js';
 import { GroupFilter, type GroupResult, type MappedColumns } from './group-filter.js';
 import { mappedColumns } from './mapped-columns.js';
 import { type ReadAt, readerOf } from './read-at.js';
-import { type GroupAnswer, type GroupJob, type GroupThreadTerms, resultOf } from './thread-messages.js';
+import { answered, type GroupAnswer, type GroupJob, type GroupThreadTerms, resultOf } from './thread-messages.js';
 import type { ThriftStruct } from './thrift.js';
 import type { VerdictTerms } from './verdicts.js';
-
-/** Bytes of a file from which on threads are started: to start them takes about as long as to filter so much. */
-const THREADS_BYTES_MIN = 16 * 1024 * 1024;
 
 /** As for rows of text; a mapping names columns as schema.ts says. */
 export type ParquetFilterOptions = Pick<
   FilterOptions,
-  'table' | 'terms' | 'mapping' | 'mode' | 'onUnidentifiable' | 'threads' | 'onFingerprints' | 'onProgress'
-> & {
-  /** Default: `THREADS_BYTES_MIN`. */
-  readonly threadsBytesMin?: number;
-};
+  | 'table'
+  | 'terms'
+  | 'mapping'
+  | 'mode'
+  | 'onUnidentifiable'
+  | 'threads'
+  | 'threadsBytesMin'
+  | 'onFingerprints'
+  | 'onProgress'
+>;
 
 /**
  * Starts to filter the file at `path`. Nothing is read before the output is; the file must stay as it is until that ends.
@@ -70,29 +72,30 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
     const { rightsMask } = exportTerms;
     const terms: VerdictTerms = { mapping, rightsMask, mode, onUnidentifiable, wantsFingerprints };
     const mapped = mappedColumns(footer, terms);
-    const filter = new GroupFilter(readAt, footer, mapped, terms);
+    const newFilter = () => new GroupFilter(readAt, footer, mapped, terms);
+    const filter = newFilter();
     const tableNow = () => tableOf(options.table);
     const { threads: wanted = 1, threadsBytesMin = THREADS_BYTES_MIN } = options;
     const threadCount = fileBytes < threadsBytesMin ? 1 : Math.min(wanted, footer.groups.length);
-    const threads =
-      threadCount > 1 ? groupThreads({ descriptor: file.fd, fileBytes, terms }, threadCount, tableNow) : null;
-    const run = async (index: number, rowsBefore: number) =>
-      threads === null ? filter.run(index, rowsBefore, tableNow()) : resultOf(await threads.run({ index, rowsBefore }));
+    const threads = new ThreadPool<GroupJob, GroupAnswer>({
+      module: workerUrl('./group-thread.js', import.meta.url),
+      workerData: { descriptor: file.fd, fileBytes, terms } satisfies GroupThreadTerms,
+      tableNow,
+      // a filter gives out its own memory, and where there are threads several groups are under way
+      here: ({ index, rowsBefore }, table) =>
+        answered((threadCount > 1 ? newFilter() : filter).run(index, rowsBefore, table)),
+    });
+    const run = async (index: number, rowsBefore: number) => resultOf(await threads.run({ index, rowsBefore }));
     try {
-      const groups = results(footer, threads === null ? 1 : threadCount, run);
-      yield* written({ readAt, footer, mapped }, groups, totals, options);
+      if (threadCount > 1) threads.start(threadCount);
+      yield* written({ readAt, footer, mapped }, results(footer, threadCount, run), totals, options);
     } finally {
-      await threads?.close();
+      await threads.close();
     }
     totals.bytesIn = fileBytes;
   } finally {
     await file.close();
   }
-}
-
-function groupThreads(workerData: GroupThreadTerms, threadCount: number, tableNow: () => SuppressionTable) {
-  const module = workerUrl('./group-thread.js', import.meta.url);
-  return new ThreadPool<GroupJob, GroupAnswer>({ module, workerData, threadCount, tableNow });
 }
 
 /** What every group came to, in order; so many are under way while one is being written. */

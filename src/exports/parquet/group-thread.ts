@@ -3,12 +3,13 @@
  * @module
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { READY } from '../thread-pool.js';
 import { AttachedTable, type WithTable } from '../thread-table.js';
 import { readFooter } from './footer.js';
 import { GroupFilter } from './group-filter.js';
 import { mappedColumns } from './mapped-columns.js';
 import { readerOf } from './read-at.js';
-import { failureAnswer, type GroupAnswer, type GroupJob, type GroupThreadTerms } from './thread-messages.js';
+import { answered, type GroupJob, type GroupThreadTerms } from './thread-messages.js';
 
 async function serve(): Promise<void> {
   const port = parentPort;
@@ -19,14 +20,14 @@ async function serve(): Promise<void> {
   const filter = new GroupFilter(readAt, footer, mappedColumns(footer, terms), terms);
   const attached = new AttachedTable();
   port.on('message', async (message: GroupJob & WithTable) => {
-    try {
-      const result = await filter.run(message.index, message.rowsBefore, attached.of(message));
-      const memory = result.chunks.flatMap((chunk) => (chunk === null ? [] : [chunk.bytes.buffer as ArrayBuffer]));
-      port.postMessage({ kind: 'result', result } satisfies GroupAnswer, memory);
-    } catch (error) {
-      port.postMessage(failureAnswer(error));
-    }
+    const answer = await answered(filter.run(message.index, message.rowsBefore, attached.of(message)));
+    const chunks = answer.kind === 'result' ? answer.result.chunks : [];
+    port.postMessage(
+      answer,
+      chunks.flatMap((chunk) => (chunk === null ? [] : [chunk.bytes.buffer as ArrayBuffer])),
+    );
   });
+  port.postMessage(READY);
 }
 
 void serve();

@@ -7,6 +7,7 @@
  */
 import type { BaseKind } from '../../core/vocabulary.js';
 import type { RowJudge } from '../judge.js';
+import type { RowKernel } from '../kernel/row-kernel.js';
 import { TYPE } from './format.js';
 import type { ChunkPages, DataPage } from './page.js';
 import { damaged, ParquetError } from './parquet-error.js';
@@ -60,6 +61,38 @@ export class IdentifierColumn {
       this.#current.repetition !== null &&
       this.#current.repetition[this.#entry] !== 0
     );
+  }
+
+  /**
+   * HOT. Puts the values of the next rows into a column of a kernel. False, and nothing has been read, where they are not texts
+   * that stand one after another in one page.
+   */
+  fill(kernel: RowKernel, column: number, rowCount: number): boolean {
+    const page = this.#current;
+    if (page === null || page.values.kind !== 'spans' || page.repetition !== null) return false;
+    if (page.entryCount - this.#entry < rowCount) return false;
+    const { definition, values } = page;
+    const { bytes, starts, ends } = values.spans;
+    const { maxDefinition } = this.leaf;
+    const first = this.#value;
+    let end = first;
+    for (let row = 0; row < rowCount; row++) {
+      if (definition !== null && definition[this.#entry + row] !== maxDefinition) continue;
+      // a digest that is bytes, not text, or a value that is not there
+      if (end >= ends.length || ends[end]! - starts[end]! === this.#digestBytes) return false;
+      end++;
+    }
+    const from = end === first ? 0 : starts[first]!;
+    const shift = end === first ? 0 : kernel.addBytes(bytes, from, ends[end - 1]!) - from;
+    for (let row = 0, value = first; row < rowCount; row++) {
+      const isThere = definition === null || definition[this.#entry + row] === maxDefinition;
+      if (isThere) kernel.setCell(column, row, starts[value]! + shift, ends[value++]! + shift);
+      else kernel.setCell(column, row, 0, 0);
+    }
+    this.#value = end;
+    this.#entry += rowCount;
+    if (this.#entry === page.entryCount) this.#nextPage();
+    return true;
   }
 
   #nextPage(): void {

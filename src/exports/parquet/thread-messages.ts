@@ -28,8 +28,16 @@ export type GroupAnswer =
   | { readonly kind: 'row'; readonly code: RowErrorCode; readonly detail: string | undefined }
   | { readonly kind: 'other'; readonly error: unknown };
 
-/** An error as an answer. */
-export function failureAnswer(error: unknown): GroupAnswer {
+/** A result, or what it failed with, as an answer. */
+export async function answered(result: Promise<GroupResult>): Promise<GroupAnswer> {
+  try {
+    return { kind: 'result', result: await result };
+  } catch (error) {
+    return failureAnswer(error);
+  }
+}
+
+function failureAnswer(error: unknown): GroupAnswer {
   if (error instanceof ParquetError) return { kind: 'parquet', code: error.code, detail: error.detail };
   if (error instanceof RowError) return { kind: 'row', code: error.code, detail: error.detail };
   return { kind: 'other', error };

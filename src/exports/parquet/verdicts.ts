@@ -4,6 +4,7 @@
  */
 import type { SuppressionTable } from '../../core/suppression/index.js';
 import { CLEAR, RowJudge, SUPPRESSED } from '../judge.js';
+import { RowKernel } from '../kernel/row-kernel.js';
 import { BATCH_ROWS_MAX } from '../limits.js';
 import type { ColumnMapping } from '../mapping.js';
 import { TALLY } from '../row-counts.js';
@@ -41,6 +42,7 @@ export interface Verdicts {
 export class GroupJudge {
   readonly #terms: VerdictTerms;
   readonly #judge: RowJudge;
+  #kernel: RowKernel | null = null;
   readonly #leaves = new Uint8Array(BATCH_ROWS_MAX + 1);
 
   constructor(terms: VerdictTerms) {
@@ -62,22 +64,37 @@ export class GroupJudge {
     const fates = new Uint8Array(rowCount);
     const tally = new Float64Array(TALLY.kinds + judge.kinds.length);
     let fingerprintCount = 0;
-    for (let row = 0, batchFrom = 0; row < rowCount; ) {
-      judge.startRow();
-      for (const column of columns) column.addRow();
-      row++;
-      if (!judge.endRow() && row < rowCount) continue;
+    for (let batchFrom = 0; batchFrom < rowCount; batchFrom += BATCH_ROWS_MAX) {
+      this.#addRows(mapped, columns, Math.min(BATCH_ROWS_MAX, rowCount - batchFrom));
       judge.settle();
       this.#decide(fates, batchFrom, tally, rowsBefore);
       if (this.#terms.wantsFingerprints) {
-        fingerprintCount = judge.keepFingerprints(this.#leaves, fingerprintCount);
-        judge.fingerprints.truncate(fingerprintCount);
+        judge.fingerprints.keepRows(this.#leaves, fingerprintCount);
+        fingerprintCount = judge.fingerprints.count;
       }
       judge.clear();
-      batchFrom = row;
     }
     if (columns.some(({ isAtEnd }) => !isAtEnd)) throw damaged('the rows of a column');
     return { fates, tally, fingerprints: this.#terms.wantsFingerprints ? judge.fingerprints.take() : null };
+  }
+
+  /** HOT. The identifiers of the next rows, a column at a time. */
+  #addRows(mapped: readonly MappedColumn[], columns: readonly IdentifierColumn[], rowCount: number): void {
+    const judge = this.#judge;
+    this.#kernel ??= RowKernel.ofCells(columns.length);
+    this.#kernel.beginCells();
+    judge.startRows(rowCount);
+    for (let index = 0; index < columns.length; index++) {
+      const column = columns[index]!;
+      if (column.fill(this.#kernel, index, rowCount)) {
+        judge.addColumn(mapped[index]!.place, this.#kernel, index, this.#kernel.input);
+        continue;
+      }
+      for (let row = 0; row < rowCount; row++) {
+        judge.resumeRow(row);
+        column.addRow();
+      }
+    }
   }
 
   /** HOT. */

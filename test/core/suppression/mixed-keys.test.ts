@@ -163,3 +163,25 @@ describe('kinds', () => {
     expect(masksOf(holder)).toEqual([0, 0]);
   });
 });
+
+test('many mixed keys at once answer as one by one do, from full buckets, far from home and after a removal, too', () => {
+  const full = keysOfBucket(tableOf(), 4095, 70);
+  const table = tableOf(15_000); // nearly every second slot
+  for (const key of full.slice(0, 40)) table.set(...key, 9);
+  for (const [one, other] of collidingPairs(2)) {
+    table.set(...one, 5);
+    table.set(...other, 6);
+  }
+  table.remove(...keyAt(7));
+  table.remove(...(full[3] ?? keyAt(3)));
+  const keys = [...full, ...collidingPairs(3).flat(), ...Array.from({ length: 20_000 }, (_, index) => keyAt(index))];
+  const mixedKeys = keys.map(mixed);
+  const high = Int32Array.from(mixedKeys, (key) => key.high);
+  const low = Int32Array.from(mixedKeys, (key) => key.low);
+  const rights = new Uint8Array(keys.length + 1).fill(255);
+  const union = table.rightsOfMixedKeys(high, low, keys.length, rights);
+  const expected = keys.map((key) => table.rightsOf(...key));
+  expect([...rights]).toEqual([...expected, 255]);
+  expect(union).toBe(expected.reduce((all, one) => all | one, 0));
+  expect(table.rightsOfMixedKeys(high, low, 0, rights)).toBe(0);
+});

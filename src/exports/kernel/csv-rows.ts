@@ -1,0 +1,206 @@
+/**
+ * Rows and cells of CSV out of the marks of a block (byte-index.ts): the loop of csv/scan.ts as WebAssembly.
+ *
+ *     csvRows(to, delimiter, rowBytesMax, base)
+ *       from the row and mark where the last call stopped, at most ROWS_MAX rows:
+ *         stores the end of each, the line ends before it and its cells of the columns wanted (a missing one is empty)
+ *       returns how many; places are counted from base
+ *
+ * It stops before a row that does not end in the block, is too long, or has something behind a closing quote: csv/scan.ts
+ * says what becomes of that.
+ * @module
+ */
+import {
+  add,
+  and,
+  atLeastU,
+  block,
+  br,
+  brIf,
+  type Code,
+  equal,
+  eqz,
+  get,
+  I32,
+  i32,
+  load8,
+  load32,
+  loop,
+  moreU,
+  or,
+  set,
+  shl,
+  store32,
+  store32At,
+  sub,
+  type WasmFunction,
+  when,
+} from '../wasm.js';
+import {
+  CELL_BYTES,
+  CELLS,
+  CELLS_BYTES,
+  COLUMNS,
+  FLAG,
+  ROW_LINES,
+  ROW_TO,
+  ROWS_MAX,
+  STATE,
+  WORD_BYTES,
+} from './layout.js';
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const QUOTE = 0x22;
+
+const [
+  TO,
+  DELIMITER,
+  ROW_BYTES_MAX,
+  BASE,
+  AT,
+  MARK,
+  LINES,
+  ROW,
+  PLACE,
+  BYTE,
+  CELL_FROM,
+  COLUMN,
+  NEXT,
+  CELL,
+  FROM,
+  END,
+] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] as const;
+const [LINES_BEFORE, IS_ESCAPED, LOCALS_END] = [16, 17, 18] as const;
+
+export function csvRowsFunction(): WasmFunction {
+  const locals = Array<number>(LOCALS_END - AT).fill(I32);
+  const body = [
+    set(AT, load32(i32(STATE.at))),
+    set(MARK, load32(i32(STATE.mark))),
+    set(LINES, load32(i32(STATE.lines))),
+    set(ROW, i32(0)),
+    block(
+      'stop',
+      loop(
+        'row',
+        brIf('stop', atLeastU(get(AT), get(TO))),
+        brIf('stop', equal(get(ROW), i32(ROWS_MAX))),
+        ...beginRow,
+        block('line end', loop('cell', ...endOfCell, ...keepCell, ...beyondCell)),
+        ...endRow,
+        br('row'),
+      ),
+    ),
+    get(ROW),
+  ];
+  return { name: 'csvRows', paramCount: 4, locals, body };
+}
+
+/** The row goes on behind the block. */
+const stopIfCut = (condition: Code): readonly Code[] => [
+  when(condition, [store32(i32(STATE.isCut), i32(1)), br('stop')]),
+];
+/** What stands at the mark. */
+const look: readonly Code[] = [set(PLACE, load32(get(MARK))), set(BYTE, load8(get(PLACE)))];
+const advance = set(MARK, add(get(MARK), i32(WORD_BYTES)));
+const isLineEnd = or(equal(get(BYTE), i32(LINE_FEED)), equal(get(BYTE), i32(CARRIAGE_RETURN)));
+const isCellEnd = or(equal(get(BYTE), get(DELIMITER)), isLineEnd);
+/** Where a word of the row stands. */
+const ofRow = shl(get(ROW), i32(2));
+/** From a cell of this row to that of the next column wanted. */
+const nextWanted: readonly Code[] = [
+  set(CELL, add(get(CELL), i32(CELLS_BYTES))),
+  set(NEXT, add(get(NEXT), i32(WORD_BYTES))),
+];
+
+const beginRow: readonly Code[] = [
+  set(LINES_BEFORE, get(LINES)),
+  set(CELL_FROM, get(AT)),
+  set(COLUMN, i32(0)),
+  set(NEXT, i32(COLUMNS)),
+  set(CELL, add(i32(CELLS), shl(get(ROW), i32(Math.log2(CELL_BYTES))))),
+  ...look,
+  when(and(equal(get(PLACE), get(AT)), isLineEnd), [set(LINES_BEFORE, or(get(LINES), i32(FLAG)))]),
+];
+
+/** `FROM` and `END` of what stands in a cell, and on to the mark behind it. */
+const endOfCell: readonly Code[] = [
+  set(FROM, get(CELL_FROM)),
+  set(IS_ESCAPED, i32(0)),
+  when(
+    and(equal(get(PLACE), get(CELL_FROM)), equal(get(BYTE), i32(QUOTE))),
+    [
+      set(FROM, add(get(FROM), i32(1))),
+      block(
+        'closed',
+        loop(
+          'inside',
+          advance,
+          ...look,
+          when(equal(get(BYTE), i32(QUOTE)), [
+            set(END, get(PLACE)),
+            advance,
+            ...look,
+            brIf('closed', eqz(and(equal(get(PLACE), add(get(END), i32(1))), equal(get(BYTE), i32(QUOTE))))),
+            set(IS_ESCAPED, i32(FLAG)),
+            br('inside'),
+          ]),
+          when(equal(get(BYTE), i32(LINE_FEED)), [
+            ...stopIfCut(atLeastU(get(PLACE), get(TO))),
+            set(LINES, add(get(LINES), i32(1))),
+          ]),
+          br('inside'),
+        ),
+      ),
+      brIf('stop', eqz(and(equal(get(PLACE), add(get(END), i32(1))), isCellEnd))),
+    ],
+    [block('ended', loop('inside', brIf('ended', isCellEnd), advance, ...look, br('inside'))), set(END, get(PLACE))],
+  ),
+];
+
+const keepCell: readonly Code[] = [
+  when(equal(get(COLUMN), load32(get(NEXT))), [
+    store32(get(CELL), or(sub(get(FROM), get(BASE)), get(IS_ESCAPED))),
+    store32At(get(CELL), WORD_BYTES, sub(get(END), get(BASE))),
+    ...nextWanted,
+  ]),
+];
+
+const beyondCell: readonly Code[] = [
+  advance,
+  brIf('line end', eqz(equal(get(BYTE), get(DELIMITER)))),
+  set(COLUMN, add(get(COLUMN), i32(1))),
+  set(CELL_FROM, add(get(PLACE), i32(1))),
+  ...look,
+  br('cell'),
+];
+
+const endRow: readonly Code[] = [
+  ...stopIfCut(atLeastU(get(PLACE), get(TO))),
+  brIf('stop', moreU(sub(get(PLACE), get(AT)), get(ROW_BYTES_MAX))),
+  set(END, add(get(PLACE), i32(1))),
+  when(equal(get(BYTE), i32(CARRIAGE_RETURN)), [
+    ...stopIfCut(equal(get(END), get(TO))),
+    when(equal(load8(get(END)), i32(LINE_FEED)), [set(END, add(get(END), i32(1))), advance]),
+  ]),
+  block(
+    'filled',
+    loop(
+      'missing',
+      brIf('filled', equal(load32(get(NEXT)), i32(-1))),
+      store32(get(CELL), i32(0)),
+      store32At(get(CELL), WORD_BYTES, i32(0)),
+      ...nextWanted,
+      br('missing'),
+    ),
+  ),
+  store32At(ofRow, ROW_TO, sub(get(END), get(BASE))),
+  store32At(ofRow, ROW_LINES, get(LINES_BEFORE)),
+  set(AT, get(END)),
+  set(LINES, add(get(LINES), i32(1))),
+  set(ROW, add(get(ROW), i32(1))),
+  store32(i32(STATE.at), get(AT)),
+  store32(i32(STATE.mark), get(MARK)),
+  store32(i32(STATE.lines), get(LINES)),
+];

@@ -1,0 +1,367 @@
+/**
+ * Rows of JSON and their mapped values: the walk of ndjson/scan.ts as WebAssembly.
+ *
+ *     ndjsonRows(to, root, columnCount, base, rowBytesMax)
+ *       from the row where the last call stopped, at most ROWS_MAX rows:
+ *         stores the end of each, the line ends before it, and its cells: texts without escapes at the places wanted
+ *       returns how many; places are counted from base
+ *
+ * Rows for which this does not do are flagged, and have no cells: those that are no JSON, that have a wanted value twice or as
+ * a number, an escape in a wanted value or in a key, or are nested deeply. It stops before a row that does not end in the
+ * block, or is too long. As a row that it takes must be one that `JSON.parse` reads, it follows RFC 8259 to the letter.
+ *
+ * A node of the tree of paths, in words: its column or -1, how many children it has, and of each child the key's address and
+ * length in bytes, and its node.
+ * @module
+ */
+import {
+  add,
+  and,
+  atLeastU,
+  bitmask8,
+  block,
+  br,
+  brIf,
+  type Code,
+  call,
+  equal,
+  equal8,
+  eqz,
+  get,
+  I32,
+  i32,
+  lessS,
+  lessU,
+  lessU8,
+  load8,
+  load32,
+  load32At,
+  load128,
+  loop,
+  moreU,
+  mul,
+  or,
+  or128,
+  set,
+  shl,
+  splat8,
+  store32,
+  store32At,
+  sub,
+  tee,
+  trailingZeros,
+  V128,
+  type WasmFunction,
+  when,
+} from '../wasm.js';
+import {
+  CELL_BYTES,
+  CELLS,
+  CELLS_BYTES,
+  DEPTH_MAX,
+  FLAG,
+  OTHER_FLAG,
+  ROW_LINES,
+  ROW_TO,
+  ROWS_MAX,
+  STACK,
+  STATE,
+  WORD_BYTES,
+} from './layout.js';
+
+const LINE_FEED = 0x0a;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const [COMMA, COLON, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [
+  0x2c, 0x3a, 0x5b, 0x5d, 0x7b, 0x7d,
+] as const;
+const [TRUE, FALSE, NULL] = [0x65757274, 0x736c6166, 0x6c6c756e] as const; // as words, the first letter lowest
+
+const [
+  TO,
+  ROOT,
+  COLUMN_COUNT,
+  BASE,
+  ROW_BYTES_MAX,
+  AT,
+  LINES,
+  ROW,
+  PLACE,
+  BYTE,
+  NODE,
+  DEPTH,
+  IS_OBJECT,
+  FROM,
+  MASK,
+  CELL,
+] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] as const;
+const [CHILD, CHILDREN_END, KEY, WANTS_KEY, ROW_FLAG, COUNT, LOCALS_END, BYTES] = [
+  16, 17, 18, 19, 20, 21, 22, 22,
+] as const;
+
+/** Its index among the functions of the module. */
+export interface NdjsonFunctions {
+  readonly endOfText: number;
+}
+
+export function ndjsonRowsFunction({ endOfText }: NdjsonFunctions): WasmFunction {
+  const locals = [...Array<number>(LOCALS_END - AT).fill(I32), V128];
+  const row: readonly Code[] = [
+    set(PLACE, get(AT)),
+    ...clearCells,
+    ...skipSpace,
+    set(ROW_FLAG, i32(FLAG)),
+    block(
+      'row read',
+      brIf('row read', is(LINE_FEED)),
+      set(ROW_FLAG, i32(0)),
+      block('odd', block('parsed', ...walk(endOfText)), ...skipSpace, brIf('odd', eqz(is(LINE_FEED))), br('row read')),
+      set(ROW_FLAG, i32(OTHER_FLAG)),
+      ...clearCells,
+      set(PLACE, get(AT)),
+      ...toLineFeed,
+    ),
+    ...endRow,
+  ];
+  const body = [
+    set(AT, load32(i32(STATE.at))),
+    set(LINES, load32(i32(STATE.lines))),
+    set(ROW, i32(0)),
+    block(
+      'stop',
+      loop(
+        'row',
+        brIf('stop', atLeastU(get(AT), get(TO))),
+        brIf('stop', equal(get(ROW), i32(ROWS_MAX))),
+        ...row,
+        br('row'),
+      ),
+    ),
+    get(ROW),
+  ];
+  return { name: 'ndjsonRows', paramCount: 5, locals, body };
+}
+
+const is = (byte: number) => equal(get(BYTE), i32(byte));
+const look = set(BYTE, load8(get(PLACE)));
+const step = set(PLACE, add(get(PLACE), i32(1)));
+const ofRow = shl(get(ROW), i32(2));
+const oddUnless = (condition: Code) => brIf('odd', eqz(condition));
+
+/** On to what is no white space; it stands in `BYTE` then. */
+const skipSpace: readonly Code[] = [
+  block(
+    'no space',
+    loop(
+      'space',
+      look,
+      brIf('no space', moreU(get(BYTE), i32(0x20))),
+      brIf('no space', eqz(or(is(0x20), or(is(0x09), is(0x0d))))),
+      step,
+      br('space'),
+    ),
+  ),
+];
+
+const clearCells: readonly Code[] = [
+  set(CELL, add(i32(CELLS), shl(get(ROW), i32(Math.log2(CELL_BYTES))))),
+  set(COUNT, get(COLUMN_COUNT)),
+  loop(
+    'clear',
+    store32(get(CELL), i32(0)),
+    store32At(get(CELL), WORD_BYTES, i32(0)),
+    set(CELL, add(get(CELL), i32(CELLS_BYTES))),
+    brIf('clear', tee(COUNT, sub(get(COUNT), i32(1)))),
+  ),
+];
+
+const toLineFeed: readonly Code[] = [
+  block(
+    'found',
+    loop(
+      'search',
+      set(MASK, bitmask8(equal8(load128(get(PLACE)), splat8(i32(LINE_FEED))))),
+      when(get(MASK), [set(PLACE, add(get(PLACE), trailingZeros(get(MASK)))), br('found')]),
+      set(PLACE, add(get(PLACE), i32(16))),
+      br('search'),
+    ),
+  ),
+];
+
+const endRow: readonly Code[] = [
+  when(atLeastU(get(PLACE), get(TO)), [store32(i32(STATE.isCut), i32(1)), br('stop')]),
+  brIf('stop', moreU(sub(get(PLACE), get(AT)), get(ROW_BYTES_MAX))),
+  set(AT, add(get(PLACE), i32(1))),
+  store32At(ofRow, ROW_TO, sub(get(AT), get(BASE))),
+  store32At(ofRow, ROW_LINES, or(get(LINES), get(ROW_FLAG))),
+  set(LINES, add(get(LINES), i32(1))),
+  set(ROW, add(get(ROW), i32(1))),
+  store32(i32(STATE.at), get(AT)),
+  store32(i32(STATE.lines), get(LINES)),
+];
+
+/** From the opening quote at `PLACE` behind the closing one; `MASK` is 1 where escapes stand between. */
+const text = (endOfText: number): readonly Code[] => [
+  set(FROM, add(get(PLACE), i32(1))),
+  set(BYTES, load128(get(FROM))),
+  set(
+    MASK,
+    bitmask8(
+      or128(
+        or128(equal8(get(BYTES), splat8(i32(QUOTE))), equal8(get(BYTES), splat8(i32(BACKSLASH)))),
+        lessU8(get(BYTES), splat8(i32(0x20))),
+      ),
+    ),
+  ),
+  // most texts end within 16 bytes; nothing is looked at twice for them
+  set(PLACE, add(get(FROM), trailingZeros(or(get(MASK), i32(0x10000))))),
+  when(
+    equal(load8(get(PLACE)), i32(QUOTE)),
+    [step, set(MASK, i32(0))],
+    [
+      set(PLACE, call(endOfText, get(PLACE))),
+      brIf('odd', lessS(get(PLACE), i32(0))),
+      set(MASK, load32(i32(STATE.hasEscape))),
+    ],
+  ),
+];
+
+/** The parent of what is read now, and whether that is an object. */
+const stackTop = add(i32(STACK - CELL_BYTES), shl(get(DEPTH), i32(3)));
+const push = (isObject: 0 | 1): readonly Code[] => [
+  oddUnless(lessU(get(DEPTH), i32(DEPTH_MAX))),
+  set(DEPTH, add(get(DEPTH), i32(1))),
+  store32(stackTop, get(NODE)),
+  store32At(stackTop, WORD_BYTES, i32(isObject)),
+  step,
+  ...skipSpace,
+];
+
+function walk(endOfText: number): readonly Code[] {
+  return [
+    set(DEPTH, i32(0)),
+    set(NODE, get(ROOT)),
+    set(WANTS_KEY, i32(0)),
+    loop(
+      'step',
+      when(get(WANTS_KEY), readKey(endOfText)),
+      block('value read', ...readValue(endOfText)),
+      loop('after', brIf('parsed', eqz(get(DEPTH))), ...skipSpace, ...afterValue),
+    ),
+  ];
+}
+
+const readKey = (endOfText: number): readonly Code[] => [
+  oddUnless(is(QUOTE)),
+  ...text(endOfText),
+  set(NODE, load32(stackTop)),
+  when(get(NODE), [
+    brIf('odd', get(MASK)),
+    set(CHILD, add(get(NODE), i32(8))),
+    set(CHILDREN_END, add(get(CHILD), mul(load32At(get(NODE), WORD_BYTES), i32(12)))),
+    set(COUNT, sub(sub(get(PLACE), get(FROM)), i32(1))),
+    set(NODE, i32(0)),
+    block('matched', loop('child', ...matchChild)),
+  ]),
+  ...skipSpace,
+  oddUnless(is(COLON)),
+  step,
+  ...skipSpace,
+];
+
+/** `COUNT` is the length of the key. */
+const matchChild: readonly Code[] = [
+  brIf('matched', equal(get(CHILD), get(CHILDREN_END))),
+  block(
+    'other',
+    brIf('other', eqz(equal(load32At(get(CHILD), WORD_BYTES), get(COUNT)))),
+    set(KEY, load32(get(CHILD))),
+    set(MASK, i32(0)),
+    block(
+      'same',
+      loop(
+        'byte',
+        brIf('same', equal(get(MASK), get(COUNT))),
+        brIf('other', eqz(equal(load8(add(get(KEY), get(MASK))), load8(add(get(FROM), get(MASK)))))),
+        set(MASK, add(get(MASK), i32(1))),
+        br('byte'),
+      ),
+    ),
+    set(NODE, load32At(get(CHILD), 8)),
+    br('matched'),
+  ),
+  set(CHILD, add(get(CHILD), i32(12))),
+  br('child'),
+];
+
+/** Whether the value stands at a place that is wanted. */
+const column = load32(get(NODE));
+
+const readValue = (endOfText: number): readonly Code[] => [
+  when(is(QUOTE), [
+    ...text(endOfText),
+    when(get(NODE), [
+      when(eqz(equal(column, i32(-1))), [
+        brIf('odd', get(MASK)),
+        set(CELL, add(add(i32(CELLS), mul(column, i32(CELLS_BYTES))), shl(get(ROW), i32(3)))),
+        brIf('odd', load32At(get(CELL), WORD_BYTES)),
+        store32(get(CELL), sub(get(FROM), get(BASE))),
+        store32At(get(CELL), WORD_BYTES, sub(sub(get(PLACE), i32(1)), get(BASE))),
+      ]),
+    ]),
+    br('value read'),
+  ]),
+  when(is(OPEN_BRACE), [
+    ...push(1),
+    when(is(CLOSE_BRACE), [set(DEPTH, sub(get(DEPTH), i32(1))), step, br('value read')]),
+    set(WANTS_KEY, i32(1)),
+    br('step'),
+  ]),
+  when(is(OPEN_BRACKET), [
+    ...push(0),
+    when(is(CLOSE_BRACKET), [set(DEPTH, sub(get(DEPTH), i32(1))), step, br('value read')]),
+    set(WANTS_KEY, i32(0)),
+    br('step'),
+  ]),
+  when(moreU(get(BYTE), i32(0x39)), [
+    set(MASK, load32(get(PLACE))),
+    set(PLACE, add(get(PLACE), i32(4))),
+    brIf('value read', or(equal(get(MASK), i32(TRUE)), equal(get(MASK), i32(NULL)))),
+    oddUnless(and(equal(get(MASK), i32(FALSE)), equal(load8(get(PLACE)), i32(0x65)))),
+    step,
+    br('value read'),
+  ]),
+  // a number
+  when(get(NODE), [oddUnless(equal(column, i32(-1)))]),
+  ...readNumber(),
+];
+
+const afterValue: readonly Code[] = [
+  set(IS_OBJECT, load32At(stackTop, WORD_BYTES)),
+  when(is(COMMA), [
+    step,
+    ...skipSpace,
+    set(WANTS_KEY, get(IS_OBJECT)),
+    set(NODE, load32(stackTop)), // elements stand where their array stands
+    br('step'),
+  ]),
+  // } and ] are 32 apart
+  oddUnless(equal(get(BYTE), add(i32(CLOSE_BRACKET), shl(get(IS_OBJECT), i32(5))))),
+  set(DEPTH, sub(get(DEPTH), i32(1))),
+  step,
+  br('after'),
+];
+
+function readNumber(): readonly Code[] {
+  const digits: readonly Code[] = [
+    look,
+    oddUnless(lessU(sub(get(BYTE), i32(0x30)), i32(10))),
+    loop('digit', step, look, brIf('digit', lessU(sub(get(BYTE), i32(0x30)), i32(10)))),
+  ];
+  return [
+    when(is(0x2d), [step, look]),
+    when(is(0x30), [step, look], digits),
+    when(is(0x2e), [step, ...digits]),
+    when(equal(or(get(BYTE), i32(0x20)), i32(0x65)), [step, look, when(or(is(0x2b), is(0x2d)), [step]), ...digits]),
+  ];
+}

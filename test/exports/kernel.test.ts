@@ -1,0 +1,310 @@
+/**
+ * Rows read a batch at a time in WebAssembly against the scanners that take one after another, and its keys against those of
+ * core/identity.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createKeyList, KEY_WORDS } from '../../src/core/identity/index.js';
+import { junkFirstWords } from '../../src/core/identity/key.js';
+import { appendDigestAt, appendMaidAt } from '../../src/core/identity/key-bytes.js';
+import { mintHigh, mintLow, mixedLow, mixKey, SuppressionTable } from '../../src/core/suppression/index.js';
+import { KIND_TAG, RIGHTS_ALL } from '../../src/core/vocabulary.js';
+import { CsvBatchScanner } from '../../src/exports/csv/batch-scan.js';
+import { columnsOf } from '../../src/exports/csv/layout.js';
+import { CsvScanner } from '../../src/exports/csv/scan.js';
+import { parseMapping } from '../../src/exports/index.js';
+import { MESSAGE_TEXT_MAX, RowKernel } from '../../src/exports/kernel/row-kernel.js';
+import type { ColumnMapping } from '../../src/exports/mapping.js';
+import { NdjsonBatchScanner } from '../../src/exports/ndjson/batch-scan.js';
+import { pathTree } from '../../src/exports/ndjson/path.js';
+import { NdjsonScanner } from '../../src/exports/ndjson/scan.js';
+import { RowSink } from '../../src/exports/row-sink.js';
+import { optedOutTable, VALUES } from './people.js';
+
+const RUNS = Number(process.env.OPTGATE_CASES ?? 1);
+const SEED = 0x0123456789abcdefn;
+const [SEED_LOW, SEED_HIGH] = [Number(BigInt.asIntN(32, SEED)), Number(BigInt.asIntN(32, SEED >> 32n))] as const;
+
+const hex = (length: number) =>
+  fc.string({ unit: fc.constantFrom(...'0123456789abcdefABCDEF'), minLength: length, maxLength: length });
+const uuid = fc.tuple(hex(8), hex(4), hex(4), hex(4), hex(12)).map((parts) => parts.join('-'));
+const junk = ['md5', 'sha1', 'sha256'].map((name) => createHash(name).update('').digest('hex'));
+const hexText = fc.oneof(uuid, hex(32), hex(40), hex(64), fc.constantFrom(...junk, '0'.repeat(32), '0'.repeat(64)));
+const UUID = '^(?:[0-9a-f]{32}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})$';
+const UNUSUAL_STARTS = ['0'.repeat(8), ...junk.map((digest) => digest.slice(0, 8))];
+/** One character of it is something else, or it is too long or too short by one. */
+const broken = fc
+  .tuple(hexText, fc.nat(), fc.constantFrom('g', '/', ':', '@', '`', 'G', '-', ' ', '\0', '\xff', '', 'aa'))
+  .map(([text, at, other]) => text.slice(0, at % text.length) + other + text.slice((at % text.length) + 1));
+const cell = fc.oneof(
+  { weight: 4, arbitrary: hexText },
+  { weight: 3, arbitrary: broken },
+  fc.constantFrom('', 'n/a', 'x'),
+);
+
+describe('keys of a column', () => {
+  const kinds = [
+    { tag: KIND_TAG.maid, digits: 0, digestBytes: 0 },
+    { tag: KIND_TAG.email_md5, digits: 32, digestBytes: 16 },
+    { tag: KIND_TAG.email_sha1, digits: 40, digestBytes: 20 },
+    { tag: KIND_TAG.phone_sha256, digits: 64, digestBytes: 32 },
+  ] as const;
+  test.each(kinds)('are those of one value after another: $tag', ({ tag, digits, digestBytes }) => {
+    const kernel = RowKernel.ofCsv([0]);
+    const list = createKeyList(1);
+    fc.assert(
+      fc.property(fc.array(cell, { minLength: 1, maxLength: 40 }), (cells) => {
+        const block = Buffer.from(`${cells.join(',\n')},\n`, 'latin1');
+        kernel.beginCsv(block, block.length, 0x2c);
+        expect(kernel.nextCsvRows(0x2c, 1000)).toBe(cells.length);
+        const junkWords = digestBytes === 0 ? new Int32Array(0) : junkFirstWords(digestBytes);
+        const keyCount = kernel.hexKeys(0, cells.length, digits, junkWords, false);
+        kernel.mix(keyCount, tag, SEED_LOW, SEED_HIGH);
+        const left = new Set(kernel.otherRow.slice(0, kernel.otherCount));
+        const keys = new Map(Array.from({ length: keyCount }, (_, key) => [kernel.keyRow[key], key]));
+        for (const [row, text] of cells.entries()) {
+          list.count = 0;
+          const bytes = Buffer.from(text, 'latin1');
+          const outcome =
+            digestBytes === 0
+              ? appendMaidAt(list, bytes, 0, bytes.length)
+              : appendDigestAt(list, tag, digestBytes, bytes, 0, bytes.length);
+          const key = keys.get(row);
+          expect(left.has(row)).toBe(key === undefined && text !== '');
+          // what is spelt otherwise is left, and what begins like an id that names nobody
+          if (key === undefined) {
+            const isUsual = new RegExp(digits === 0 ? UUID : `^[0-9a-f]{${digits}}$`, 'i').test(text);
+            expect(isUsual && outcome === 'ok' && !UNUSUAL_STARTS.some((start) => text.startsWith(start))).toBe(false);
+            continue;
+          }
+          expect(outcome).toBe('ok');
+          const [own, ...words] = list.words.subarray(0, KEY_WORDS) as unknown as [
+            number,
+            number,
+            number,
+            number,
+            number,
+          ];
+          expect(kernel.high[key]).toBe(mintHigh(mixKey(own, ...words, SEED_LOW, SEED_HIGH)));
+          expect(kernel.low[key]).toBe(mintLow(mixedLow[0] ?? 0));
+        }
+      }),
+      { numRuns: 300 * RUNS },
+    );
+  });
+
+  test('SHA-256 of messages of every length that one block holds', () => {
+    const kernel = RowKernel.ofCsv([0]);
+    for (const count of [1, 3, 4, 5, MESSAGE_TEXT_MAX + 1]) {
+      const texts = Array.from({ length: count }, (_, index) => Buffer.alloc(index, 0x61 + (index % 26)));
+      for (const [index, text] of texts.entries()) kernel.addMessage(index, text, text.length);
+      kernel.hashMessages(count);
+      kernel.mix(count, KIND_TAG.email_sha256, SEED_LOW, SEED_HIGH);
+      for (const [index, text] of texts.entries()) {
+        const digest = createHash('sha256').update(text).digest();
+        const words = [0, 4, 8, 12].map((at) => digest.readInt32BE(at)) as [number, number, number, number];
+        expect(kernel.high[index]).toBe(mintHigh(mixKey(KIND_TAG.email_sha256, ...words, SEED_LOW, SEED_HIGH)));
+      }
+    }
+  });
+
+  test('digits of a UUID as DROP writes it are the message that is hashed', () => {
+    const kernel = RowKernel.ofCsv([0]);
+    const ids = Array.from({ length: 9 }, (_, index) => `${index}D92078A-8246-4BA4-AE5B-76104861E7DC`);
+    const block = Buffer.from(`${ids.join('\n')}\n`);
+    kernel.beginCsv(block, block.length, 0x2c);
+    const count = kernel.hexKeys(0, kernel.nextCsvRows(0x2c, 1000), 0, new Int32Array(0), true);
+    expect(count).toBe(ids.length);
+    kernel.hashMessages(count);
+    kernel.mix(count, KIND_TAG.maid_sha256, SEED_LOW, SEED_HIGH);
+    for (const [index, id] of ids.entries()) {
+      const digest = createHash('sha256').update(id.toLowerCase().replaceAll('-', '')).digest();
+      const words = [0, 4, 8, 12].map((at) => digest.readInt32BE(at)) as [number, number, number, number];
+      expect(kernel.high[index]).toBe(mintHigh(mixKey(KIND_TAG.maid_sha256, ...words, SEED_LOW, SEED_HIGH)));
+    }
+  });
+});
+
+/** A table whose keys are all given as they are: what is made of clear values is looked up in batches, too. */
+function plainTable(): SuppressionTable {
+  const table = SuppressionTable.create({ capacity: 1000, seed: SEED, epoch: 'plain' });
+  const list = createKeyList(1);
+  for (const id of ['6d92078a-8246-4ba4-ae5b-76104861e7dc', '38400000-8cf0-11bd-b23e-10b96e40000d']) {
+    list.count = 0;
+    appendMaidAt(list, Buffer.from(id), 0, id.length);
+    const [tag, ...words] = list.words.subarray(0, KEY_WORDS) as unknown as [number, number, number, number, number];
+    table.set(tag, ...words, RIGHTS_ALL);
+  }
+  return table;
+}
+
+const MAPPING = parseMapping({
+  maid: ['ifa', 'x.ifa'],
+  email: 'mail',
+  email_sha256: ['mail', 'x.hash'],
+  'eid:uidapi.com': 'uid2',
+});
+const FLAT = parseMapping({ maid: 'ifa', email: 'mail', email_sha256: ['mail', 'hash'], 'eid:uidapi.com': 'uid2' });
+
+interface Scanner {
+  readonly lines: number;
+  scan(bytes: Uint8Array, to: number, isLast: boolean, sink: RowSink): number;
+}
+
+function resultOf(scanner: Scanner, mapping: ColumnMapping, block: Buffer, isLast: boolean, table: SuppressionTable) {
+  const terms = {
+    mapping,
+    rightsMask: RIGHTS_ALL,
+    wantsFingerprints: true,
+    mode: 'drop',
+    onUnidentifiable: 'drop',
+  } as const;
+  const sink = new RowSink({ ...terms, blank: Buffer.alloc(0) });
+  sink.judge.use(table);
+  const bytes = Buffer.concat([block, Buffer.alloc(8)]);
+  sink.begin(bytes, new ArrayBuffer(bytes.length));
+  const end = scanner.scan(bytes, block.length, isLast, sink);
+  const output = Buffer.from(sink.end()).toString('latin1');
+  const fault = sink.fault;
+  return {
+    end,
+    output,
+    fault,
+    tally: [...sink.tally],
+    lines: fault === null ? scanner.lines : 0,
+    prints: [...sink.takeFingerprints()].sort(),
+  };
+}
+
+const value = fc.oneof(fc.constantFrom(...VALUES), uuid, hex(64), cell);
+const rowCount = { minLength: 0, maxLength: 60 };
+
+describe('rows a batch at a time', () => {
+  const tables = [plainTable(), optedOutTable()];
+
+  test('CSV', () => {
+    const note = fc.constantFrom('a', '"b, c"', '"d ""e"""', '"f\ng"', 'h "i"', '"j"k', '', '\r', '"l');
+    const quoted = fc.oneof(
+      { weight: 5, arbitrary: value.map((text) => (/[",\n\r]/.test(text) ? '' : text)) },
+      { weight: 2, arbitrary: value.map((text) => `"${text.replaceAll('"', '""')}"`) },
+      { weight: 1, arbitrary: value.map((text) => `"${text}"""`) },
+    );
+    const row = fc
+      .tuple(
+        fc.array(fc.oneof({ weight: 40, arbitrary: quoted }, note), { maxLength: 7 }),
+        fc.constantFrom('\n', '\n', '\r\n', '\r'),
+      )
+      .map(([cells, end]) => cells.join(',') + end);
+    const header = Buffer.from('id,mail,ifa,hash,uid2,mail\n');
+    const columns = columnsOf(header, 0x2c, FLAT);
+    const scanner = new CsvScanner(0x2c, columns, 300);
+    const batches = new CsvBatchScanner(0x2c, columns, 300);
+    fc.assert(
+      fc.property(
+        fc.array(row, rowCount),
+        fc.boolean(),
+        fc.integer({ min: 1, max: 30 }),
+        fc.nat(1),
+        (rows, isLast, times, which) => {
+          const block = Buffer.from(rows.join('').repeat(times), 'utf8');
+          const table = tables[which] ?? plainTable();
+          expect(resultOf(batches, FLAT, block, isLast, table)).toEqual(resultOf(scanner, FLAT, block, isLast, table));
+        },
+      ),
+      { numRuns: 400 * RUNS },
+    );
+  });
+
+  test('NDJSON', () => {
+    const odd = fc.constantFrom(
+      '{',
+      '[1,]',
+      '{"mail":"a@b.co"',
+      'nul',
+      '01',
+      '"\\x"',
+      '"\u0001"',
+      '{"ifa":1}x',
+      '-',
+      '1e',
+      '1.',
+      '"\\u12g4"',
+      '{,}',
+      '{"a" 1}',
+    );
+    const text = value.map((one) => JSON.stringify(one));
+    const leaf = fc.oneof(
+      { weight: 6, arbitrary: text },
+      fc.constantFrom(
+        'null',
+        'true',
+        'false',
+        '0',
+        '-1.5e+7',
+        '12E-2',
+        '1234567890',
+        '""',
+        '"\\u0041\\n"',
+        '[]',
+        '{}',
+        '[[{"ifa":"x"}],2]',
+      ),
+      odd,
+    );
+    const member = fc
+      .tuple(fc.constantFrom('mail', 'ifa', 'x', 'hash', 'uid2', 'm\\u0061il', 'mailx', 'mai', 'i\\fa', 'é'), leaf)
+      .map(([key, one]) => `"${key}":${one}`);
+    const spoilt = odd.map((one) => `{"ifa":"${VALUES[21]}","y":${one}}`);
+    const space = fc.constantFrom('', '', '', ' ', '\t', '\r', '  ');
+    const object = fc
+      .tuple(fc.array(member, { maxLength: 4 }), space)
+      .map(([members, gap]) => `{${gap}${members.join(`${gap},${gap}`)}${gap}}`);
+    const nested = fc
+      .tuple(object, fc.constantFrom('x', 'y', 'mail'), fc.array(member, { maxLength: 3 }), fc.boolean())
+      .map(
+        ([inner, key, members, isArray]) =>
+          `{${[...members, `"${key}":${isArray ? `[${inner},${inner}]` : inner}`].join(',')}}`,
+      );
+    const row = fc
+      .oneof(
+        { weight: 5, arbitrary: object },
+        { weight: 2, arbitrary: spoilt },
+        { weight: 3, arbitrary: nested },
+        leaf,
+        space,
+        odd,
+      )
+      .map((one) => `${one}\n`);
+    const root = pathTree(MAPPING);
+    const scanner = new NdjsonScanner(root, 400);
+    const batches = new NdjsonBatchScanner(root, 400);
+    fc.assert(
+      fc.property(
+        fc.array(row, rowCount),
+        fc.boolean(),
+        fc.integer({ min: 1, max: 30 }),
+        fc.nat(1),
+        (rows, isLast, times, which) => {
+          const whole = rows.join('').repeat(times);
+          const block = Buffer.from(isLast ? whole.slice(0, -1) : whole, 'utf8');
+          const table = tables[which] ?? plainTable();
+          expect(resultOf(batches, MAPPING, block, isLast, table)).toEqual(
+            resultOf(scanner, MAPPING, block, isLast, table),
+          );
+        },
+      ),
+      { numRuns: 600 * RUNS },
+    );
+  });
+
+  test('a row that is deep, and one in the last block that has no line end', () => {
+    const root = pathTree(MAPPING);
+    const deep = (depth: number) => `{"ifa":"${VALUES[18]}","y":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+    const block = Buffer.from([deep(30), deep(31), deep(32), deep(900), deep(1001), deep(1)].join('\n'));
+    const found = resultOf(new NdjsonBatchScanner(root, 5000), MAPPING, block, true, plainTable());
+    expect(found).toEqual(resultOf(new NdjsonScanner(root, 5000), MAPPING, block, true, plainTable()));
+    expect(found.output).toBe('');
+  });
+});
