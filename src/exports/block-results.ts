@@ -9,8 +9,16 @@
 import { type SuppressionTable, workerUrl } from '../core/suppression/index.js';
 import { type Block, BlockFilter, type BlockResult, type BlockTerms } from './block-filter.js';
 import { type BlockReader, joined } from './block-reader.js';
+import { kernelModule } from './kernel/row-kernel.js';
 import { LINE_END_BYTES } from './limits.js';
-import { type BlockAnswer, type BlockJob, blockAnswer, memoryOf, outputOf } from './thread-messages.js';
+import {
+  type BlockAnswer,
+  type BlockJob,
+  type BlockThreadTerms,
+  blockAnswer,
+  memoryOf,
+  outputOf,
+} from './thread-messages.js';
 import { ThreadPool } from './thread-pool.js';
 
 /** Blocks that are begun with for each thread, where there are several. */
@@ -69,7 +77,7 @@ class BlockFlow {
     this.#aheadCount = options.threadCount > 1 ? options.threadCount * BLOCKS_PER_THREAD : 1;
     this.#pool = new ThreadPool<BlockJob, BlockAnswer>({
       module: workerUrl('./filter-thread.js', import.meta.url),
-      workerData: terms,
+      workerData: { terms, kernelModule: kernelModule() } satisfies BlockThreadTerms,
       tableNow: options.tableNow,
       memoryOf,
       here: (job, table) => blockAnswer(filter, job, table),

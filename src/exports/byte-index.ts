@@ -19,6 +19,7 @@ import {
   br,
   brIf,
   type Code,
+  compiled,
   equal8,
   get,
   I64,
@@ -62,7 +63,7 @@ interface Exports {
 class ByteIndex {
   /** In ascending order. What stands behind those of the last block means nothing. */
   positions: Uint32Array = new Uint32Array(0);
-  readonly #wasm = instanceOf<Exports>([indexFunction()]);
+  readonly #wasm = instanceOf<Exports>(compiled([indexFunction()]));
   #input: Uint8Array = new Uint8Array(0);
 
   /** HOT. Fills `positions` for `bytes[0..to)`: of bytes that are `first`, or `second`, or less than `below`. */

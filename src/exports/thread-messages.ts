@@ -4,7 +4,14 @@
  */
 
 import type { SuppressionTable } from '../core/suppression/index.js';
-import type { BlockFilter, BlockResult } from './block-filter.js';
+import type { BlockFilter, BlockResult, BlockTerms } from './block-filter.js';
+import type { WasmModule } from './wasm.js';
+
+/** What a thread is told when it begins. */
+export interface BlockThreadTerms {
+  readonly terms: BlockTerms;
+  readonly kernelModule: WasmModule;
+}
 
 /** A block to be filtered, and where what leaves may be written. */
 export interface BlockJob {

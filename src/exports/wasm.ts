@@ -37,11 +37,16 @@ const { WebAssembly } = globalThis as unknown as {
   };
 };
 
+/** A compiled module. It may be sent to other threads, which then need not compile it. */
+export type WasmModule = object;
+
+export function compiled(functions: readonly WasmFunction[]): WasmModule {
+  return new WebAssembly.Module(moduleOf(functions));
+}
+
 /** An instance with memory of its own, exported as `memory`: the system sets aside much address space for each. */
-export function instanceOf<Exports extends { readonly memory: WasmMemory }>(
-  functions: readonly WasmFunction[],
-): Exports {
-  return new WebAssembly.Instance(new WebAssembly.Module(moduleOf(functions))).exports as Exports;
+export function instanceOf<Exports extends { readonly memory: WasmMemory }>(module: WasmModule): Exports {
+  return new WebAssembly.Instance(module).exports as Exports;
 }
 
 /** Functions call each other by their index. */

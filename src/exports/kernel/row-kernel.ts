@@ -7,7 +7,7 @@
  */
 import { indexFunction } from '../byte-index.js';
 import { BLOCK_BYTES } from '../limits.js';
-import { instanceOf, WASM_PAGE_BYTES, type WasmMemory } from '../wasm.js';
+import { compiled, instanceOf, WASM_PAGE_BYTES, type WasmMemory, type WasmModule } from '../wasm.js';
 import { csvRowsFunction } from './csv-rows.js';
 import { endOfTextFunction } from './end-of-text.js';
 import { hexCellsFunction } from './hex-cells.js';
@@ -59,6 +59,27 @@ interface Exports {
   mixKeys(keyCount: number, tag: number, seedLow: number, seedHigh: number): number;
 }
 
+let ofThread: WasmModule | null = null;
+
+/** The module of all kernels of a thread: 20 ms to put together and compile. */
+export function kernelModule(): WasmModule {
+  ofThread ??= compiled([
+    endOfTextFunction(), // ndjsonRows calls it as the first
+    indexFunction(),
+    csvRowsFunction(),
+    ndjsonRowsFunction({ endOfText: 0 }),
+    hexCellsFunction(),
+    sha256BlocksFunction(),
+    mixKeysFunction(),
+  ]);
+  return ofThread;
+}
+
+/** Uses the module that another thread has compiled. */
+export function useKernelModule(module: WasmModule): void {
+  ofThread = module;
+}
+
 /** One of a thread's: the system sets aside much address space for each. */
 export class RowKernel {
   /** Of the batch: where each row ends, and the line ends before it, negative for what is no row. */
@@ -70,15 +91,7 @@ export class RowKernel {
   /** The keys as a table holds them. */
   high: Int32Array = NOTHING;
   low: Int32Array = NOTHING;
-  readonly #wasm = instanceOf<Exports>([
-    endOfTextFunction(), // ndjsonRows calls it as the first
-    indexFunction(),
-    csvRowsFunction(),
-    ndjsonRowsFunction({ endOfText: 0 }),
-    hexCellsFunction(),
-    sha256BlocksFunction(),
-    mixKeysFunction(),
-  ]);
+  readonly #wasm = instanceOf<Exports>(kernelModule());
   readonly #columnCount: number;
   /** Of the tree of paths. */
   readonly #root: number;

@@ -9,6 +9,7 @@
 import { open } from 'node:fs/promises';
 import { workerUrl } from '../../core/suppression/index.js';
 import { type Filtering, type FilterOptions, filteringOf, tableOf } from '../filter.js';
+import { kernelModule } from '../kernel/row-kernel.js';
 import { THREADS_BYTES_MIN, THREADS_MAX } from '../limits.js';
 import { RowTotals } from '../row-counts.js';
 import { ThreadPool } from '../thread-pool.js';
@@ -79,7 +80,7 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
     const threadCount = fileBytes < threadsBytesMin ? 1 : Math.min(wanted, footer.groups.length);
     const threads = new ThreadPool<GroupJob, GroupAnswer>({
       module: workerUrl('./group-thread.js', import.meta.url),
-      workerData: { descriptor: file.fd, fileBytes, terms } satisfies GroupThreadTerms,
+      workerData: { descriptor: file.fd, fileBytes, terms, kernelModule: kernelModule() } satisfies GroupThreadTerms,
       tableNow,
       // a filter gives out its own memory, and where there are threads several groups are under way
       here: ({ index, rowsBefore }, table) =>

@@ -3,6 +3,7 @@
  * @module
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { useKernelModule } from '../kernel/row-kernel.js';
 import { READY } from '../thread-pool.js';
 import { AttachedTable, type WithTable } from '../thread-table.js';
 import { readFooter } from './footer.js';
@@ -14,7 +15,8 @@ import { answered, type GroupJob, type GroupThreadTerms } from './thread-message
 async function serve(): Promise<void> {
   const port = parentPort;
   if (port === null) throw new TypeError('expected to run in a worker thread');
-  const { descriptor, fileBytes, terms } = workerData as GroupThreadTerms;
+  const { descriptor, fileBytes, terms, kernelModule } = workerData as GroupThreadTerms;
+  useKernelModule(kernelModule);
   const readAt = readerOf(descriptor);
   const footer = await readFooter(readAt, fileBytes);
   const filter = new GroupFilter(readAt, footer, mappedColumns(footer, terms), terms);

@@ -11,7 +11,7 @@
  * bytes, which may go beyond both ends, by less than {@link SLACK_BYTES}, into memory that nothing is in.
  * @module
  */
-import { instanceOf, WASM_PAGE_BYTES, type WasmMemory } from '../wasm.js';
+import { compiled, instanceOf, WASM_PAGE_BYTES, type WasmMemory } from '../wasm.js';
 import { damaged } from './parquet-error.js';
 import type { Scratch } from './scratch.js';
 import { compressFunctions, TABLE_BYTES } from './snappy-compress.js';
@@ -83,7 +83,7 @@ export function snappyCompress(parts: readonly Uint8Array[], scratch: Scratch): 
 
 /** The instance of this thread, with so much memory at least. */
 function withRoom(byteCount: number): Exports {
-  ofThread ??= instanceOf<Exports>([...compressFunctions(), decompressFunction()]);
+  ofThread ??= instanceOf<Exports>(compiled([...compressFunctions(), decompressFunction()]));
   const missing = byteCount - ofThread.memory.buffer.byteLength;
   if (missing > 0) ofThread.memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
   return ofThread;

@@ -2,7 +2,9 @@
  * What a Parquet filter and its threads say to each other. What leaves is handed over, not copied.
  * @module
  */
+
 import { RowError, type RowErrorCode } from '../row-error.js';
+import type { WasmModule } from '../wasm.js';
 import type { GroupResult } from './group-filter.js';
 import { ParquetError, type ParquetErrorCode } from './parquet-error.js';
 import type { VerdictTerms } from './verdicts.js';
@@ -13,6 +15,7 @@ export interface GroupThreadTerms {
   readonly descriptor: number;
   readonly fileBytes: number;
   readonly terms: VerdictTerms;
+  readonly kernelModule: WasmModule;
 }
 
 /** A row group to be filtered. */
