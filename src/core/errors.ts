@@ -38,6 +38,7 @@ export const GATE_ERRORS = {
   'ledger.not_migrated': 'the database holds no ledger, or an older one: run "optgate ledger migrate"',
   'ledger.newer': 'the ledger was made by a newer optgate',
   'ledger.damaged': 'the ledger does not hold what it says of itself',
+  'ledger.trail_forked': 'the audit trail does not go on from what was signed before: no checkpoint is signed',
   'ledger.idempotency_conflict': 'the idempotency key was used before, for another request',
   'ledger.unknown_request': 'there is no such request',
   'ledger.not_sequenced': 'the request is recorded, but has no place in the change log yet',

@@ -27,6 +27,7 @@ import {
   mergeThreadStates,
   Setting,
   SidecarMetrics,
+  TrailWatch,
 } from './observe/index.js';
 import { PolicyDesk } from './policy-desk.js';
 import { createProbe } from './probe.js';
@@ -102,6 +103,7 @@ class RunningSidecar implements Sidecar {
   private readonly metrics = new SidecarMetrics({ collect: () => this.metricInputs() });
   private readonly failures: FailureJournal;
   private readonly webhooks: WebhookDesk;
+  private readonly trail: TrailWatch;
   readonly startedAtMs = Date.now();
   private fail: (error: Error) => void = () => {};
   private decisions: DecisionLog | null = null;
@@ -127,6 +129,7 @@ class RunningSidecar implements Sidecar {
     });
     this.failures = new FailureJournal(log);
     this.webhooks = new WebhookDesk(config, log, (error) => this.failures.note('ledger', error));
+    this.trail = new TrailWatch(log);
     this.policies = new PolicyDesk(config.policy);
     const [file, text] = [config['control.tokenFile'] ?? undefined, config['control.tokens'] ?? undefined];
     this.tokens = new TokenSet({ file, text, textName: 'control.tokens' });
@@ -140,6 +143,7 @@ class RunningSidecar implements Sidecar {
       onFailure: (where, error) => this.failures.note(where, error),
       onLedger: (ledger) => {
         journalLedger(ledger, log);
+        this.trail.watch(ledger);
         this.control?.ledgerOpened();
         this.takeInventory();
         this.webhooks.begin(ledger);
@@ -302,6 +306,7 @@ class RunningSidecar implements Sidecar {
       version: packageVersion(),
       horizonLagMs: await horizonLagMs(this.upstream?.ledger() ?? null, LEDGER_STATUS_MS),
       webhooks: await this.webhooks.metrics(LEDGER_STATUS_MS),
+      trail: this.config['relay.signKeyFile'] === null || this.config.ledger === null ? null : this.trail.state,
     };
   }
 

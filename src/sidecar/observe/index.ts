@@ -24,3 +24,4 @@ export { SidecarMetrics, type SidecarMetricsOptions } from './metrics.js';
 export { createOperatorHandler, type OperatorHandler, type OperatorHandlerOptions } from './operator-handler.js';
 export { Shedder, type ShedderOptions, type ShedderState } from './shedder.js';
 export { MemoTally, mergeThreadStates, type ThreadState, ThreadStates } from './thread-state.js';
+export { type TrailState, TrailWatch } from './trail-watch.js';

@@ -30,6 +30,8 @@ export const LOG_EVENTS = {
   'tokens.refused': ['error', 'the tokens were refused; those before stay in use'],
   'ledger.opened': ['info', 'the ledger is open: opt-outs are taken'],
   'ledger.failed': ['warn', 'something failed in the ledger; it is tried again'],
+  'audit.checkpoint': ['info', 'the audit trail is signed up to this entry; keep this line elsewhere'],
+  'audit.refused': ['error', 'the audit trail does not go on from what was signed before: nothing more is signed'],
   'webhook.failed': ['warn', 'an event did not reach a webhook; it is sent again, and those behind it wait'],
   'webhook.dead': ['error', 'an event did not reach a webhook in all its attempts; it waits for a replay'],
   'webhook.disabled': ['error', 'a webhook answered that it is gone, and is told of nothing more'],
@@ -115,6 +117,8 @@ export interface LogFields {
   readonly detail?: Setting | undefined;
   readonly epoch?: Setting | undefined;
   readonly folder?: Setting | undefined;
+  readonly head?: Setting | undefined;
+  readonly ledger?: Setting | undefined;
   readonly policyVersion?: Setting | undefined;
   readonly source?: Setting | undefined;
   readonly version?: Setting | undefined;
@@ -147,6 +151,8 @@ const FIELD_KINDS: Readonly<Record<keyof LogFields, 'word' | 'setting' | 'number
   detail: 'setting',
   epoch: 'setting',
   folder: 'setting',
+  head: 'setting',
+  ledger: 'setting',
   policyVersion: 'setting',
   source: 'setting',
   version: 'setting',

@@ -45,6 +45,7 @@ export function metricInputs(rest: Partial<MetricInputs> = {}): MetricInputs {
     isDraining: false,
     version: '0.1.0',
     horizonLagMs: null,
+    trail: null,
     webhooks: null,
     ...rest,
   };
