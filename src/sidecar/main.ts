@@ -19,8 +19,7 @@ import { FailureJournal, journalLedger, journalTable } from './journal.js';
 import {
   CanaryWatch,
   createOperatorHandler,
-  DecisionLog,
-  DecisionSpool,
+  type DecisionLog,
   EventLog,
   Health,
   type MetricInputs,
@@ -29,10 +28,12 @@ import {
   SidecarMetrics,
   TrailWatch,
 } from './observe/index.js';
+import { openDecisionLog } from './open-decision-log.js';
 import { PolicyDesk } from './policy-desk.js';
 import { createProbe } from './probe.js';
 import { consoleProcess, threadsShown } from './process-state.js';
 import { type Serving, serveHere } from './serving.js';
+import { TrailRecorder } from './trail-recorder.js';
 import { isEmbedded, openUpstream, type Upstream } from './upstream.js';
 import { WebhookDesk } from './webhook-desk.js';
 import { serveOnWorkers } from './workers.js';
@@ -104,6 +105,7 @@ class RunningSidecar implements Sidecar {
   private readonly failures: FailureJournal;
   private readonly webhooks: WebhookDesk;
   private readonly trail: TrailWatch;
+  private readonly recorder: TrailRecorder;
   readonly startedAtMs = Date.now();
   private fail: (error: Error) => void = () => {};
   private decisions: DecisionLog | null = null;
@@ -130,6 +132,11 @@ class RunningSidecar implements Sidecar {
     this.failures = new FailureJournal(log);
     this.webhooks = new WebhookDesk(config, log, (error) => this.failures.note('ledger', error));
     this.trail = new TrailWatch(log);
+    this.recorder = new TrailRecorder({
+      ledger: () => this.upstream?.ledger() ?? null,
+      hasLedger: config.ledger !== null,
+      onUnrecorded: (error) => log.failure('audit.unrecorded', error),
+    });
     this.policies = new PolicyDesk(config.policy);
     const [file, text] = [config['control.tokenFile'] ?? undefined, config['control.tokens'] ?? undefined];
     this.tokens = new TokenSet({ file, text, textName: 'control.tokens' });
@@ -138,7 +145,7 @@ class RunningSidecar implements Sidecar {
   async start(): Promise<void> {
     const { config, log } = this;
     log.event('sidecar.starting', { version: new Setting(packageVersion()), workers: config.workers });
-    this.decisions = await this.openDecisionLog();
+    this.decisions = await openDecisionLog(config, log);
     this.upstream = await openUpstream(withFolder(config), {
       onFailure: (where, error) => this.failures.note(where, error),
       onLedger: (ledger) => {
@@ -203,22 +210,6 @@ class RunningSidecar implements Sidecar {
     return this.closing;
   }
 
-  private async openDecisionLog(): Promise<DecisionLog | null> {
-    const { config, log } = this;
-    if (config['decisionLog.sample'] === null) return null;
-    const folder = config['decisionLog.spoolFolder'];
-    const spool =
-      folder === null
-        ? null
-        : await DecisionSpool.open({
-            folder,
-            totalBytesMax: config['decisionLog.spoolBytesMax'],
-            onFailure: (error) => log.failure('decision_log.failed', error),
-          });
-    const [entriesMax, bytesMax] = [config['decisionLog.entriesMax'], config['decisionLog.bytesMax']];
-    return new DecisionLog({ entriesMax, bytesMax, spool });
-  }
-
   private follow({ source, verifier }: Upstream): LiveTable {
     const { config, log } = this;
     const { folder } = withFolder(config);
@@ -275,6 +266,7 @@ class RunningSidecar implements Sidecar {
         process: () => consoleProcess(this.config, this),
         policy: () => this.policies.policy,
         doors: () => this.serving?.state().doors ?? null,
+        onUnrecorded: (error) => log.failure('audit.unrecorded', error),
       }),
       unknownDestinations: () => this.serving?.state().doors.unknownDestinations ?? [],
       onEvent: (event) => this.noteControl(event),
@@ -311,30 +303,37 @@ class RunningSidecar implements Sidecar {
   }
 
   private async reloadNow(): Promise<ReloadResult> {
-    const result = { policy: 'none', tokens: 'none' } as { -readonly [Name in keyof ReloadResult]: ReloadResult[Name] };
-    const { config, log, policies, serving } = this;
-    if (this.closing !== null || serving === null) return result;
-    if (config.policy !== null) {
-      try {
-        await policies.reload((policy: Policy) => serving.usePolicy(policy));
-        result.policy = 'loaded';
-        log.event('policy.loaded', { policyVersion: new Setting(policies.policy.version) });
-      } catch (error) {
-        result.policy = 'refused';
-        log.failure('policy.refused', error, { detail: new Setting((error as Error).message) });
-      }
+    const none = { policy: 'none', tokens: 'none' } as const;
+    const { config, log, policies, serving, tokens } = this;
+    if (this.closing !== null || serving === null) return none;
+    const readPolicy = async () => {
+      await policies.reload((policy: Policy) => serving.usePolicy(policy));
+      const { version } = policies.policy;
+      log.event('policy.loaded', { policyVersion: new Setting(version) });
+      return { version };
+    };
+    const readTokens = async () => {
+      tokens.reload();
+      log.event('tokens.loaded', { count: tokens.tokenCount });
+      return { tokenCount: tokens.tokenCount };
+    };
+    return {
+      policy: config.policy === null ? 'none' : await this.reloadPart('policy', readPolicy),
+      tokens: tokens.isEmpty ? 'none' : await this.reloadPart('tokens', readTokens),
+    };
+  }
+
+  /** @param read Puts it into use, and gives what the audit trail says of it. */
+  private async reloadPart(part: 'policy' | 'tokens', read: () => Promise<object>): Promise<'loaded' | 'refused'> {
+    try {
+      const body = await read();
+      await this.recorder.record({ kind: `${part}.reloaded`, subject: null, body });
+      return 'loaded';
+    } catch (error) {
+      this.log.failure(`${part}.refused`, error, { detail: new Setting((error as Error).message) });
+      await this.recorder.record({ kind: `${part}.refused`, subject: null, body: {} });
+      return 'refused';
     }
-    if (!this.tokens.isEmpty) {
-      try {
-        this.tokens.reload();
-        result.tokens = 'loaded';
-        log.event('tokens.loaded', { count: this.tokens.tokenCount });
-      } catch (error) {
-        result.tokens = 'refused';
-        log.failure('tokens.refused', error, { detail: new Setting((error as Error).message) });
-      }
-    }
-    return result;
   }
 
   /** Puts the ledger's destinations into the policy. Never throws: what cannot be read now is read the next time. */

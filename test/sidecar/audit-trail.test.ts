@@ -3,7 +3,7 @@
  * the trail was written anew behind its back.
  * @module
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -30,9 +30,9 @@ import { PATIENCE_MS, type Running, startSidecarProcess } from './running.js';
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function start(): Promise<Running> {
+  async function start(...args: readonly string[]): Promise<Running> {
     const keys = ['--sign-key', join(folder, 'optgate-signing.pem')];
-    const one = await startSidecarProcess(['--ledger', place.url, ...keys]);
+    const one = await startSidecarProcess(['--ledger', place.url, ...keys, ...args]);
     running.push(one);
     await one.until('stderr', /"ledger.opened"/, PATIENCE_MS);
     return one;
@@ -80,6 +80,40 @@ import { PATIENCE_MS, type Running, startSidecarProcess } from './running.js';
     expect(checkpoints).toBeGreaterThanOrEqual(2);
     expect(unsigned).toBe(entries - signedUpTo);
     expect(readFileSync(path, 'utf8').split('"kind":"request.opt_out"')).toHaveLength(5);
+  });
+
+  test('a policy and tokens that are read again are entries, also where they are refused', async () => {
+    const [policy, tokens] = [join(folder, 'policy.json'), join(folder, 'tokens')];
+    writeFileSync(policy, '{"version":"first"}');
+    writeFileSync(tokens, `operator:jane ${'a'.repeat(40)}\n`);
+    const sidecar = await start('--policy', policy, '--tokens', tokens);
+    const reloads = async (count: number) => {
+      sidecar.kill('SIGHUP');
+      let found: { kind: string; body: object; actor: object }[] = [];
+      await expect
+        .poll(
+          async () => {
+            const search = ['audit', 'search', '--ledger', place.url, '--actor', 'system'];
+            const entries = (await optgate(search)).json() as typeof found;
+            found = entries.filter(({ kind }) => /^(?:policy|tokens)\./.test(kind));
+            return found.length;
+          },
+          { timeout: PATIENCE_MS },
+        )
+        .toBe(count);
+      return found.slice(-2);
+    };
+    writeFileSync(policy, '{"version":"second"}');
+    expect(await reloads(2)).toMatchObject([
+      { kind: 'policy.reloaded', body: { version: expect.stringContaining('second') } },
+      { kind: 'tokens.reloaded', body: { tokenCount: 1 } },
+    ]);
+    writeFileSync(policy, '{');
+    writeFileSync(tokens, 'operator:jane short\n');
+    expect(await reloads(4)).toMatchObject([
+      { kind: 'policy.refused', body: {}, actor: { role: 'system', name: null } },
+      { kind: 'tokens.refused', body: {} },
+    ]);
   });
 
   test('a trail that was written anew is not signed: the log and the metrics say so', async () => {

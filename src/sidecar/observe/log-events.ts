@@ -32,6 +32,7 @@ export const LOG_EVENTS = {
   'ledger.failed': ['warn', 'something failed in the ledger; it is tried again'],
   'audit.checkpoint': ['info', 'the audit trail is signed up to this entry; keep this line elsewhere'],
   'audit.refused': ['error', 'the audit trail does not go on from what was signed before: nothing more is signed'],
+  'audit.unrecorded': ['warn', 'something was done that could not be put into the audit trail in time'],
   'webhook.failed': ['warn', 'an event did not reach a webhook; it is sent again, and those behind it wait'],
   'webhook.dead': ['error', 'an event did not reach a webhook in all its attempts; it waits for a replay'],
   'webhook.disabled': ['error', 'a webhook answered that it is gone, and is told of nothing more'],
