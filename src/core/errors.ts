@@ -41,6 +41,7 @@ export const GATE_ERRORS = {
   'ledger.trail_forked': 'the audit trail does not go on from what was signed before: no checkpoint is signed',
   'ledger.idempotency_conflict': 'the idempotency key was used before, for another request',
   'ledger.unknown_request': 'there is no such request',
+  'ledger.enforcer_bound': 'the enforcer reports with a token of another name',
   'ledger.not_sequenced': 'the request is recorded, but has no place in the change log yet',
   'ledger.clear_key': 'clear values cannot be kept: the key is missing or is not 32 bytes',
   'sync.driver': 'the package for this source is not installed',

@@ -17,7 +17,7 @@ import { type ChainHead, lockHead, moveHead } from './chain-head.js';
 import { CHECKPOINT_ENTRIES, CHECKPOINT_EVERY_MS } from './checkpoint.js';
 import { type CheckpointSigner, isForked } from './checkpoint-signer.js';
 import { actorText, CHECKPOINT_KIND, hashOfParts } from './entry.js';
-import { PART_COLUMNS, partsOf } from './entry-row.js';
+import { DAMAGED_KIND, PART_COLUMNS, partsOf } from './entry-row.js';
 
 /** Rows of one step at most. */
 export const CHAIN_ROWS_MAX = 5_000;
@@ -38,6 +38,8 @@ export interface ChainStep {
   readonly n: number;
   readonly head: string;
   readonly hasCheckpoint: boolean;
+  /** Rows of them that were no entries (entry-row.ts). */
+  readonly damagedCount: number;
 }
 
 /** Chains at most `rowsMax` rows. Throws a GateError `ledger.trail_forked`, when that is done, if a checkpoint was refused. */
@@ -78,17 +80,20 @@ async function chain(
     [options.rowsMax ?? CHAIN_ROWS_MAX],
   );
   let { n, hash } = head;
+  let damagedCount = 0;
   const ids: bigint[] = [];
   const hashes: Buffer[] = [Buffer.from(hash, 'hex')];
   for (const row of rows) {
-    hash = hashOfParts(partsOf(row, ++n, hash));
+    const parts = partsOf(row, ++n, hash);
+    if (parts.kind === DAMAGED_KIND) damagedCount++;
+    hash = hashOfParts(parts);
     ids.push(BigInt(String(row.id)));
     hashes.push(Buffer.from(hash, 'hex'));
   }
   if (rows.length > 0) await writeChain(session, head.n, ids, hashes);
   const hasCheckpoint = head !== committed;
   if (n > committed.n) await moveHead(session, { ...head, n, hash }, hasCheckpoint);
-  return { count: rows.length, n, head: hash, hasCheckpoint, refusal };
+  return { count: rows.length, n, head: hash, hasCheckpoint, damagedCount, refusal };
 }
 
 /** The head with a checkpoint on it, if one is due; the same one, and why, if it was refused. */

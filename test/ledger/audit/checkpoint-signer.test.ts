@@ -67,7 +67,8 @@ describe.each(BACKENDS)('checkpoints on $name', ({ make }) => {
       for (const row of rows) {
         const other = change(row as never, hash);
         if (other === null) continue;
-        const parts = partsOf({ ...row, ...other }, ++n, hash);
+        const { kind, body } = { ...row, ...other } as unknown as ChainedRow;
+        const parts = { ...partsOf({ ...row, ...other }, ++n, hash), kind, body };
         const own = hashOfParts(parts);
         await session.query(
           `insert into optgate.audit_entry (id, at, kind, actor_role, actor_name, actor_via, subject, body, n, previous, hash)
