@@ -22,6 +22,8 @@ export interface GapOptions {
   readonly sinceMs: number;
   /** This destination only. */
   readonly destination?: string | undefined;
+  /** Only to be looked at: nobody is told of them. Default: false. */
+  readonly isView?: boolean | undefined;
   /** This request only. */
   readonly requestId?: string | undefined;
 }
@@ -59,14 +61,18 @@ export interface Asked {
 /** See Ledger.gapNotices. */
 export async function* gapNotices(
   context: LedgerContext,
-  { sinceMs, destination, requestId }: GapOptions,
+  { sinceMs, destination, requestId, isView = false }: GapOptions,
 ): AsyncGenerator<GapNotice> {
   if (!Number.isSafeInteger(sinceMs) || sinceMs < 0) {
     throw new InputError('sinceMs', 'out_of_range', 'expected whole milliseconds since 1970');
   }
   const body = { destination: destination ?? null, since: new Date(sinceMs).toISOString() };
   const subject = requestId ?? destination ?? null;
-  await appendAudit(context.database, context, { kind: 'gap_notices.made', subject, body });
+  await appendAudit(context.database, context, {
+    kind: isView ? 'gap_notices.viewed' : 'gap_notices.made',
+    subject,
+    body,
+  });
   for await (const some of askedPages(context, sinceMs, requestId ?? null))
     yield* noticesFor(context, some, destination);
 }

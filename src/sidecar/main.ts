@@ -15,7 +15,7 @@ import { Console } from './console/index.js';
 import { Control } from './control.js';
 import { type ControlEvent, TokenSet } from './control-plane/index.js';
 import { horizonLagMs } from './horizon-lag.js';
-import { FailureJournal, journalLedger, journalTable } from './journal.js';
+import { FailureJournal, journalLedger, journalOpenControl, journalTable } from './journal.js';
 import {
   CanaryWatch,
   createOperatorHandler,
@@ -24,6 +24,7 @@ import {
   Health,
   type MetricInputs,
   mergeThreadStates,
+  PageCounts,
   Setting,
   SidecarMetrics,
   TrailWatch,
@@ -106,6 +107,7 @@ class RunningSidecar implements Sidecar {
   private readonly webhooks: WebhookDesk;
   private readonly trail: TrailWatch;
   private readonly recorder: TrailRecorder;
+  private readonly pageCounts = new PageCounts();
   readonly startedAtMs = Date.now();
   private fail: (error: Error) => void = () => {};
   private decisions: DecisionLog | null = null;
@@ -165,6 +167,7 @@ class RunningSidecar implements Sidecar {
     for (const address of Object.values(this.addresses).flat()) {
       log.event('sidecar.listening', { address: new Setting(address) });
     }
+    if (this.tokens.isEmpty) journalOpenControl(config, log);
     await this.upstream.opened;
   }
 
@@ -267,9 +270,11 @@ class RunningSidecar implements Sidecar {
         policy: () => this.policies.policy,
         doors: () => this.serving?.state().doors ?? null,
         onUnrecorded: (error) => log.failure('audit.unrecorded', error),
+        onRequest: (page, response) => this.pageCounts.note('console', page, response),
       }),
       unknownDestinations: () => this.serving?.state().doors.unknownDestinations ?? [],
       onEvent: (event) => this.noteControl(event),
+      onPageRequest: (page, response) => this.pageCounts.note('choices', page, response),
       onPageFailure: (error) => log.failure('pages.failed', error),
       onSignalsDropped: (count) => log.event('pages.signals_dropped', { count }),
       onUntrustedProxy: () => log.event('pages.untrusted_proxy'),
@@ -298,6 +303,7 @@ class RunningSidecar implements Sidecar {
       version: packageVersion(),
       horizonLagMs: await horizonLagMs(this.upstream?.ledger() ?? null, LEDGER_STATUS_MS),
       webhooks: await this.webhooks.metrics(LEDGER_STATUS_MS),
+      pages: this.pageCounts.all,
       trail: this.config['relay.signKeyFile'] === null || this.config.ledger === null ? null : this.trail.state,
     };
   }

@@ -18,7 +18,7 @@ import { DecisionHistory, SHORT_MS } from './decision-history.js';
 import { Explainer } from './explain.js';
 import { forwardedUrl } from './forward.js';
 import { CONSOLE_LIMITS, type ConsoleLimits } from './limits.js';
-import { pageAt, safeNext } from './pages.js';
+import { pageAt, pageNameAt, safeNext } from './pages.js';
 import { CONTENT_SECURITY_POLICY, framedPage, plainPage, signInPage } from './shell.js';
 import { SignInTrail } from './sign-in-trail.js';
 import { type ConsoleProcess, stateAnswer } from './state.js';
@@ -36,6 +36,8 @@ export interface ConsoleOptions {
   readonly policy: () => Policy;
   /** What all threads have counted; `null`: none serves yet. */
   readonly doors: () => Pick<DoorCounts, 'decisions' | 'reasons'> | null;
+  /** A request for a page, or a part of one, by its name. */
+  readonly onRequest?: (page: string, response: ServerResponse) => void;
   /** A sign-in or sign-out that could not be put into the audit trail in time. */
   readonly onUnrecorded?: (error: unknown) => void;
   readonly limits?: Partial<ConsoleLimits>;
@@ -102,6 +104,7 @@ export class Console implements Mount {
   readonly handler = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     const path = pathOf(request);
+    this.options.onRequest?.(pageNameAt(path), response);
     if (this.#assets.serve(request, response, path)) return;
     if (path.startsWith('/api/')) return this.#api(request, response, path.slice('/api'.length));
     if (path === '/events' && request.method === 'GET') return this.#events(request, response);

@@ -50,6 +50,14 @@ export const LOG_EVENTS = {
   'metrics.failed': ['error', 'the metrics could not be collected'],
   'control.failed': ['error', 'a request to the control plane failed'],
   'control.refused': ['warn', 'a request to the control plane was refused'],
+  'control.open': [
+    'warn',
+    'no tokens: whoever reaches the control plane from this machine may do everything, also in the console',
+  ],
+  'pages.on_open_control': [
+    'warn',
+    'the public pages are on a control plane without tokens: give it tokens, or the pages an address of their own',
+  ],
   'pages.failed': ['error', 'a public page failed, or the opt-out behind a signal could not be recorded yet'],
   'pages.signals_dropped': ['warn', 'opt-outs behind signals were not recorded; the next visit of each tries again'],
   'pages.untrusted_proxy': ['warn', 'X-Forwarded-For comes from a peer that publicPages.trustedProxies does not name'],

@@ -5,6 +5,7 @@
 import type { FollowerStatus } from '../../sync/index.js';
 import type { CanaryState } from './canary-watch.js';
 import type { DecisionLogState } from './decision-log.js';
+import type { PageCount } from './page-counts.js';
 import type { ThreadState } from './thread-state.js';
 import type { TrailState } from './trail-watch.js';
 
@@ -24,6 +25,7 @@ export interface MetricInputs {
   readonly webhooks: readonly WebhookState[] | null;
   /** `null`: this process does not sign. */
   readonly trail: TrailState | null;
+  readonly pages: readonly PageCount[];
 }
 
 /** One webhook, as the process that delivers knows it. */

@@ -7,6 +7,7 @@
  */
 import { DOOR_ROWS } from './door-metrics.js';
 import type { MetricRow } from './metric-row.js';
+import { PAGE_ROWS } from './page-metrics.js';
 import { PROCESS_ROWS } from './process-metrics.js';
 import { SYNC_ROWS } from './sync-metrics.js';
 import { TRAIL_ROWS } from './trail-metrics.js';
@@ -17,5 +18,6 @@ export const METRIC_ROWS: readonly MetricRow[] = [
   ...SYNC_ROWS,
   ...TRAIL_ROWS,
   ...WEBHOOK_ROWS,
+  ...PAGE_ROWS,
   ...PROCESS_ROWS,
 ];

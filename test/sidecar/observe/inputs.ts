@@ -46,6 +46,7 @@ export function metricInputs(rest: Partial<MetricInputs> = {}): MetricInputs {
     version: '0.1.0',
     horizonLagMs: null,
     trail: null,
+    pages: [],
     webhooks: null,
     ...rest,
   };

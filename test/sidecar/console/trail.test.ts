@@ -1,5 +1,6 @@
 /**
- * Signing in to the console, being refused and signing out, in the audit trail: who, and nothing of a token.
+ * What is done in the console, in the audit trail: signing in, being refused and signing out, without anything of a token; and
+ * looking at a request.
  * @module
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -80,6 +81,18 @@ test('a flood of refusals is a few entries, and a number', async () => {
   nowMs += 60_000;
   await attempt();
   expect((await told()).at(-1)?.body).toEqual({ omitted: 5, why: 'unknown' });
+});
+
+test('looking at whom a request is to be told to is no making of notices', async () => {
+  const { port } = await open();
+  const identifiers = [{ kind: 'email', value: 'jane@example.com' }] as const;
+  const { requestId } = await own.ledger.recordOptOut({ identifiers, channel: 'web_form' });
+  const visitor = await signedIn(port);
+  expect((await visitor.ask('GET', `/console/api/notices/${requestId}`)).status).toBe(200);
+  await own.ledger.audit.chain();
+  const entries = await own.ledger.audit.entries({ subject: requestId });
+  expect(entries.map(({ kind }) => kind)).toEqual(['request.opt_out', 'gap_notices.viewed']);
+  expect(entries[1]?.actor).toEqual(page('operator'));
 });
 
 test('a ledger that is away keeps nobody out, and somebody is told', async () => {
