@@ -27,6 +27,7 @@ export async function verifyAudit(args: readonly string[], io: Io): Promise<numb
     'public-key': { type: 'string', multiple: true },
     head: { type: 'string' },
     'ledger-id': { type: 'string' },
+    'allow-unsigned': { type: 'boolean' },
   });
   const [path] = positionals;
   if (positionals.length > 1 || (path !== undefined && values.ledger !== undefined)) {
@@ -34,7 +35,10 @@ export async function verifyAudit(args: readonly string[], io: Io): Promise<numb
   }
   const head = values.head === undefined ? null : readHead(values.head);
   const keys = readTrustedKeys(values['public-key'] ?? [], 'public-key');
-  const trail = new TrailVerifier({ head, verifier: keys.length === 0 ? null : createVerifier(keys) });
+  const verifier = keys.length === 0 ? null : createVerifier(keys);
+  const isUnsignedAllowed = values['allow-unsigned'] === true;
+  if (isUnsignedAllowed && verifier === null) throw new UsageError('--allow-unsigned: expected --public-key with it');
+  const trail = new TrailVerifier({ head, verifier, isUnsignedAllowed });
   const progress = createProgress(io, 'entries');
   try {
     if (path === undefined) {
@@ -77,7 +81,7 @@ async function verifyLedger(ledger: Ledger, trail: TrailVerifier, progress: Prog
 }
 
 function told(report: TrailReport, ledgerId: string | null, io: Io): number {
-  const { entryCount, head, checkpointCount, signedUpTo } = report;
+  const { entryCount, head, checkpointCount, signedUpTo, unsignedCount } = report;
   const isOther = ledgerId !== null && report.ledgerId !== ledgerId;
   const fault = report.fault ?? (isOther ? OTHER_LEDGER : null);
   printJson(io, {
@@ -87,6 +91,7 @@ function told(report: TrailReport, ledgerId: string | null, io: Io): number {
     head: head === null ? null : `${entryCount}:${head}`,
     checkpoints: checkpointCount,
     signedUpTo,
+    unsigned: unsignedCount,
     fault:
       fault === null
         ? null

@@ -26,8 +26,8 @@ import { momentMs } from './time.js';
 
 export const audit: Command = {
   help: `Usage: optgate audit export --out FILE [--ledger URL|DIR]
-       optgate audit verify FILE [--public-key FILE] [--head N:HASH] [--ledger-id ID]
-       optgate audit verify --ledger URL|DIR [--public-key FILE] [--head N:HASH] [--ledger-id ID]
+       optgate audit verify FILE [--public-key FILE [--allow-unsigned]] [--head N:HASH] [--ledger-id ID]
+       optgate audit verify --ledger URL|DIR [the same options]
        optgate audit search [--kind K] [--subject S] [--actor A] [--since T] [--until T] [--after N] [--limit N]
 
 The audit trail says who did what: each entry holds the hash of the one before, so that none can be changed, left out or
@@ -35,15 +35,17 @@ put in without it showing (docs/audit-trail.md).
 
 export   writes the whole trail to FILE, whole or not at all: a header, then one entry a line. That is an entry itself.
 verify   checks every entry again, from the bytes of FILE alone, or in the ledger. Prints
-           {"valid","ledger","entries","head","checkpoints","signedUpTo","fault"}
+           {"valid","ledger","entries","head","checkpoints","signedUpTo","unsigned","fault"}
          "head" is N:HASH of the last entry: keep it elsewhere, and give it to --head the next time. "signedUpTo" is the
-         last entry that a signed checkpoint vouches for, with --public-key. "fault" names the first bad entry:
+         last entry that a signed checkpoint vouches for, with --public-key; "unsigned" is how many come after it. Nothing
+         signed at all is a fault then. "fault" names the first bad entry:
          ${Object.keys(TRAIL_FAULTS).join(', ')}.
 search   prints the entries that all of the options fit, one a line, oldest first.
 
 Options:
   --out FILE          where the trail goes
   --public-key FILE   public key that checkpoints are signed with (PEM, "optgate ledger keygen"); once for each key
+  --allow-unsigned    a trail without any checkpoint is valid too, as of a ledger that has just been made
   --head N:HASH       what entry N is known to be
   --ledger-id ID      the ledger it has to be of, as "ledger" said before
   --kind K            such as request.opt_out, person.looked_up, destination.changed

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GateError } from '../core/errors.js';
-import type { Ledger } from '../ledger/index.js';
+import { isForked, type Ledger } from '../ledger/index.js';
 import { NatsPublisher, type NatsPublisherOptions, PUBLISHER_LIMITS, positionText } from '../sync/index.js';
 import { type Command, CommandError, EXIT, type Io, parseOptions, UsageError } from './command.js';
 import { gateErrorText } from './failures.js';
@@ -111,6 +111,10 @@ async function serve(
     throw error instanceof GateError ? new CommandError(gateErrorText(error), { cause: error }) : error;
   }
   const endAlarms = ledger.on('alarm', (alarm) => say(alarm === null ? 'alarm over' : `alarm: ${alarm.cause}`));
+  const endCheckpoints = ledger.on('checkpoint', ({ n, head }) => say(`checkpoint ${n}:${head}`));
+  const endFailures = ledger.on('failure', (error) => {
+    if (isForked(error)) onFailure(error);
+  });
   try {
     publisher.start();
     let shownState = '';
@@ -128,6 +132,8 @@ async function serve(
     }
   } finally {
     endAlarms();
+    endCheckpoints();
+    endFailures();
     await publisher.close();
     await rm(folder, { recursive: true, force: true });
   }

@@ -3,9 +3,9 @@
  * @module
  */
 import type { CountryCode } from 'libphonenumber-js/min';
-import type { Signer } from '../core/suppression/index.js';
 import type { Position } from '../sync/source.js';
 import type { Actor } from './audit/actor.js';
+import type { CheckpointSigner } from './audit/checkpoint-signer.js';
 import type { ClearVault } from './clear-values.js';
 import type { Database } from './database.js';
 import type { IdentifierReader } from './identity.js';
@@ -16,7 +16,7 @@ export interface LedgerContext {
   /** Under whom writes and look-ups are recorded. */
   readonly actor: Actor;
   /** Signs checkpoints of the audit trail. */
-  readonly auditSigner: Signer | null;
+  readonly auditSigner: CheckpointSigner | null;
   readonly seed: bigint;
   readonly mixer: KeyMixer;
   /** One for all: reading is synchronous, and what was read is copied before the next is. */

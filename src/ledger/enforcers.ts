@@ -65,8 +65,8 @@ function msOf(value: unknown): number {
 }
 
 /**
- * Takes an enforcer that is gone for good out of every count. It comes back by itself if it reports again. False: there
- * is none with this id that is waited for. In a transaction.
+ * Takes an enforcer that is gone for good out of every count, and from its token. It comes back by itself if it reports
+ * again. False: there is none with this id that is waited for. In a transaction.
  */
 export async function retireEnforcer(
   session: Session,
@@ -77,7 +77,7 @@ export async function retireEnforcer(
     throw new InputError('id', 'malformed', 'expected the id of an enforcer');
   }
   const retired = await session.query(
-    'update optgate.enforcer set retired_at = clock_timestamp() where id = $1 and retired_at is null returning 1',
+    'update optgate.enforcer set retired_at = clock_timestamp(), token_name = null where id = $1 and retired_at is null returning 1',
     [id],
   );
   if (retired.length === 0) return false;

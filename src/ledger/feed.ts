@@ -7,7 +7,7 @@
  */
 import { GateError } from '../core/errors.js';
 import type { Entry, Frame, Head } from '../core/suppression/index.js';
-import type { EnforcerReport, LedgerFeed, LoadedTable } from '../sync/source.js';
+import type { EnforcerReport, LedgerFeed, LoadedTable, Reporter } from '../sync/source.js';
 import { type Database, type LedgerLocation, openDatabase } from './database.js';
 import { FeedListener } from './feed-listener.js';
 import { checkMigrated } from './migrations.js';
@@ -36,17 +36,18 @@ order by entry.seq`;
 /**
  * A position that the ledger never had, of another history or past its end, is none: the enforcer was seen, and no more.
  * When it was reached is told as an age and placed on the ledger's own clock, so it is never too early. An acknowledgement
- * is kept only if it is the first of some request: so there are no more of them than requests for each enforcer.
+ * is kept only if it is the first of some request: so there are no more of them than requests for each enforcer. Nothing is
+ * taken down, and no row comes back, where the enforcer is bound to a token of another name.
  */
 const REPORT = `
 with before as (select epoch, applied_seq from optgate.enforcer where id = $1::text),
 said as (select epoch, $8::int8 as seq from optgate.head where epoch = $7::text and seq >= $8::int8),
 enforcer as (
   insert into optgate.enforcer as known
-    (id, name, role, source, version, lease_ms, epoch, applied_seq, applied_at, state, retired_at)
+    (id, name, role, source, version, lease_ms, epoch, applied_seq, applied_at, state, retired_at, token_name)
   select $1::text, $2::text, $3::text, $4::text, $5::text, $6::int4, said.epoch, said.seq,
     case when said.epoch is not null then clock_timestamp() - greatest(0, $9::float8) * interval '1 millisecond' end, $10::text,
-    case when $11::bool then clock_timestamp() end
+    case when $11::bool then clock_timestamp() end, $12::text
   from (select) as always left join said on true
   on conflict (id) do update set
     name = excluded.name, role = excluded.role, source = excluded.source, version = excluded.version,
@@ -54,15 +55,18 @@ enforcer as (
     epoch = coalesce(excluded.epoch, known.epoch),
     applied_seq = case when excluded.epoch is null then known.applied_seq else excluded.applied_seq end,
     applied_at = case when excluded.epoch is null then known.applied_at else excluded.applied_at end,
-    retired_at = excluded.retired_at
-  returning epoch, applied_seq, applied_at)
-insert into optgate.enforcer_ack (enforcer_id, epoch, seq, at)
-select $1::text, enforcer.epoch, enforcer.applied_seq, enforcer.applied_at from enforcer, said
-where not exists (select from before where before.epoch = enforcer.epoch)
-  or exists (
-    select from before join optgate.change_log as entry on entry.seq > before.applied_seq
-    where entry.seq <= enforcer.applied_seq and entry.request_id is not null)
-on conflict (enforcer_id, epoch, seq) do nothing`;
+    retired_at = excluded.retired_at, token_name = coalesce(known.token_name, excluded.token_name)
+  where $13::bool or known.token_name is null or known.token_name = $12::text
+  returning epoch, applied_seq, applied_at),
+ack as (
+  insert into optgate.enforcer_ack (enforcer_id, epoch, seq, at)
+  select $1::text, enforcer.epoch, enforcer.applied_seq, enforcer.applied_at from enforcer, said
+  where not exists (select from before where before.epoch = enforcer.epoch)
+    or exists (
+      select from before join optgate.change_log as entry on entry.seq > before.applied_seq
+      where entry.seq <= enforcer.applied_seq and entry.request_id is not null)
+  on conflict (enforcer_id, epoch, seq) do nothing)
+select 1 from enforcer`;
 
 interface FeedRow {
   readonly epoch: string;
@@ -153,14 +157,16 @@ class Feed implements LedgerFeed {
     return this.database.buildTable(signal);
   }
 
-  async report(report: EnforcerReport): Promise<void> {
+  async report(report: EnforcerReport, reporter?: Reporter): Promise<void> {
     this.refuseClosed();
     const { id, name, role, version, leaseMs, position, appliedAgeMs, state, isLeaving } = report;
-    await this.database.query(REPORT, [
+    const taken = await this.database.query(REPORT, [
       ...[id, name, role, this.name, version, leaseMs],
       ...[position?.epoch ?? null, position?.seq ?? null],
       ...[appliedAgeMs ?? 0, state, isLeaving],
+      ...[reporter?.tokenName ?? null, reporter === undefined],
     ]);
+    if (taken.length === 0) throw new GateError('ledger.enforcer_bound');
   }
 
   async close(): Promise<void> {

@@ -25,6 +25,8 @@ export interface GapOptions {
   readonly sinceMs: number;
   /** This destination only. */
   readonly destination?: string | undefined;
+  /** Only to be looked at: nobody is told of them. Default: false. */
+  readonly isView?: boolean | undefined;
   /** This request only. */
   readonly requestId?: string | undefined;
   /** Told how many more identifiers of opt-outs in force are known by MD5 or SHA-1 alone; exports of clear values cannot be asked for them. */
@@ -68,14 +70,15 @@ export interface Asked {
 /** See Ledger.gapNotices. */
 export async function* gapNotices(
   context: LedgerContext,
-  { sinceMs, destination, requestId, onOldDigests }: GapOptions,
+  { sinceMs, destination, requestId, isView = false, onOldDigests }: GapOptions,
 ): AsyncGenerator<GapNotice> {
   if (!Number.isSafeInteger(sinceMs) || sinceMs < 0) {
     throw new InputError('sinceMs', 'out_of_range', 'expected whole milliseconds since 1970');
   }
   const body = { destination: destination ?? null, since: new Date(sinceMs).toISOString() };
   const subject = requestId ?? destination ?? null;
-  await appendAudit(context.database, context, { kind: 'gap_notices.made', subject, body });
+  const kind = isView ? 'gap_notices.viewed' : 'gap_notices.made';
+  await appendAudit(context.database, context, { kind, subject, body });
   const pages = await briefRuns(context.database, destination ?? null);
   for await (const some of askedPages(context, sinceMs, requestId ?? null)) {
     const inForce = await askedInForce(context.database, some);

@@ -4,6 +4,8 @@
  */
 export { type Actor, type ActorRole, type ActorVia, SYSTEM_ACTOR } from './audit/actor.js';
 export { type AuditEvent, appendAudit } from './audit/append.js';
+export type { TrailPoint } from './audit/checkpoint.js';
+export { isForked } from './audit/checkpoint-signer.js';
 export type { AuditEntry } from './audit/entry.js';
 export type { AuditHead, AuditQuery } from './audit/query.js';
 export type { AuditTrail } from './audit/trail.js';

@@ -5,6 +5,8 @@
 
 import type { LedgerFeed } from '../sync/source.js';
 import { Chainer } from './audit/chainer.js';
+import type { TrailPoint } from './audit/checkpoint.js';
+import { CheckpointSigner } from './audit/checkpoint-signer.js';
 import { Canary } from './canary.js';
 import type { LedgerContext } from './context.js';
 import type { Database } from './database.js';
@@ -22,6 +24,8 @@ export interface LedgerEvents {
   readonly alarm: HorizonAlarm | null;
   /** Something failed in the background, and is tried again. */
   readonly failure: Error;
+  /** A head of the audit trail is being signed. */
+  readonly checkpoint: TrailPoint;
 }
 
 type Listener<E extends keyof LedgerEvents> = (event: LedgerEvents[E]) => void;
@@ -32,13 +36,21 @@ export class LedgerParts {
   readonly reader: LedgerFeed;
   readonly #canary: Canary | null;
   readonly #chainer: Chainer | null;
-  readonly #listeners = { alarm: new Set<Listener<'alarm'>>(), failure: new Set<Listener<'failure'>>() };
+  readonly #listeners: { readonly [E in keyof LedgerEvents]: Set<Listener<E>> } = {
+    alarm: new Set(),
+    failure: new Set(),
+    checkpoint: new Set(),
+  };
   #closing: Promise<void> | null = null;
 
   constructor(database: Database, seed: bigint, settings: LedgerSettings) {
     this.sequencer = settings.sequence ? new Sequencer(database) : null;
+    const { auditSigner: signer } = settings;
+    const auditSigner =
+      signer === null ? null : new CheckpointSigner(signer, (point) => this.#tell('checkpoint', point));
     this.context = {
       ...settings,
+      auditSigner,
       database,
       seed,
       mixer: new KeyMixer(seed),
@@ -53,7 +65,7 @@ export class LedgerParts {
     this.sequencer?.on('calm', () => this.#tell('alarm', null)).start();
     const { canaryEveryMs } = settings;
     this.#chainer = settings.sequence
-      ? new Chainer(database, { signer: settings.auditSigner }, () => this.isSequencer, fail)
+      ? new Chainer(database, { signer: auditSigner }, () => this.isSequencer, fail)
       : null;
     this.#canary =
       canaryEveryMs === null ? null : new Canary(this.context, canaryEveryMs, () => this.isSequencer, fail);

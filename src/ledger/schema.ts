@@ -4,7 +4,7 @@
  * The rules for writing to it are in order.ts (what entries leave behind) and sequencer.ts (how they get their seq).
  * @module
  */
-import { AUDIT_STATEMENTS } from './audit/schema.js';
+import { AUDIT_CHECKS, AUDIT_STATEMENTS } from './audit/schema.js';
 import { OVERSIGHT_STATEMENTS } from './oversight/schema.js';
 import { RECORDS_SCHEMA } from './records/schema.js';
 import { WEBHOOK_AGE_STATEMENTS, WEBHOOK_STATEMENTS } from './webhooks/schema.js';
@@ -145,6 +145,11 @@ create table optgate.enforcer (
   retired_at timestamptz null
 )`;
 
+const ENFORCER_TOKEN: readonly string[] = [
+  'alter table optgate.enforcer add column token_name text null check (length(token_name) between 1 and 64)',
+  `comment on column optgate.enforcer.token_name is 'Name of the token it reports with: no other may report for it.'`,
+];
+
 const ENFORCER_ACK = `
 create table optgate.enforcer_ack (
   enforcer_id text not null references optgate.enforcer (id) on delete cascade,
@@ -270,4 +275,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 4, statements: RECORDS_SCHEMA },
   { version: 5, statements: WEBHOOK_STATEMENTS },
   { version: 6, statements: WEBHOOK_AGE_STATEMENTS },
+  { version: 7, statements: [...ENFORCER_TOKEN, ...AUDIT_CHECKS] },
 ];

@@ -40,6 +40,7 @@ export interface ControlOptions {
   readonly onEvent: (event: ControlEvent) => void;
   /** A public page failed. */
   readonly onPageFailure: (error: unknown) => void;
+  readonly onPageRequest?: (page: string, response: ServerResponse) => void;
   readonly onSignalsDropped?: (count: number) => void;
   readonly onUntrustedProxy?: () => void;
 }
@@ -59,6 +60,7 @@ export class Control {
           settings: readChoicesSettings(config),
           ledger: () => asPublic(ledger()),
           onFailure: onPageFailure,
+          onRequest: (page, response) => options.onPageRequest?.(page, response),
           onSignalsDropped: (count) => options.onSignalsDropped?.(count),
           onUntrustedProxy: () => options.onUntrustedProxy?.(),
         })

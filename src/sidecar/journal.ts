@@ -4,6 +4,7 @@
  */
 import type { Ledger } from '../ledger/index.js';
 import type { LiveTable } from '../live-table.js';
+import type { SidecarConfig } from './config-settings.js';
 import { type EventLog, Setting } from './observe/index.js';
 
 /** Failures in a row that are logged: 1, 2, 4, 8 … so that hours without a source are a page, not a disk. */
@@ -41,6 +42,12 @@ export function journalLedger(ledger: Ledger, log: EventLog): void {
   ledger.on('alarm', (alarm) => {
     if (alarm !== null) log.event('ledger.horizon');
   });
+}
+
+/** Without tokens the control plane asks nobody on this machine who they are; where pages for people share its port, they are near. */
+export function journalOpenControl(config: SidecarConfig, log: EventLog): void {
+  log.event('control.open');
+  if (config['publicPages.enabled'] && config['publicPages.listen'].length === 0) log.event('pages.on_open_control');
 }
 
 /** One line for failures of a kind as long as they follow each other. */

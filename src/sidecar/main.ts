@@ -15,23 +15,26 @@ import { Console } from './console/index.js';
 import { Control } from './control.js';
 import { type ControlEvent, TokenSet } from './control-plane/index.js';
 import { horizonLagMs } from './horizon-lag.js';
-import { FailureJournal, journalLedger, journalTable } from './journal.js';
+import { FailureJournal, journalLedger, journalOpenControl, journalTable } from './journal.js';
 import {
   CanaryWatch,
   createOperatorHandler,
-  DecisionLog,
-  DecisionSpool,
+  type DecisionLog,
   EventLog,
   Health,
   type MetricInputs,
   mergeThreadStates,
+  PageCounts,
   Setting,
   SidecarMetrics,
+  TrailWatch,
 } from './observe/index.js';
+import { openDecisionLog } from './open-decision-log.js';
 import { PolicyDesk } from './policy-desk.js';
 import { createProbe } from './probe.js';
 import { consoleProcess, threadsShown } from './process-state.js';
 import { type Serving, serveHere } from './serving.js';
+import { TrailRecorder } from './trail-recorder.js';
 import { isEmbedded, openUpstream, type Upstream } from './upstream.js';
 import { WebhookDesk } from './webhook-desk.js';
 import { serveOnWorkers } from './workers.js';
@@ -102,6 +105,9 @@ class RunningSidecar implements Sidecar {
   private readonly metrics = new SidecarMetrics({ collect: () => this.metricInputs() });
   private readonly failures: FailureJournal;
   private readonly webhooks: WebhookDesk;
+  private readonly trail: TrailWatch;
+  private readonly recorder: TrailRecorder;
+  private readonly pageCounts = new PageCounts();
   readonly startedAtMs = Date.now();
   private fail: (error: Error) => void = () => {};
   private decisions: DecisionLog | null = null;
@@ -127,6 +133,12 @@ class RunningSidecar implements Sidecar {
     });
     this.failures = new FailureJournal(log);
     this.webhooks = new WebhookDesk(config, log, (error) => this.failures.note('ledger', error));
+    this.trail = new TrailWatch(log);
+    this.recorder = new TrailRecorder({
+      ledger: () => this.upstream?.ledger() ?? null,
+      hasLedger: config.ledger !== null,
+      onUnrecorded: (error) => log.failure('audit.unrecorded', error),
+    });
     this.policies = new PolicyDesk(config.policy);
     const [file, text] = [config['control.tokenFile'] ?? undefined, config['control.tokens'] ?? undefined];
     this.tokens = new TokenSet({ file, text, textName: 'control.tokens' });
@@ -135,11 +147,12 @@ class RunningSidecar implements Sidecar {
   async start(): Promise<void> {
     const { config, log } = this;
     log.event('sidecar.starting', { version: new Setting(packageVersion()), workers: config.workers });
-    this.decisions = await this.openDecisionLog();
+    this.decisions = await openDecisionLog(config, log);
     this.upstream = await openUpstream(withFolder(config), {
       onFailure: (where, error) => this.failures.note(where, error),
       onLedger: (ledger) => {
         journalLedger(ledger, log);
+        this.trail.watch(ledger);
         this.control?.ledgerOpened();
         this.takeInventory();
         this.webhooks.begin(ledger);
@@ -154,6 +167,7 @@ class RunningSidecar implements Sidecar {
     for (const address of Object.values(this.addresses).flat()) {
       log.event('sidecar.listening', { address: new Setting(address) });
     }
+    if (this.tokens.isEmpty) journalOpenControl(config, log);
     await this.upstream.opened;
   }
 
@@ -197,22 +211,6 @@ class RunningSidecar implements Sidecar {
   close(): Promise<void> {
     this.closing ??= this.closeAll();
     return this.closing;
-  }
-
-  private async openDecisionLog(): Promise<DecisionLog | null> {
-    const { config, log } = this;
-    if (config['decisionLog.sample'] === null) return null;
-    const folder = config['decisionLog.spoolFolder'];
-    const spool =
-      folder === null
-        ? null
-        : await DecisionSpool.open({
-            folder,
-            totalBytesMax: config['decisionLog.spoolBytesMax'],
-            onFailure: (error) => log.failure('decision_log.failed', error),
-          });
-    const [entriesMax, bytesMax] = [config['decisionLog.entriesMax'], config['decisionLog.bytesMax']];
-    return new DecisionLog({ entriesMax, bytesMax, spool });
   }
 
   private follow({ source, verifier }: Upstream): LiveTable {
@@ -271,9 +269,12 @@ class RunningSidecar implements Sidecar {
         process: () => consoleProcess(this.config, this),
         policy: () => this.policies.policy,
         doors: () => this.serving?.state().doors ?? null,
+        onUnrecorded: (error) => log.failure('audit.unrecorded', error),
+        onRequest: (page, response) => this.pageCounts.note('console', page, response),
       }),
       unknownDestinations: () => this.serving?.state().doors.unknownDestinations ?? [],
       onEvent: (event) => this.noteControl(event),
+      onPageRequest: (page, response) => this.pageCounts.note('choices', page, response),
       onPageFailure: (error) => log.failure('pages.failed', error),
       onSignalsDropped: (count) => log.event('pages.signals_dropped', { count }),
       onUntrustedProxy: () => log.event('pages.untrusted_proxy'),
@@ -302,34 +303,43 @@ class RunningSidecar implements Sidecar {
       version: packageVersion(),
       horizonLagMs: await horizonLagMs(this.upstream?.ledger() ?? null, LEDGER_STATUS_MS),
       webhooks: await this.webhooks.metrics(LEDGER_STATUS_MS),
+      pages: this.pageCounts.all,
+      trail: this.config['relay.signKeyFile'] === null || this.config.ledger === null ? null : this.trail.state,
     };
   }
 
   private async reloadNow(): Promise<ReloadResult> {
-    const result = { policy: 'none', tokens: 'none' } as { -readonly [Name in keyof ReloadResult]: ReloadResult[Name] };
-    const { config, log, policies, serving } = this;
-    if (this.closing !== null || serving === null) return result;
-    if (config.policy !== null) {
-      try {
-        await policies.reload((policy: Policy) => serving.usePolicy(policy));
-        result.policy = 'loaded';
-        log.event('policy.loaded', { policyVersion: new Setting(policies.policy.version) });
-      } catch (error) {
-        result.policy = 'refused';
-        log.failure('policy.refused', error, { detail: new Setting((error as Error).message) });
-      }
+    const none = { policy: 'none', tokens: 'none' } as const;
+    const { config, log, policies, serving, tokens } = this;
+    if (this.closing !== null || serving === null) return none;
+    const readPolicy = async () => {
+      await policies.reload((policy: Policy) => serving.usePolicy(policy));
+      const { version } = policies.policy;
+      log.event('policy.loaded', { policyVersion: new Setting(version) });
+      return { version };
+    };
+    const readTokens = async () => {
+      tokens.reload();
+      log.event('tokens.loaded', { count: tokens.tokenCount });
+      return { tokenCount: tokens.tokenCount };
+    };
+    return {
+      policy: config.policy === null ? 'none' : await this.reloadPart('policy', readPolicy),
+      tokens: tokens.isEmpty ? 'none' : await this.reloadPart('tokens', readTokens),
+    };
+  }
+
+  /** @param read Puts it into use, and gives what the audit trail says of it. */
+  private async reloadPart(part: 'policy' | 'tokens', read: () => Promise<object>): Promise<'loaded' | 'refused'> {
+    try {
+      const body = await read();
+      await this.recorder.record({ kind: `${part}.reloaded`, subject: null, body });
+      return 'loaded';
+    } catch (error) {
+      this.log.failure(`${part}.refused`, error, { detail: new Setting((error as Error).message) });
+      await this.recorder.record({ kind: `${part}.refused`, subject: null, body: {} });
+      return 'refused';
     }
-    if (!this.tokens.isEmpty) {
-      try {
-        this.tokens.reload();
-        result.tokens = 'loaded';
-        log.event('tokens.loaded', { count: this.tokens.tokenCount });
-      } catch (error) {
-        result.tokens = 'refused';
-        log.failure('tokens.refused', error, { detail: new Setting((error as Error).message) });
-      }
-    }
-    return result;
   }
 
   /** Puts the ledger's destinations into the policy. Never throws: what cannot be read now is read the next time. */

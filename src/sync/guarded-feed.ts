@@ -5,7 +5,7 @@
 import type { Frame } from '../core/suppression/index.js';
 import type { Clock } from './clock.js';
 import { withDeadline } from './deadline.js';
-import type { EnforcerReport, LedgerFeed, LoadedTable } from './source.js';
+import type { EnforcerReport, LedgerFeed, LoadedTable, Reporter } from './source.js';
 
 /** Longer than the deadlines of the ledger itself, which say more of what went wrong. */
 const READ_DEADLINE_MS = 40_000;
@@ -38,8 +38,8 @@ export class GuardedFeed implements LedgerFeed {
     return this.guard(BUILD_DEADLINE_MS, (signal) => this.feed.buildTable(signal));
   }
 
-  report(report: EnforcerReport): Promise<void> {
-    return this.guard(REPORT_DEADLINE_MS, () => this.feed.report(report));
+  report(report: EnforcerReport, reporter?: Reporter): Promise<void> {
+    return this.guard(REPORT_DEADLINE_MS, () => this.feed.report(report, reporter));
   }
 
   close(): Promise<void> {

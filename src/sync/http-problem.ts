@@ -18,7 +18,8 @@ export type ProblemCode =
   | 'http.failed'
   | 'sync.unavailable'
   | 'sync.trimmed'
-  | 'sync.epoch';
+  | 'sync.epoch'
+  | 'enforcer.bound';
 
 /** Status and title of each code. Codes are added, never renamed. */
 export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
@@ -34,6 +35,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'sync.unavailable': [503, 'there is nothing to serve yet, or what it comes from cannot be reached'],
   'sync.trimmed': [410, 'the changes after this position are no longer kept: start from the snapshot'],
   'sync.epoch': [409, 'another history has begun: start from the snapshot'],
+  'enforcer.bound': [403, 'this enforcer reports with a token of another name'],
 };
 /** What a client that was told to come back is told to wait. */
 const RETRY_AFTER_SECONDS = 1;

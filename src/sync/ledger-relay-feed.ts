@@ -23,7 +23,7 @@ import {
   type RelaySnapshot,
 } from './relay-feed.js';
 import { SnapshotFolder, type SnapshotFolderOptions } from './relay-snapshot.js';
-import type { EnforcerReport, LedgerFeed, Position } from './source.js';
+import type { EnforcerReport, LedgerFeed, Position, Reporter } from './source.js';
 import { Waiters } from './waiters.js';
 
 export const RELAY_SNAPSHOT_EVERY_MS = 600_000;
@@ -101,8 +101,8 @@ export class LedgerRelayFeed implements RelayFeed {
     return this.waiters.wait(isDue || this.closing.signal.aborted ? 0 : waitMs, signal);
   }
 
-  report(report: EnforcerReport): Promise<void> {
-    return this.feed.report(report);
+  report(report: EnforcerReport, reporter?: Reporter): Promise<void> {
+    return this.feed.report(report, reporter);
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Frame, Head } from '../core/suppression/index.js';
-import type { EnforcerReport, Position } from './source.js';
+import type { EnforcerReport, Position, Reporter } from './source.js';
 
 /** How long a relay waits for something to come before it reads the heartbeat alone, unless told. */
 export const RELAY_BEAT_EVERY_MS = 1000;
@@ -58,7 +58,7 @@ export interface RelayFeed {
   /** The newest snapshot; `null`: nothing is loaded yet. */
   snapshot(): RelaySnapshot | null;
   /** Passes a report upstream. Throws a GateError. */
-  report(report: EnforcerReport): Promise<void>;
+  report(report: EnforcerReport, reporter?: Reporter): Promise<void>;
   /** Lets go of everything. Never throws. */
   close(): Promise<void>;
 }

@@ -22,7 +22,7 @@ import { linkSignals } from './linked-signal.js';
 import { parsePosition } from './position.js';
 import type { RelayFeed } from './relay-feed.js';
 import { ACKS_PATH, CHANGES_PATH, DELTA_TYPE, digestField, HEADERS, SNAPSHOT_PATH } from './relay-http.js';
-import type { Position } from './source.js';
+import type { Position, Reporter } from './source.js';
 
 export const RELAY_LIMITS = {
   /** Requests for changes that wait at the same time. */
@@ -55,14 +55,14 @@ export interface RelayOptions {
 
 /** Answers a request and returns true, or leaves it alone and returns false if its path is not a relay's. */
 export interface RelayHandler {
-  (request: IncomingMessage, response: ServerResponse): boolean;
+  (request: IncomingMessage, response: ServerResponse, reporter?: Reporter): boolean;
   /** Requests that wait for changes, and snapshots on their way. */
   readonly counts: { readonly polls: number; readonly downloads: number };
   /** Ends every wait: each gets its heartbeat now. */
   close(): void;
 }
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+type Answer = (request: IncomingMessage, response: ServerResponse, reporter?: Reporter) => Promise<void>;
 
 /**
  * @example
@@ -72,11 +72,11 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<vo
 export function createRelay(options: RelayOptions): RelayHandler {
   const relay = new Relay(options);
   const routes: Readonly<Record<string, { readonly methods: readonly string[]; readonly answer: Answer }>> = {
-    [SNAPSHOT_PATH]: { methods: ['GET', 'HEAD'], answer: (...exchange) => relay.sendSnapshot(...exchange) },
-    [CHANGES_PATH]: { methods: ['GET', 'HEAD'], answer: (...exchange) => relay.sendChanges(...exchange) },
+    [SNAPSHOT_PATH]: { methods: ['GET', 'HEAD'], answer: (request, response) => relay.sendSnapshot(request, response) },
+    [CHANGES_PATH]: { methods: ['GET', 'HEAD'], answer: (request, response) => relay.sendChanges(request, response) },
     [ACKS_PATH]: { methods: ['POST'], answer: (...exchange) => relay.takeReport(...exchange) },
   };
-  const handle = (request: IncomingMessage, response: ServerResponse): boolean => {
+  const handle = (request: IncomingMessage, response: ServerResponse, reporter?: Reporter): boolean => {
     const [path = ''] = (request.url ?? '').split('?', 1);
     const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
     if (route === undefined) return false;
@@ -86,7 +86,7 @@ export function createRelay(options: RelayOptions): RelayHandler {
     } else if (!route.methods.includes(request.method ?? '')) {
       sendProblem(response, 'http.method', { headers: { allow: route.methods.join(', ') } });
     } else {
-      route.answer(request, response).catch((error: unknown) => refuse(response, error));
+      route.answer(request, response, reporter).catch((error: unknown) => refuse(response, error));
     }
     return true;
   };
@@ -174,12 +174,12 @@ class Relay {
     response.end();
   }
 
-  async takeReport(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async takeReport(request: IncomingMessage, response: ServerResponse, reporter?: Reporter): Promise<void> {
     const [mediaType = ''] = (request.headers['content-type'] ?? '').split(';', 1);
     if (mediaType.trim().toLowerCase() !== 'application/json') return sendProblem(response, 'http.media_type');
     const body = await readBody(request, this.limits);
     if (body === null) return sendProblem(response, 'http.too_large');
-    await this.feed.report(parseEnforcerReport(body));
+    await this.feed.report(parseEnforcerReport(body), reporter);
     response.writeHead(204, { 'cache-control': 'no-store' }).end();
   }
 
@@ -316,6 +316,8 @@ function digestOf(token: string): Buffer {
 
 function refuse(response: ServerResponse, error: unknown): void {
   if (error instanceof InputError) sendProblem(response, 'http.bad_request', { detail: error.message });
+  else if (error instanceof GateError && error.code === 'ledger.enforcer_bound')
+    sendProblem(response, 'enforcer.bound');
   else if (error instanceof GateError) sendProblem(response, 'sync.unavailable', { detail: error.code });
   else sendProblem(response, 'http.failed');
 }

@@ -77,6 +77,12 @@ export interface EnforcerReport {
   readonly isLeaving: boolean;
 }
 
+/** Whose token a report came with, where ids are bound to tokens (docs/control-plane.md). */
+export interface Reporter {
+  /** `null`: it has no name, and so cannot be told from others. */
+  readonly tokenName: string | null;
+}
+
 export interface Source {
   /** `postgres`, `pglite`, `http`, `nats` or `file`; for status and metrics. */
   readonly name: string;
@@ -102,6 +108,7 @@ export interface LedgerFeed {
   wait(waitMs: number, signal: AbortSignal): Promise<void>;
   /** The table at the settled seq, built on another thread. */
   buildTable(signal: AbortSignal): Promise<LoadedTable>;
-  report(report: EnforcerReport): Promise<void>;
+  /** @param reporter Left out: whoever reports may do so for any. Throws a GateError, `ledger.enforcer_bound` among them. */
+  report(report: EnforcerReport, reporter?: Reporter): Promise<void>;
   close(): Promise<void>;
 }

@@ -27,9 +27,9 @@ export interface TestOptions {
   readonly signal?: AbortSignal;
 }
 
-/** `null`: there is no such webhook. @throws {GateError} `ledger.clear_key`. */
+/** The audit trail has it before it is sent. `null`: there is no such webhook. @throws {GateError} `ledger.clear_key`. */
 export async function sendTest(
-  { webhooks }: Pick<Ledger, 'webhooks'>,
+  { audit, webhooks }: Pick<Ledger, 'audit' | 'webhooks'>,
   id: string,
   { attemptMsMax = ATTEMPT_MS_MAX, now = Date.now, lookup, signal }: TestOptions = {},
 ): Promise<TestResult | null> {
@@ -39,6 +39,7 @@ export async function sendTest(
   const body = JSON.stringify({ id: eventId, event: TEST_KIND, at: new Date(now()).toISOString() });
   const headers = deliveryHeaders({ kind: TEST_KIND, eventId }, await webhooks.secretsOf(id), now(), body);
   const { url, allowPrivate } = webhook;
+  await audit.append({ kind: 'webhook.tested', subject: id, body: { eventId, host: new URL(url).host } });
   const startMs = performance.now();
   const result = await post({ url, allowPrivate, headers, body, attemptMsMax, lookup, signal, now });
   const status = result.kind === 'answered' ? result.status : null;

@@ -73,6 +73,7 @@ const EMAIL = 'jane@example.com';
         head,
         checkpoints: 1,
         signedUpTo: expect.any(Number),
+        unsigned: expect.any(Number),
         fault: null,
       },
     ]);

@@ -49,6 +49,10 @@ backend.describe(`webhooks on the command line, on ${backend.name}`, () => {
     expect(receiver.received[0]).toMatchObject({ json: { event: 'webhook.test' } });
     receiver.answer(answerWith(500));
     expect((await run('test', 'crm')).status).toBe(1);
+    const tested = await optgate(['audit', 'search', '--kind', 'webhook.tested'], '', { env });
+    expect(tested.json()).toMatchObject(
+      [1, 2].map(() => ({ subject: 'crm', body: { host: new URL(receiver.url).host } })),
+    );
     const [rotated] = (await run('rotate', 'crm', '--overlap', '1h')).json();
     expect(rotated.secret).not.toBe(secret);
     expect(rotated.secretBeforeUntil).toMatch(/^20/);

@@ -24,6 +24,7 @@ export function firstBadEntry(bytes: Uint8Array, publicKeyPem: string | null = n
     /^[0-9a-f-]{36}$/.test(String(header.ledger));
   if (!isHeader) return 0;
   let previous = sha256(`optgate-audit ${header.ledger}`);
+  let isSigned = publicKeyPem === null; // without a key nothing has to be
   for (const [index, line] of lines.slice(1).entries()) {
     const n = index + 1;
     const entry = lineValue(line);
@@ -31,11 +32,13 @@ export function firstBadEntry(bytes: Uint8Array, publicKeyPem: string | null = n
     const { hash, ...rest } = entry;
     if (hash !== sha256(canonical(rest))) return n;
     if (entry.kind === 'checkpoint' && !isCheckpoint(entry, header.ledger, publicKeyPem)) return n;
+    isSigned ||= entry.kind === 'checkpoint';
     previous = hash;
   }
   if (start !== all.length) return lines.length; // a line without its end
   if (header.entries > lines.length - 1) return lines.length;
-  return header.entries === lines.length - 1 && header.head === previous ? null : 0;
+  if (header.entries !== lines.length - 1 || header.head !== previous) return 0;
+  return isSigned ? null : 1;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever was in a line

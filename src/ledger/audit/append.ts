@@ -9,6 +9,7 @@ import type { LedgerContext } from '../context.js';
 import type { Session } from '../database.js';
 import { canonicalJson } from './canonical-json.js';
 import { BODY_LENGTH_MAX, CHECKPOINT_KIND, isKind, SUBJECT_LENGTH_MAX } from './entry.js';
+import { DAMAGED_KIND } from './entry-row.js';
 
 /** What happened. */
 export interface AuditEvent {
@@ -35,7 +36,8 @@ export function auditValues(
   { actor }: Pick<LedgerContext, 'actor'>,
   { kind, subject, body }: AuditEvent,
 ): readonly (string | null)[] {
-  if (!isKind(kind) || kind === CHECKPOINT_KIND) throw new TypeError('kind: expected words joined by points');
+  if (!isKind(kind) || kind === CHECKPOINT_KIND || kind === DAMAGED_KIND)
+    throw new TypeError('kind: expected words joined by points');
   if (subject !== null && (subject.length > SUBJECT_LENGTH_MAX || /[\p{Cc}\p{Cs}]/u.test(subject))) {
     throw new TypeError(`subject: expected at most ${SUBJECT_LENGTH_MAX} characters`);
   }

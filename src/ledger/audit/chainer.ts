@@ -5,6 +5,7 @@
  * runs it, and however many do (chain-step.ts); who leads is asked only to spare the work.
  * @module
  */
+import { GateError } from '../../core/errors.js';
 import type { Transactor } from '../database.js';
 import { CHAIN_ROWS_MAX, type ChainOptions, chainAll, chainStep, hasChainWork } from './chain-step.js';
 
@@ -51,6 +52,11 @@ export class Chainer {
   async #work(): Promise<void> {
     const { rowsMax = CHAIN_ROWS_MAX } = this.options;
     if (!(await hasChainWork(this.database, this.options))) return;
-    while ((await chainStep(this.database, this.options)).count === rowsMax);
+    for (let count = rowsMax; count === rowsMax; ) {
+      const step = await chainStep(this.database, this.options);
+      if (step.damagedCount > 0)
+        this.onFailure(new GateError('ledger.damaged', 'a row of the audit trail is no entry'));
+      count = step.count;
+    }
   }
 }

@@ -46,7 +46,7 @@ export type CheckpointFault = 'checkpoint' | 'signature' | 'unknown_key';
 
 /** `null`: it is right, as far as it is checked; without a verifier its signature is not. */
 export function checkpointFault(
-  { n, body, previous }: AuditEntry,
+  { n, body, previous }: Pick<AuditEntry, 'n' | 'body' | 'previous'>,
   ledgerId: string,
   verifier: Verifier | null,
 ): CheckpointFault | null {

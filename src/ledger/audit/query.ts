@@ -5,8 +5,8 @@
 import { InputError } from '../../core/errors.js';
 import type { Row, Session } from '../database.js';
 import { ACTOR_NAME_LENGTH_MAX, ACTOR_ROLES, type Actor } from './actor.js';
-import { hexOf, PART_COLUMNS, partsOf } from './chain-step.js';
 import { type AuditEntry, genesisOf, isKind, lineOfParts, SUBJECT_LENGTH_MAX } from './entry.js';
+import { hexOf, PART_COLUMNS, partsOf } from './entry-row.js';
 
 /** Entries that are given out at once, unless told. */
 export const AUDIT_ENTRIES_PER_READ = 100;

@@ -36,11 +36,12 @@ export const TRAIL_FAULTS = {
   unknown_key: 'the checkpoint is signed with a key that is not among those given',
   head: 'the entry is another one than the head that was given says',
   truncated: 'the trail ends too early',
+  unsigned: 'a public key was given, and nothing in the trail is signed',
 } as const;
 export type TrailFaultCode = keyof typeof TRAIL_FAULTS;
 
 export interface TrailFault {
-  /** Number of the first bad entry; 0: the header. Where the end is missing, of the first entry that is not there. */
+  /** Number of the first bad entry; 0: the header. Where the end is missing, of the first that is not there; `unsigned`: 1. */
   readonly n: number;
   readonly code: TrailFaultCode;
 }
@@ -55,6 +56,8 @@ export interface TrailReport {
   readonly checkpointCount: number;
   /** Number of the last entry that a checkpoint vouches for; without keys nothing does: `null`. */
   readonly signedUpTo: number | null;
+  /** Entries after that one, which nobody vouches for, its checkpoint among them; without keys `null`. */
+  readonly unsignedCount: number | null;
   /** The first one; `null`: the trail is valid. */
   readonly fault: TrailFault | null;
 }
@@ -73,6 +76,8 @@ export function headerLine({ entries, head, ledger }: TrailHeader): string {
 export interface TrailVerifierOptions {
   /** Knows whose checkpoints to trust; without one, signatures are not looked at. */
   readonly verifier?: Verifier | null;
+  /** With a verifier: a trail without any checkpoint may be valid. Default: false. */
+  readonly isUnsignedAllowed?: boolean;
   /** What an entry is known to be, from elsewhere. */
   readonly head?: { readonly n: number; readonly hash: string } | null;
 }
@@ -93,10 +98,12 @@ export class TrailVerifier {
   #rest: Buffer = Buffer.alloc(0);
   readonly #quick = new QuickEntries();
   readonly #verifier: Verifier | null;
+  readonly #mustBeSigned: boolean;
   readonly #known: { readonly n: number; readonly hash: string } | null;
 
-  constructor({ verifier = null, head = null }: TrailVerifierOptions = {}) {
+  constructor({ verifier = null, isUnsignedAllowed = false, head = null }: TrailVerifierOptions = {}) {
     this.#verifier = verifier;
+    this.#mustBeSigned = verifier !== null && !isUnsignedAllowed;
     this.#known = head;
   }
 
@@ -127,6 +134,7 @@ export class TrailVerifier {
       head: this.#header === null ? null : this.#hash,
       checkpointCount: this.#checkpointCount,
       signedUpTo: this.#verifier === null ? null : this.#signedUpTo,
+      unsignedCount: this.#verifier === null ? null : this.#n - this.#signedUpTo,
       fault: this.#fault,
     };
   }
@@ -137,7 +145,8 @@ export class TrailVerifier {
     if (this.#rest.length > 0) return 'form'; // a line without its end
     const expected = Math.max(header.entries, this.#known?.n ?? 0);
     if (expected > this.#n) return 'truncated';
-    return header.entries === this.#n && header.head === this.#hash ? null : 'header';
+    if (header.entries !== this.#n || header.head !== this.#hash) return 'header';
+    return this.#mustBeSigned && this.#checkpointCount === 0 ? 'unsigned' : null;
   }
 
   /** Whole lines, as text at once where they are text. */
@@ -199,7 +208,8 @@ export class TrailVerifier {
 
   #found(code: TrailFaultCode | null): void {
     if (code === null) return;
-    this.#fault = this.#header === null || code === 'header' ? { n: 0, code: 'header' } : { n: this.#n + 1, code };
+    if (this.#header === null || code === 'header') this.#fault = { n: 0, code: 'header' };
+    else this.#fault = { n: code === 'unsigned' ? 1 : this.#n + 1, code };
   }
 }
 

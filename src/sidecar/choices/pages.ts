@@ -21,7 +21,7 @@ import { addressOf, type Page, type View, viewOf } from './layout.js';
 import { type NoticeName, noticePage } from './notice-view.js';
 import { confirmPage, optInPage } from './opt-in-view.js';
 import { isForeign } from './origin.js';
-import { ASSETS_PATH, BASE_PATH, GPC_PATH, PATHS } from './paths.js';
+import { ASSETS_PATH, BASE_PATH, GPC_PATH, PATHS, pageNameAt } from './paths.js';
 import { PageRates } from './rates.js';
 import { type FormName, Sealer } from './seal.js';
 import { redirect, sendAsset, sendGpc, sendPage } from './send.js';
@@ -39,6 +39,8 @@ export interface PublicPagesOptions {
   readonly onSignalsDropped?: (count: number) => void;
   /** Once: somebody names others in `X-Forwarded-For` and is not trusted. */
   readonly onUntrustedProxy?: () => void;
+  /** A request for a page, by its name. */
+  readonly onRequest?: (page: string, response: ServerResponse) => void;
   /** Wall clock, ms. */
   readonly now?: () => number;
   /** Monotonic ms. */
@@ -92,6 +94,7 @@ export class PublicPages {
     const path = url.split('?', 1)[0]?.replace(/(.)\/$/, '$1') ?? '';
     if (path !== BASE_PATH && !path.startsWith(`${BASE_PATH}/`) && path !== GPC_PATH) return false;
     response.on('error', () => {}); // the client has gone
+    this.options.onRequest?.(pageNameAt(path), response);
     this.answer(path, request, response).catch((error: unknown) => {
       this.tell(error);
       response.destroy();

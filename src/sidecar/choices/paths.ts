@@ -15,3 +15,12 @@ export const PATHS = {
 export const ASSETS_PATH = `${BASE_PATH}/assets/`;
 /** The statement of support that Global Privacy Control asks for. */
 export const GPC_PATH = '/.well-known/gpc.json';
+
+/** What a request for a path is counted as: its last words. */
+export function pageNameAt(path: string): string {
+  if (path === GPC_PATH) return 'gpc';
+  if (path === PATHS.form) return 'form';
+  if (path.startsWith(ASSETS_PATH)) return 'assets';
+  const isKnown = Object.values(PATHS).some((known) => known === path);
+  return isKnown ? path.slice(BASE_PATH.length + 1).replaceAll('/', '-') : 'other';
+}

@@ -35,7 +35,7 @@ const ANYBODY: Principal = { role: 'operator', name: null };
 export type SignIn =
   | { readonly kind: 'signed_in'; readonly session: Session }
   | { readonly kind: 'unknown' }
-  | { readonly kind: 'forbidden' }
+  | { readonly kind: 'forbidden'; readonly principal: Principal }
   | { readonly kind: 'limited'; readonly waitMs: number };
 
 export class Access {
@@ -113,7 +113,7 @@ export class Access {
     if (session === null) return { kind: 'unknown' };
     if (!CONSOLE_ROLES.includes(session.principal.role)) {
       this.sessions.end(session.id);
-      return { kind: 'forbidden' };
+      return { kind: 'forbidden', principal: session.principal };
     }
     this.sessions.end(idOf(request) ?? '');
     setCookie(request, response, session.id);

@@ -24,7 +24,7 @@ export async function noticesAnswer(ledger: Ledger, requestId: string): Promise<
   const { nature } = await ledger.request(requestId);
   if (nature !== 'opt_out') return { notices: null };
   const notices = [];
-  for await (const notice of ledger.gapNotices({ sinceMs: 0, requestId })) {
+  for await (const notice of ledger.gapNotices({ sinceMs: 0, requestId, isView: true })) {
     const { destination, kind, sentFirstMs, sentLastMs, isSentAfterRequest, runIds } = notice;
     const sent = { sentFirst: timeOf(sentFirstMs), sentLast: timeOf(sentLastMs), sentAfterRequest: isSentAfterRequest };
     notices.push({ destination, kind, ...sent, runIds });

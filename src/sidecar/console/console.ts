@@ -10,6 +10,7 @@ import type { Policy } from '../../core/policy/policy.js';
 import type { Ledger } from '../../ledger/index.js';
 import { actorOf, type Mount, ProblemError, readChunks, readJson, type TokenSet } from '../control-plane/index.js';
 import type { DoorCounts } from '../observe/door-counts.js';
+import { TrailRecorder } from '../trail-recorder.js';
 import { Access, isSecure } from './access.js';
 import { apiAnswer } from './api.js';
 import { Assets } from './assets.js';
@@ -17,8 +18,9 @@ import { DecisionHistory, SHORT_MS } from './decision-history.js';
 import { Explainer } from './explain.js';
 import { forwardedUrl } from './forward.js';
 import { CONSOLE_LIMITS, type ConsoleLimits } from './limits.js';
-import { pageAt, safeNext } from './pages.js';
+import { pageAt, pageNameAt, safeNext } from './pages.js';
 import { CONTENT_SECURITY_POLICY, framedPage, plainPage, signInPage } from './shell.js';
+import { SignInTrail } from './sign-in-trail.js';
 import { type ConsoleProcess, stateAnswer } from './state.js';
 import { Streams } from './streams.js';
 import { Sums } from './sums.js';
@@ -34,6 +36,10 @@ export interface ConsoleOptions {
   readonly policy: () => Policy;
   /** What all threads have counted; `null`: none serves yet. */
   readonly doors: () => Pick<DoorCounts, 'decisions' | 'reasons'> | null;
+  /** A request for a page, or a part of one, by its name. */
+  readonly onRequest?: (page: string, response: ServerResponse) => void;
+  /** A sign-in or sign-out that could not be put into the audit trail in time. */
+  readonly onUnrecorded?: (error: unknown) => void;
   readonly limits?: Partial<ConsoleLimits>;
   /** Monotonic ms. */
   readonly now?: () => number;
@@ -51,6 +57,7 @@ const FORM_BODY_MS = 10_000;
 export class Console implements Mount {
   readonly path = '/console';
   readonly #access: Access;
+  readonly #trail: SignInTrail;
   readonly #assets = new Assets();
   readonly #history = new DecisionHistory();
   readonly #streams: Streams;
@@ -66,6 +73,8 @@ export class Console implements Mount {
     this.#limits = limits;
     this.#wallClock = wallClock;
     this.#access = new Access(tokens, limits, now);
+    const { ledger, hasLedger, onUnrecorded = () => {} } = options;
+    this.#trail = new SignInTrail(new TrailRecorder({ ledger, hasLedger, onUnrecorded }), limits, now);
     this.#streams = new Streams(() => this.#state(), limits, now);
     this.#sums = new Sums(() => this.#ledger(), limits, wallClock, now);
     this.#explainer = new Explainer(options.policy);
@@ -95,6 +104,7 @@ export class Console implements Mount {
   readonly handler = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     const path = pathOf(request);
+    this.options.onRequest?.(pageNameAt(path), response);
     if (this.#assets.serve(request, response, path)) return;
     if (path.startsWith('/api/')) return this.#api(request, response, path.slice('/api'.length));
     if (path === '/events' && request.method === 'GET') return this.#events(request, response);
@@ -181,12 +191,15 @@ export class Console implements Mount {
     const result = this.#access.signIn(request, response, (form.get('token') ?? '').trim());
     switch (result.kind) {
       case 'signed_in':
+        await this.#trail.signedIn(result.session.principal);
         response.writeHead(303, { location: next }).end();
         return;
       case 'unknown':
+        await this.#trail.refused('unknown', null);
         this.#sendSignIn(request, response, 401, next, 'This token is not known here.');
         return;
       case 'limited':
+        await this.#trail.refused('limited', null);
         response.setHeader('retry-after', String(Math.ceil(result.waitMs / 1000)));
         this.#sendSignIn(
           request,
@@ -197,6 +210,7 @@ export class Console implements Mount {
         );
         return;
       case 'forbidden': {
+        await this.#trail.refused('forbidden', result.principal);
         const sentence =
           'The role of this token may not use the console: it takes a token of an operator or an auditor.';
         sendHtml(response, 403, plainPage(this.#assets.base, 'Not with this token', sentence));
@@ -210,7 +224,9 @@ export class Console implements Mount {
   async #signOut(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const form = await this.#readForm(request);
     this.#access.checkCsrf(request, form.get('csrf'));
+    const principal = this.#access.isOpen ? null : this.#access.principalOf(request);
     this.#access.signOut(request, response);
+    if (principal !== null) await this.#trail.signedOut(principal);
     response.writeHead(303, { location: '/console/sign-in' }).end();
   }
 

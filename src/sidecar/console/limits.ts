@@ -13,6 +13,9 @@ export const CONSOLE_LIMITS = {
   /** Attempts to sign in, for each address. */
   signInsPerMinute: 6,
   signInBurst: 10,
+  /** Refused attempts that are entries of the audit trail, from all addresses together. */
+  refusalsRecordedPerMinute: 30,
+  refusalsRecordedBurst: 60,
   /** Look-ups of people and explanations, for each session. */
   lookupsPerMinute: 60,
   lookupBurst: 30,

@@ -44,6 +44,14 @@ export function pageAt(path: string): Page | undefined {
   return PAGES.find((page) => page.path.test(path));
 }
 
+/** What a request for a path below `/console` is counted as; an id in it is no part of that. */
+export function pageNameAt(path: string): string {
+  const page = pageAt(path);
+  if (page !== undefined) return page.script;
+  const [, first = ''] = path.split('/', 2);
+  return ['api', 'assets', 'events', 'sign-in', 'sign-out'].includes(first) ? first : 'other';
+}
+
 /** Where to go after sign-in: a page of the console, as it was asked for; else the first one. */
 export function safeNext(next: string | null): string {
   if (next === null || !next.startsWith('/console') || next.length > 200) return '/console';

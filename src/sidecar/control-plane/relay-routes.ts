@@ -4,8 +4,10 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ACKS_PATH, CHANGES_PATH, DELTA_TYPE, SNAPSHOT_PATH, SNAPSHOT_TYPE } from '../../sync/relay-http.js';
+import type { Reporter } from '../../sync/source.js';
 import { ProblemError } from './problems.js';
 import { type Parameter, type Reply, type Route, type RouteContext, route } from './route.js';
+import type { Principal } from './tokens.js';
 
 const QUERY: readonly Parameter[] = [
   { in: 'query', name: 'after', description: 'The position to go on from, epoch.seq.', schema: { type: 'string' } },
@@ -20,9 +22,15 @@ const SNAPSHOT_HEADERS = {
   'optgate-entries': 'Entries in the snapshot.',
 };
 
+interface RelayExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly principal: Principal | null;
+}
+
 export function relayRoutes({ relay }: RouteContext): readonly Route[] {
-  const handle = ({ request, response }: { request: IncomingMessage; response: ServerResponse }): Reply => {
-    if (!relay(request, response)) throw new ProblemError('http.not_found');
+  const handle = ({ request, response, principal }: RelayExchange): Reply => {
+    if (!relay(request, response, reporterOf(principal))) throw new ProblemError('http.not_found');
     return null;
   };
   const shared = { needs: 'relay', isWaiting: true, body: null, handle } as const;
@@ -62,7 +70,12 @@ export function relayRoutes({ relay }: RouteContext): readonly Route[] {
       streams: ['application/json'],
       streamBody: 'EnforcerReport',
       answers: { 204: { description: 'Taken down.', body: null } },
-      problems: ['http.bad_request', 'sync.unavailable'],
+      problems: ['http.bad_request', 'enforcer.bound', 'sync.unavailable'],
     }),
   ];
+}
+
+/** An operator reports for any enforcer. */
+function reporterOf(principal: Principal | null): Reporter | undefined {
+  return principal?.role === 'enforcer' ? { tokenName: principal.name } : undefined;
 }

@@ -22,5 +22,7 @@ export type { MetricInputs, PolicyState } from './metric-row.js';
 export { METRIC_ROWS } from './metric-table.js';
 export { SidecarMetrics, type SidecarMetricsOptions } from './metrics.js';
 export { createOperatorHandler, type OperatorHandler, type OperatorHandlerOptions } from './operator-handler.js';
+export { type PageCount, PageCounts } from './page-counts.js';
 export { Shedder, type ShedderOptions, type ShedderState } from './shedder.js';
 export { MemoTally, mergeThreadStates, type ThreadState, ThreadStates } from './thread-state.js';
+export { type TrailState, TrailWatch } from './trail-watch.js';

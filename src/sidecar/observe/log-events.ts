@@ -30,6 +30,9 @@ export const LOG_EVENTS = {
   'tokens.refused': ['error', 'the tokens were refused; those before stay in use'],
   'ledger.opened': ['info', 'the ledger is open: opt-outs are taken'],
   'ledger.failed': ['warn', 'something failed in the ledger; it is tried again'],
+  'audit.checkpoint': ['info', 'the audit trail is signed up to this entry; keep this line elsewhere'],
+  'audit.refused': ['error', 'the audit trail does not go on from what was signed before: nothing more is signed'],
+  'audit.unrecorded': ['warn', 'something was done that could not be put into the audit trail in time'],
   'webhook.failed': ['warn', 'an event did not reach a webhook; it is sent again, and those behind it wait'],
   'webhook.dead': ['error', 'an event was given up for a webhook, and the next goes on; it waits for a replay'],
   'webhook.disabled': ['error', 'a webhook answered that it is gone, and is told of nothing more'],
@@ -47,6 +50,14 @@ export const LOG_EVENTS = {
   'metrics.failed': ['error', 'the metrics could not be collected'],
   'control.failed': ['error', 'a request to the control plane failed'],
   'control.refused': ['warn', 'a request to the control plane was refused'],
+  'control.open': [
+    'warn',
+    'no tokens: whoever reaches the control plane from this machine may do everything, also in the console',
+  ],
+  'pages.on_open_control': [
+    'warn',
+    'the public pages are on a control plane without tokens: give it tokens, or the pages an address of their own',
+  ],
   'pages.failed': ['error', 'a public page failed, or the opt-out behind a signal could not be recorded yet'],
   'pages.signals_dropped': ['warn', 'opt-outs behind signals were not recorded; the next visit of each tries again'],
   'pages.untrusted_proxy': ['warn', 'X-Forwarded-For comes from a peer that publicPages.trustedProxies does not name'],
@@ -118,6 +129,8 @@ export interface LogFields {
   readonly detail?: Setting | undefined;
   readonly epoch?: Setting | undefined;
   readonly folder?: Setting | undefined;
+  readonly head?: Setting | undefined;
+  readonly ledger?: Setting | undefined;
   readonly policyVersion?: Setting | undefined;
   readonly source?: Setting | undefined;
   readonly version?: Setting | undefined;
@@ -150,6 +163,8 @@ const FIELD_KINDS: Readonly<Record<keyof LogFields, 'word' | 'setting' | 'number
   detail: 'setting',
   epoch: 'setting',
   folder: 'setting',
+  head: 'setting',
+  ledger: 'setting',
   policyVersion: 'setting',
   source: 'setting',
   version: 'setting',

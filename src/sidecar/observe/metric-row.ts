@@ -5,7 +5,9 @@
 import type { FollowerStatus } from '../../sync/index.js';
 import type { CanaryState } from './canary-watch.js';
 import type { DecisionLogState } from './decision-log.js';
+import type { PageCount } from './page-counts.js';
 import type { ThreadState } from './thread-state.js';
+import type { TrailState } from './trail-watch.js';
 
 /** What metrics are made from: the state at one moment. `null`: this process has none. */
 export interface MetricInputs {
@@ -21,6 +23,9 @@ export interface MetricInputs {
   readonly horizonLagMs: number | null;
   /** `null`: this process does not deliver. */
   readonly webhooks: readonly WebhookState[] | null;
+  /** `null`: this process does not sign. */
+  readonly trail: TrailState | null;
+  readonly pages: readonly PageCount[];
 }
 
 /** One webhook, as the process that delivers knows it. */

@@ -7,8 +7,17 @@
  */
 import { DOOR_ROWS } from './door-metrics.js';
 import type { MetricRow } from './metric-row.js';
+import { PAGE_ROWS } from './page-metrics.js';
 import { PROCESS_ROWS } from './process-metrics.js';
 import { SYNC_ROWS } from './sync-metrics.js';
+import { TRAIL_ROWS } from './trail-metrics.js';
 import { WEBHOOK_ROWS } from './webhook-metrics.js';
 
-export const METRIC_ROWS: readonly MetricRow[] = [...DOOR_ROWS, ...SYNC_ROWS, ...WEBHOOK_ROWS, ...PROCESS_ROWS];
+export const METRIC_ROWS: readonly MetricRow[] = [
+  ...DOOR_ROWS,
+  ...SYNC_ROWS,
+  ...TRAIL_ROWS,
+  ...WEBHOOK_ROWS,
+  ...PAGE_ROWS,
+  ...PROCESS_ROWS,
+];

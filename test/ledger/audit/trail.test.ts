@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Actor } from '../../../src/ledger/audit/actor.js';
 import { chainStep, hasChainWork } from '../../../src/ledger/audit/chain-step.js';
+import { CheckpointSigner } from '../../../src/ledger/audit/checkpoint-signer.js';
 import { commitmentOf } from '../../../src/ledger/audit/commitment.js';
 import { headerLine, TrailVerifier } from '../../../src/ledger/audit/verify-trail.js';
 import { type Database, openDatabase } from '../../../src/ledger/database.js';
@@ -256,7 +257,8 @@ describe.each(BACKENDS)('chaining on $name', ({ make }) => {
       await migrate(database);
       await database.close();
       const ledger = await openLedger(place.location, { sequence: false, auditSigner: SIGNER });
-      const options = { rowsMax: 7, signer: SIGNER, checkpointEntries: 20, checkpointEveryMs: 3_600_000 };
+      const signer = new CheckpointSigner(SIGNER);
+      const options = { rowsMax: 7, signer, checkpointEntries: 20, checkpointEveryMs: 3_600_000 };
       const own = await openInner(place.location, ledger);
       let isWriting = true;
       const chainers = [1, 2, 3].map(async () => {
@@ -291,14 +293,14 @@ describe.each(BACKENDS)('chaining on $name', ({ make }) => {
         expect(counts).toEqual(Array.from({ length: 40 }, (_, index) => index));
       }
       // nothing new: nothing to sign
-      expect(await hasChainWork(own, { signer: SIGNER, checkpointEveryMs: 0 })).toBe(false);
+      expect(await hasChainWork(own, { signer, checkpointEveryMs: 0 })).toBe(false);
       await ledger.audit.append({ kind: 'a.c', subject: null, body: {} });
       expect(await hasChainWork(own, {})).toBe(true);
-      await chainStep(own, { signer: SIGNER });
-      expect(await hasChainWork(own, { signer: SIGNER })).toBe(false);
-      expect(await hasChainWork(own, { signer: SIGNER, checkpointEveryMs: 0 })).toBe(true);
+      await chainStep(own, { signer });
+      expect(await hasChainWork(own, { signer })).toBe(false);
+      expect(await hasChainWork(own, { signer, checkpointEveryMs: 0 })).toBe(true);
       expect(await hasChainWork(own, { checkpointEveryMs: 0 })).toBe(false);
-      expect(await chainStep(own, { signer: SIGNER, checkpointEveryMs: 0 })).toMatchObject({ hasCheckpoint: true });
+      expect(await chainStep(own, { signer, checkpointEveryMs: 0 })).toMatchObject({ hasCheckpoint: true });
       await ledger.audit.chain();
       expect((await ledger.audit.head()).n).toBe(n + 2);
       await own.close();

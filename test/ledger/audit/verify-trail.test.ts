@@ -23,10 +23,11 @@ const trail = fc.array(saidArbitrary, { maxLength: 12 });
 
 test('a trail is valid, however its bytes come in', () => {
   fc.assert(
-    fc.property(trail, fc.integer({ min: 1, max: 4000 }), (said, pieceBytes) => {
+    fc.property(trail, fc.integer({ min: 1, max: 4000 }), (some, pieceBytes) => {
+      const said = [...some, CHECKPOINT];
       const bytes = bytesOf(trailLines(said));
       const report = verify(bytes, undefined, pieceBytes);
-      expect(report).toMatchObject({ fault: null, entryCount: said.length, ledgerId: LEDGER_ID });
+      expect(report).toMatchObject({ fault: null, entryCount: said.length, ledgerId: LEDGER_ID, unsignedCount: 1 });
       expect(report.checkpointCount).toBe(said.filter(({ kind }) => kind === 'checkpoint').length);
       expect(firstBadEntry(bytes, PUBLIC_KEY)).toBe(null);
     }),
@@ -161,9 +162,17 @@ describe('what is wrong is said of the first bad entry', () => {
       { verifier: VERIFIER },
       { n: 4, code: 'hash' },
     ],
+    ['nothing is signed', trailLines([OPT_OUT]), { verifier: VERIFIER }, { n: 1, code: 'unsigned' }],
+    ['nothing is there to be signed', trailLines([]), { verifier: VERIFIER }, { n: 1, code: 'unsigned' }],
     ['a head that is another', lines, { head: { n: 5, hash: 'ab'.repeat(32) } }, { n: 5, code: 'head' }],
     ['a head that is further on', lines, { head: { n: 9, hash: 'ab'.repeat(32) } }, { n: 8, code: 'truncated' }],
   ])('%s', (_, given, options, fault) => expect(verify(bytesOf(given), options).fault).toEqual(fault));
+
+  test('a trail that is not signed may be valid where that is said', () => {
+    const options = { verifier: VERIFIER, isUnsignedAllowed: true };
+    const report = verify(bytesOf(trailLines([OPT_OUT])), options);
+    expect(report).toMatchObject({ fault: null, signedUpTo: 0, unsignedCount: 1 });
+  });
 
   function resigned(line: string): string {
     const elsewhere = trailLines(SAID, LEDGER_ID.replace('1', '9'))[4] ?? '';

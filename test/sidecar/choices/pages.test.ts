@@ -412,6 +412,19 @@ describe('opting in again', () => {
     const page = await ask(served.port, second.headers.location ?? '');
     expect(page.text).toContain('You are opted in again');
   });
+  test('with a seal that is none, of another form or of another process it is refused, and nothing is recorded', async () => {
+    const email = 'unsealed@example.com';
+    await optOut(email);
+    const known = async () => (await stand.ledger.statusOf({ kind: 'email', value: email })).requests.length;
+    const before = await known();
+    const ofOptOut = hiddenIn((await ask(served.port, '/privacy-choices')).text).seal ?? '';
+    for (const seal of ['', 'x', ofOptOut, `${'0'.repeat(8)}.${'A'.repeat(22)}.${'A'.repeat(43)}`]) {
+      const answer = await submit(served.port, { seal, email }, {}, '/privacy-choices/opt-in');
+      expect([seal, answer.status]).toEqual([seal, 403]);
+      expect(answer.text).not.toContain('name="confirmation"');
+    }
+    expect([await known(), (await rights(email)).length]).toEqual([before, 7]);
+  });
   test('"stay" and "opt in" weigh the same', async () => {
     const { text } = await submit(served.port, { email: 'weigh@example.com' }, {}, '/privacy-choices/opt-in');
     expect(text).toMatch(

@@ -68,6 +68,24 @@ describeWithPostgres('in a process', () => {
     try {
       expect((await running.onControl('/privacy-choices')).text).toContain('Your privacy choices');
       expect((await running.onControl('/.well-known/gpc.json')).text).toBe('{"gpc":true}');
+      expect(running.said.stderr).toContain('"event":"control.open"');
+      expect(running.said.stderr).toContain('"event":"pages.on_open_control"');
+      // a proxy that nobody has named: told once
+      for (const address of ['203.0.113.1', '203.0.113.2']) {
+        await running.onControl('/privacy-choices', { headers: { 'x-forwarded-for': address } });
+      }
+      await running.until('stderr', /"event":"pages.untrusted_proxy"/, PATIENCE_MS);
+      expect(running.said.stderr.split('pages.untrusted_proxy')).toHaveLength(2);
+      expect(running.said.stderr).not.toContain('203.0.113');
+      await running.onControl('/privacy-choices/nowhere');
+      await running.onControl('/privacy-choices/opt-in/confirm');
+      await running.onControl('/console/audit');
+      const { text } = await running.onControl('/metrics');
+      expect(text).toContain('\noptgate_page_requests_total{page="form",site="choices",status="2xx"} 3\n');
+      expect(text).toContain('\noptgate_page_requests_total{page="gpc",site="choices",status="2xx"} 1\n');
+      expect(text).toContain('\noptgate_page_requests_total{page="other",site="choices",status="4xx"} 1\n');
+      expect(text).toContain('optgate_page_requests_total{page="opt-in-confirm",site="choices"');
+      expect(text).toContain('\noptgate_page_requests_total{page="audit",site="console",status="2xx"} 1\n');
       expect((await running.onControl('/openapi.json')).status).toBe(200);
       expect((await running.onControl('/privacy-choicesx')).headers.get('content-type')).toBe(
         'application/problem+json',

@@ -317,6 +317,15 @@ describe('without tokens, on loopback', () => {
   });
 });
 
+test('without tokens the console is closed to whoever comes through a proxy', async () => {
+  const { port } = await open({ tokens: new TokenSet() });
+  for (const name of ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'via']) {
+    for (const path of ['/console', '/console/sign-in', '/console/api/state', '/console/events']) {
+      expectProblem(await new Visitor(port, { [name]: 'x' }).ask('GET', path), 421, 'http.misdirected');
+    }
+  }
+});
+
 describe('headers and files', () => {
   test('every answer says that nothing but this origin may be used', async () => {
     const { port } = await open();

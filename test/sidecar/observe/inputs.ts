@@ -45,6 +45,8 @@ export function metricInputs(rest: Partial<MetricInputs> = {}): MetricInputs {
     isDraining: false,
     version: '0.1.0',
     horizonLagMs: null,
+    trail: null,
+    pages: [],
     webhooks: null,
     ...rest,
   };

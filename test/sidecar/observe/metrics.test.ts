@@ -47,6 +47,8 @@ function busyInputs(): MetricInputs {
     decisionLog: { ...decisionLog, spool },
     isReady: true,
     horizonLagMs: 750,
+    trail: { checkpointCount: 3, signedN: 99, isRefused: true },
+    pages: [{ site: 'choices', page: 'opt-in', status: '4xx', count: 6 }],
     webhooks: [
       {
         ...{ id: 'crm', isEnabled: true, behindCount: 3, behindMs: 4500, deadCount: 1 },
@@ -132,6 +134,10 @@ test('every value comes from the state it is named after', async () => {
     'optgate_build_info{version="0.1.0"}': 1,
   };
   expect(Object.fromEntries(Object.keys(expected).map((key) => [key, samples.get(key)]))).toEqual(expected);
+  expect(samples.get('optgate_audit_checkpoints_total')).toBe(3);
+  expect(samples.get('optgate_audit_signed_entry')).toBe(99);
+  expect(samples.get('optgate_audit_checkpoint_refused')).toBe(1);
+  expect(samples.get('optgate_page_requests_total{page="opt-in",site="choices",status="4xx"}')).toBe(6);
 });
 
 test('what is not known is absent, never 0', async () => {
@@ -167,6 +173,9 @@ const LABEL_VALUES: Readonly<Record<string, RegExp>> = {
   state: /^(?:empty|last_good|live|soft_stale|hard_stale)$/,
   stat: /^(?:p50|p99|max)$/,
   webhook: /^crm$/,
+  site: /^(?:choices|console)$/,
+  page: /^[a-z]+(?:-[a-z]+)*$/,
+  status: /^[2-5]xx$/,
   version: /^(?:default-1|0\.1\.0)$/,
   le: /^(?:\+Inf|[0-9.e-]+)$/,
 };
