@@ -4,7 +4,7 @@
  */
 import type { SuppressionTable } from '../core/suppression/index.js';
 import { CsvBatchScanner } from './csv/batch-scan.js';
-import type { CsvColumn } from './csv/layout.js';
+import type { CsvLayout } from './csv/layout.js';
 import type { ColumnMapping } from './mapping.js';
 import { NdjsonBatchScanner } from './ndjson/batch-scan.js';
 import { pathTree } from './ndjson/path.js';
@@ -12,9 +12,7 @@ import { pathTree } from './ndjson/path.js';
 import { type RowFault, RowSink } from './row-sink.js';
 
 /** How rows are read. A thread is told so once. */
-export type RowLayout =
-  | { readonly kind: 'csv'; readonly delimiter: number; readonly columns: readonly CsvColumn[] }
-  | { readonly kind: 'ndjson' };
+export type RowLayout = ({ readonly kind: 'csv' } & CsvLayout) | { readonly kind: 'ndjson' };
 
 export interface BlockTerms {
   readonly layout: RowLayout;
@@ -62,7 +60,7 @@ export class BlockFilter {
     this.#wantsFingerprints = terms.wantsFingerprints;
     this.#scanner =
       layout.kind === 'csv'
-        ? new CsvBatchScanner(layout.delimiter, layout.columns, rowBytesMax)
+        ? new CsvBatchScanner(layout, rowBytesMax)
         : new NdjsonBatchScanner(pathTree(terms.mapping), rowBytesMax);
   }
 

@@ -10,7 +10,7 @@ import { SuppressionTable, TableHolder } from '../core/suppression/index.js';
 import type { BlockTerms, RowLayout } from './block-filter.js';
 import { BlockReader } from './block-reader.js';
 import { filterBlocks } from './block-results.js';
-import { columnsOf, delimiterByte, endOfHeader } from './csv/layout.js';
+import { delimiterByte, endOfHeader, layoutOf } from './csv/layout.js';
 import { BLOCK_BYTES, HEADER_BYTES_MAX, ROW_BYTES_MAX, THREADS_BYTES_MIN, THREADS_MAX } from './limits.js';
 import type { ColumnMapping } from './mapping.js';
 import { pathTree } from './ndjson/path.js';
@@ -160,7 +160,7 @@ async function readHead(
   const byte = delimiterByte(delimiter ?? DELIMITERS[format]);
   const head = await reader.head((bytes, isLast) => endOfHeader(bytes, byte, isLast), HEADER_BYTES_MAX);
   if (head === null) throw new RowError('header.too_long', 1, `HEADER_BYTES_MAX, ${HEADER_BYTES_MAX} bytes`);
-  return { head, layout: { kind: 'csv', delimiter: byte, columns: columnsOf(head, byte, mapping) } };
+  return { head, layout: { kind: 'csv', ...layoutOf(head, byte, mapping) } };
 }
 
 const DELIMITERS = { csv: ',', tsv: '\t' } as const;

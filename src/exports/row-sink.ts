@@ -132,6 +132,11 @@ export class RowSink {
     }
   }
 
+  /** One of those rows cannot be read, and has no identifiers. */
+  spoilRowOf(row: number): void {
+    this.#isSpoiled[row] = 1;
+  }
+
   /** HOT. */
   endRows(): void {
     this.#settle();

@@ -12,7 +12,7 @@ import { appendDigestAt, appendMaidAt } from '../../src/core/identity/key-bytes.
 import { mintHigh, mintLow, mixedLow, mixKey, SuppressionTable } from '../../src/core/suppression/index.js';
 import { KIND_TAG, RIGHTS_ALL } from '../../src/core/vocabulary.js';
 import { CsvBatchScanner } from '../../src/exports/csv/batch-scan.js';
-import { columnsOf } from '../../src/exports/csv/layout.js';
+import { layoutOf } from '../../src/exports/csv/layout.js';
 import { CsvScanner } from '../../src/exports/csv/scan.js';
 import { parseMapping } from '../../src/exports/index.js';
 import { MESSAGE_TEXT_MAX, RowKernel } from '../../src/exports/kernel/row-kernel.js';
@@ -58,7 +58,7 @@ describe('keys of a column', () => {
       fc.property(fc.array(cell, { minLength: 1, maxLength: 40 }), (cells) => {
         const block = Buffer.from(`${cells.join(',\n')},\n`, 'latin1');
         kernel.beginCsv(block, block.length, 0x2c);
-        expect(kernel.nextCsvRows(0x2c, 1000)).toBe(cells.length);
+        expect(kernel.nextCsvRows(0x2c, 1000, 2)).toBe(cells.length);
         const junkWords = digestBytes === 0 ? new Int32Array(0) : junkFirstWords(digestBytes);
         const keyCount = kernel.hexKeys(0, cells.length, digits, junkWords, false);
         kernel.mix(keyCount, tag, SEED_LOW, SEED_HIGH);
@@ -115,7 +115,7 @@ describe('keys of a column', () => {
     const ids = Array.from({ length: 9 }, (_, index) => `${index}D92078A-8246-4BA4-AE5B-76104861E7DC`);
     const block = Buffer.from(`${ids.join('\n')}\n`);
     kernel.beginCsv(block, block.length, 0x2c);
-    const count = kernel.hexKeys(0, kernel.nextCsvRows(0x2c, 1000), 0, new Int32Array(0), true);
+    const count = kernel.hexKeys(0, kernel.nextCsvRows(0x2c, 1000, 2), 0, new Int32Array(0), true);
     expect(count).toBe(ids.length);
     kernel.hashMessages(count);
     kernel.mix(count, KIND_TAG.maid_sha256, SEED_LOW, SEED_HIGH);
@@ -198,9 +198,9 @@ describe('rows a batch at a time', () => {
       )
       .map(([cells, end]) => cells.join(',') + end);
     const header = Buffer.from('id,mail,ifa,hash,uid2,mail\n');
-    const columns = columnsOf(header, 0x2c, FLAT);
-    const scanner = new CsvScanner(0x2c, columns, 300);
-    const batches = new CsvBatchScanner(0x2c, columns, 300);
+    const layout = layoutOf(header, 0x2c, FLAT);
+    const scanner = new CsvScanner(layout, 300);
+    const batches = new CsvBatchScanner(layout, 300);
     fc.assert(
       fc.property(
         fc.array(row, rowCount),

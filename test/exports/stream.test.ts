@@ -52,7 +52,13 @@ test('the pieces a file comes in make no difference, wherever they are cut', asy
     );
     const { output, counts } = await filter(twoPieces, { ...csv, blockBytes: 1 + (cut % 97) });
     expect(output.toString(), `cut at ${cut}`).toBe(whole);
-    expect(counts).toMatchObject({ rowsIn: 8, rowsKept: 4, droppedSuppressed: 2, droppedUnidentifiable: 2 });
+    expect(counts).toMatchObject({
+      rowsIn: 8,
+      rowsKept: 3,
+      droppedSuppressed: 2,
+      droppedUnidentifiable: 2,
+      droppedUnreadable: 1,
+    });
   }
 });
 
@@ -316,6 +322,27 @@ test('fingerprints of the rows that left, found again by any spelling of who the
     expect(found('email', 'johnsmith@gmail.com')).toBeGreaterThan(0);
     expect(seen.length).toBe(4);
   }
+});
+
+test('a row with something in more cells than the header has is read by nobody; with nothing in them it is', async () => {
+  const rows = [
+    '1,a@example.com,x',
+    '2,a@example.com,x,',
+    '3,a@example.com,x,,"",',
+    `4,"Doe, Jane",b@example.com`,
+    '5,a,b@example.com,x,y',
+  ];
+  const file = Buffer.from(`id,mail,note\n${rows.join('\n')}\n`);
+  const options = { ...csv, mapping: parseMapping('email=mail'), onUnidentifiable: 'keep' } as const;
+  const { output, counts } = await filter(pieces(file, [64]), options);
+  expect(output.toString()).toBe(`id,mail,note\n${[rows[0], rows[1], rows[3]].join('\n')}\n`);
+  expect(counts).toMatchObject({ rowsKept: 3, keptUnidentifiable: 1, droppedUnreadable: 2 });
+  const failing = filter(pieces(file, [64]), {
+    ...options,
+    onUnidentifiable: 'fail',
+    mapping: parseMapping('email=mail|note'),
+  });
+  await expect(failing).rejects.toMatchObject({ code: 'row.unreadable', line: 4 });
 });
 
 describe('on other threads', () => {

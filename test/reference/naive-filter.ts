@@ -64,7 +64,7 @@ export function naiveCsv(file: Buffer, delimiter: string, options: NaiveOptions)
     data.map((row) => ({
       raw: row.raw,
       isRow: row.raw.replace(/[\r\n]+$/, '') !== '',
-      isReadable: true,
+      isReadable: row.cells.slice(names.length).every((cell) => cell.raw === ''),
       found: options.mapping.flatMap(({ kind, place }) =>
         columnsOf(place).flatMap((index) => {
           const cell = row.cells[index];

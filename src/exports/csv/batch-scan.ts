@@ -7,24 +7,22 @@
  */
 import { RowKernel } from '../kernel/row-kernel.js';
 import type { RowSink } from '../row-sink.js';
-import type { CsvColumn } from './layout.js';
+import type { CsvLayout } from './layout.js';
 import { CsvScanner } from './scan.js';
 
 export class CsvBatchScanner {
   readonly #scanner: CsvScanner;
   readonly #kernel: RowKernel;
-  readonly #delimiter: number;
-  readonly #columns: readonly CsvColumn[];
+  readonly #layout: CsvLayout;
   readonly #rowBytesMax: number;
   /** Line ends of the block before the row at which the last scan stopped. */
   lines = 0;
 
   /** As `CsvScanner`. */
-  constructor(delimiter: number, columns: readonly CsvColumn[], rowBytesMax: number) {
-    this.#scanner = new CsvScanner(delimiter, columns, rowBytesMax);
-    this.#kernel = RowKernel.ofCsv(columns.map(({ index }) => index));
-    this.#delimiter = delimiter;
-    this.#columns = columns;
+  constructor(layout: CsvLayout, rowBytesMax: number) {
+    this.#scanner = new CsvScanner(layout, rowBytesMax);
+    this.#kernel = RowKernel.ofCsv(layout.columns.map(({ index }) => index));
+    this.#layout = layout;
     this.#rowBytesMax = rowBytesMax;
   }
 
@@ -47,16 +45,17 @@ export class CsvBatchScanner {
   /** HOT. Where the first row begins that the kernel leaves. */
   #scanBatches(bytes: Uint8Array, to: number, sink: RowSink): number {
     const kernel = this.#kernel;
-    const columns = this.#columns;
-    kernel.beginCsv(bytes, to, this.#delimiter);
+    const { delimiter, columns, cellCount } = this.#layout;
+    kernel.beginCsv(bytes, to, delimiter);
     for (let at = 0; sink.fault === null; at = kernel.at) {
-      const rowCount = kernel.nextCsvRows(this.#delimiter, this.#rowBytesMax);
+      const rowCount = kernel.nextCsvRows(delimiter, this.#rowBytesMax, cellCount);
       if (rowCount === 0) break;
       sink.startRows(kernel, rowCount, at);
       for (let column = 0; column < columns.length; column++) {
         const { places } = columns[column]!;
         for (let index = 0; index < places.length; index++) sink.judge.addColumn(places[index]!, kernel, column, bytes);
       }
+      for (let row = 0; row < rowCount; row++) if (kernel.isOther(row)) sink.spoilRowOf(row);
       sink.endRows();
     }
     return kernel.at;

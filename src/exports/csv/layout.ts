@@ -52,12 +52,21 @@ export function endOfHeader(bytes: Uint8Array, delimiter: number, isLast: boolea
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** What the header of a file says of its rows. */
+export interface CsvLayout {
+  readonly delimiter: number;
+  /** Those with identifiers, in the order of the file. */
+  readonly columns: readonly CsvColumn[];
+  /** Cells of the header. A row with something in a further one has been cut in the wrong places. */
+  readonly cellCount: number;
+}
+
 /**
  * The columns that a mapping names, in the order of the file. A name that the header has twice means both columns.
  * @throws {RowError} `column.missing`, which names the column; `header.missing`; `header.not_utf8`; `row.quote_misplaced`,
  * `row.quote_open`.
  */
-export function columnsOf(header: Uint8Array, delimiter: number, mapping: ColumnMapping): readonly CsvColumn[] {
+export function layoutOf(header: Uint8Array, delimiter: number, mapping: ColumnMapping): CsvLayout {
   let text: string;
   try {
     text = utf8.decode(header);
@@ -75,7 +84,11 @@ export function columnsOf(header: Uint8Array, delimiter: number, mapping: Column
       if (known === name) columns.set(index, [...(columns.get(index) ?? []), place]);
     }
   }
-  return [...columns].map(([index, places]) => ({ index, places })).sort((a, b) => a.index - b.index);
+  return {
+    delimiter,
+    columns: [...columns].map(([index, places]) => ({ index, places })).sort((a, b) => a.index - b.index),
+    cellCount: names.length,
+  };
 }
 
 /** The cells of the header row, as the scanner sees them. */

@@ -2,13 +2,13 @@
  * Finds rows and cells of CSV in bytes (RFC 4180), without making a string of any.
  *
  * A quote opens a cell only at its beginning; inside, two stand for one. Behind the closing quote the cell must end: a stray
- * quote would take the rows that follow into its cell. Rows end with LF, CR LF or CR. A row may have fewer or more cells than the header; an empty line is no
- * row. Bytes are bytes: NUL and what is no UTF-8 are part of a cell.
+ * quote would take the rows that follow into its cell. Rows end with LF, CR LF or CR. A row may have fewer cells than the header, but nothing in
+ * further ones: somebody has written a delimiter into a cell, and who knows into which. An empty line is no row. Bytes are bytes: NUL and what is no UTF-8 are part of a cell.
  * @module
  */
 import { byteIndex } from '../byte-index.js';
 import type { RowSink } from '../row-sink.js';
-import { CARRIAGE_RETURN, type CsvColumn, LINE_FEED, QUOTE } from './layout.js';
+import { CARRIAGE_RETURN, type CsvColumn, type CsvLayout, LINE_FEED, QUOTE } from './layout.js';
 import { unquoted } from './quoted.js';
 
 /** Instead of a place in the block: a quoted cell goes on behind it, or behind its own closing quote. */
@@ -20,6 +20,7 @@ export class CsvScanner {
   lines = 0;
   readonly #delimiter: number;
   readonly #columns: readonly CsvColumn[];
+  readonly #cellCount: number;
   readonly #rowBytesMax: number;
   /** Where delimiters, quotes and line ends stand in the block, and other control characters; and the next of them. */
   #marks: Uint32Array = new Uint32Array(0);
@@ -28,11 +29,13 @@ export class CsvScanner {
   #closingAt = 0;
   #linesInside = 0;
   #hasQuotes = false;
+  /** The row that was read last has something in a cell that the header does not have. */
+  #hasMore = false;
 
-  /** @param columns Those with identifiers, in the order of the file. */
-  constructor(delimiter: number, columns: readonly CsvColumn[], rowBytesMax: number) {
+  constructor({ delimiter, columns, cellCount }: CsvLayout, rowBytesMax: number) {
     this.#delimiter = delimiter;
     this.#columns = columns;
+    this.#cellCount = cellCount;
     this.#rowBytesMax = rowBytesMax;
   }
 
@@ -53,6 +56,7 @@ export class CsvScanner {
     while (at < to && sink.fault === null) {
       const rowFrom = at;
       this.#linesInside = 0;
+      this.#hasMore = false;
       const first = bytes[at]!;
       const isEmpty = first === LINE_FEED || first === CARRIAGE_RETURN;
       if (!isEmpty) {
@@ -75,6 +79,7 @@ export class CsvScanner {
       }
       const end = endOfLine(bytes, at, to, isLast);
       if (end < 0) return rowFrom;
+      if (this.#hasMore) sink.spoilRow();
       if (isEmpty) sink.pass(rowFrom, end);
       else sink.endRow(end);
       this.lines += this.#linesInside + 1;
@@ -119,22 +124,26 @@ export class CsvScanner {
       column++;
       cellFrom = at + 1;
     }
-    return this.#skipRow(bytes, cellFrom, mark, to);
+    return this.#skipRow(bytes, cellFrom, mark, column, to);
   }
 
   /** HOT. From the beginning of a cell to the line end of its row, as {@link #readRow}. */
-  #skipRow(bytes: Uint8Array, from: number, firstMark: number, to: number): number {
+  #skipRow(bytes: Uint8Array, from: number, firstMark: number, firstColumn: number, to: number): number {
     const delimiter = this.#delimiter;
     const marks = this.#marks;
     let mark = firstMark;
     let cellFrom = from;
+    let column = firstColumn;
     for (;;) {
       const at = marks[mark]!;
       const byte = bytes[at]!;
       if (byte === delimiter) {
+        if (column >= this.#cellCount && at > cellFrom) this.#hasMore = true;
         cellFrom = at + 1;
+        column++;
         mark++;
       } else if (byte === LINE_FEED || byte === CARRIAGE_RETURN) {
+        if (column >= this.#cellCount && at > cellFrom) this.#hasMore = true;
         this.#mark = mark;
         return at;
       } else if (byte === QUOTE && at === cellFrom) {

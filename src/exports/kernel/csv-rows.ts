@@ -1,10 +1,12 @@
 /**
  * Rows and cells of CSV out of the marks of a block (byte-index.ts): the loop of csv/scan.ts as WebAssembly.
  *
- *     csvRows(to, delimiter, rowBytesMax, base)
+ *     csvRows(to, delimiter, rowBytesMax, base, cellCount)
  *       from the row and mark where the last call stopped, at most ROWS_MAX rows:
  *         stores the end of each, the line ends before it and its cells of the columns wanted (a missing one is empty)
  *       returns how many; places are counted from base
+ *
+ * A row that has more cells than `cellCount`, and something in one of them, is flagged and has none.
  *
  * It stops before a row that does not end in the block, is too long, or has something behind a closing quote: csv/scan.ts
  * says what becomes of that.
@@ -42,6 +44,7 @@ import {
   CELLS_BYTES,
   COLUMNS,
   FLAG,
+  OTHER_FLAG,
   ROW_LINES,
   ROW_TO,
   ROWS_MAX,
@@ -53,25 +56,10 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const QUOTE = 0x22;
 
-const [
-  TO,
-  DELIMITER,
-  ROW_BYTES_MAX,
-  BASE,
-  AT,
-  MARK,
-  LINES,
-  ROW,
-  PLACE,
-  BYTE,
-  CELL_FROM,
-  COLUMN,
-  NEXT,
-  CELL,
-  FROM,
-  END,
-] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] as const;
-const [LINES_BEFORE, IS_ESCAPED, LOCALS_END] = [16, 17, 18] as const;
+const [TO, DELIMITER, ROW_BYTES_MAX, BASE, CELL_COUNT, AT, MARK, LINES, ROW, PLACE, BYTE, CELL_FROM, COLUMN, NEXT] = [
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
+] as const;
+const [CELL, FROM, END, LINES_BEFORE, IS_ESCAPED, ROW_FLAG, LOCALS_END] = [14, 15, 16, 17, 18, 19, 20] as const;
 
 export function csvRowsFunction(): WasmFunction {
   const locals = Array<number>(LOCALS_END - AT).fill(I32);
@@ -94,7 +82,7 @@ export function csvRowsFunction(): WasmFunction {
     ),
     get(ROW),
   ];
-  return { name: 'csvRows', paramCount: 4, locals, body };
+  return { name: 'csvRows', paramCount: 5, locals, body };
 }
 
 /** The row goes on behind the block. */
@@ -108,6 +96,11 @@ const isLineEnd = or(equal(get(BYTE), i32(LINE_FEED)), equal(get(BYTE), i32(CARR
 const isCellEnd = or(equal(get(BYTE), get(DELIMITER)), isLineEnd);
 /** Where a word of the row stands. */
 const ofRow = shl(get(ROW), i32(2));
+/** The cell of this row in the first column wanted. */
+const firstWanted: readonly Code[] = [
+  set(NEXT, i32(COLUMNS)),
+  set(CELL, add(i32(CELLS), shl(get(ROW), i32(Math.log2(CELL_BYTES))))),
+];
 /** From a cell of this row to that of the next column wanted. */
 const nextWanted: readonly Code[] = [
   set(CELL, add(get(CELL), i32(CELLS_BYTES))),
@@ -118,10 +111,10 @@ const beginRow: readonly Code[] = [
   set(LINES_BEFORE, get(LINES)),
   set(CELL_FROM, get(AT)),
   set(COLUMN, i32(0)),
-  set(NEXT, i32(COLUMNS)),
-  set(CELL, add(i32(CELLS), shl(get(ROW), i32(Math.log2(CELL_BYTES))))),
+  ...firstWanted,
   ...look,
-  when(and(equal(get(PLACE), get(AT)), isLineEnd), [set(LINES_BEFORE, or(get(LINES), i32(FLAG)))]),
+  set(ROW_FLAG, i32(0)),
+  when(and(equal(get(PLACE), get(AT)), isLineEnd), [set(ROW_FLAG, i32(FLAG))]),
 ];
 
 /** `FROM` and `END` of what stands in a cell, and on to the mark behind it. */
@@ -168,6 +161,9 @@ const keepCell: readonly Code[] = [
 ];
 
 const beyondCell: readonly Code[] = [
+  when(and(atLeastU(get(COLUMN), get(CELL_COUNT)), moreU(get(PLACE), get(CELL_FROM))), [
+    set(ROW_FLAG, i32(OTHER_FLAG)),
+  ]),
   advance,
   brIf('line end', eqz(equal(get(BYTE), get(DELIMITER)))),
   set(COLUMN, add(get(COLUMN), i32(1))),
@@ -184,6 +180,7 @@ const endRow: readonly Code[] = [
     ...stopIfCut(equal(get(END), get(TO))),
     when(equal(load8(get(END)), i32(LINE_FEED)), [set(END, add(get(END), i32(1))), advance]),
   ]),
+  when(equal(get(ROW_FLAG), i32(OTHER_FLAG)), firstWanted),
   block(
     'filled',
     loop(
@@ -196,7 +193,7 @@ const endRow: readonly Code[] = [
     ),
   ),
   store32At(ofRow, ROW_TO, sub(get(END), get(BASE))),
-  store32At(ofRow, ROW_LINES, get(LINES_BEFORE)),
+  store32At(ofRow, ROW_LINES, or(get(LINES_BEFORE), get(ROW_FLAG))),
   set(AT, get(END)),
   set(LINES, add(get(LINES), i32(1))),
   set(ROW, add(get(ROW), i32(1))),

@@ -15,7 +15,7 @@ export const CELLS_BYTES = ROWS_MAX * CELL_BYTES;
 /** Marks a cell whose text is not the bytes as they stand, and a row that is none. */
 export const FLAG = 0x8000_0000;
 
-/** Marks a row that the scanner has to read. */
+/** Marks a row of JSON that the scanner has to read, and one of CSV that cannot be read. */
 export const OTHER_FLAG = 0x4000_0000;
 /** Arrays and objects within each other that a kernel walks through. */
 export const DEPTH_MAX = 32;

@@ -52,7 +52,7 @@ const NOTHING_WRITTEN = new Uint8Array(0);
 interface Exports {
   readonly memory: WasmMemory;
   index(from: number, to: number, out: number, outEnd: number, first: number, second: number, below: number): number;
-  csvRows(to: number, delimiter: number, rowBytesMax: number, base: number): number;
+  csvRows(to: number, delimiter: number, rowBytesMax: number, base: number, cellCount: number): number;
   ndjsonRows(to: number, root: number, columnCount: number, base: number, rowBytesMax: number): number;
   hexCells(cells: number, rowCount: number, digits: number, base: number, messages: number): number;
   sha256Blocks(blocks: number, blockCount: number): number;
@@ -193,9 +193,9 @@ export class RowKernel {
     this.#state[STATE.isCut / WORD_BYTES] = 0;
   }
 
-  /** HOT. Reads the rows that come next, as many as are taken at a time; 0 where the scanner has to see. */
-  nextCsvRows(delimiter: number, rowBytesMax: number): number {
-    return this.#wasm.csvRows(this.#base + this.#length, delimiter, rowBytesMax, this.#base);
+  /** HOT. Reads the rows that come next, as many as are taken at a time; 0 where the scanner has to see. @param cellCount Cells of the header. */
+  nextCsvRows(delimiter: number, rowBytesMax: number, cellCount: number): number {
+    return this.#wasm.csvRows(this.#base + this.#length, delimiter, rowBytesMax, this.#base, cellCount);
   }
 
   /** HOT. As {@link nextCsvRows}. */
@@ -204,7 +204,7 @@ export class RowKernel {
     return this.#wasm.ndjsonRows(to, this.#root, this.#columnCount, this.#base, rowBytesMax);
   }
 
-  /** HOT. Whether a row was left to the scanner. */
+  /** HOT. Whether a row of JSON was left to the scanner, or one of CSV cannot be read. */
   isOther(row: number): boolean {
     return (this.rowLines[row]! & OTHER_FLAG) !== 0;
   }
