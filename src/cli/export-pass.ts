@@ -9,6 +9,7 @@ import {
   filterRows,
   type MODES,
   type ON_UNIDENTIFIABLE,
+  type QUOTES,
 } from '../exports/index.js';
 import type { InputFile } from '../exports/input-file.js';
 import { filterParquet } from '../exports/parquet/filter.js';
@@ -21,10 +22,11 @@ export interface PassTerms {
   readonly onUnidentifiable: (typeof ON_UNIDENTIFIABLE)[number];
   readonly threads: number;
   readonly delimiter: string | undefined;
+  readonly quote: (typeof QUOTES)[number] | undefined;
 }
 
 export function passOf(
-  { mapping, mode, onUnidentifiable, threads, delimiter }: PassTerms,
+  { mapping, mode, onUnidentifiable, threads, delimiter, quote }: PassTerms,
   table: TableHolder,
   terms: ExportTerms,
   format: FileFormat,
@@ -35,6 +37,6 @@ export function passOf(
     const options = { table, terms, mapping, mode, onUnidentifiable: kept, threads, onFingerprints, onProgress };
     return format === 'parquet'
       ? filterParquet(input.path, options)
-      : filterRows(input, { ...options, format, delimiter, isOutputLent });
+      : filterRows(input, { ...options, format, delimiter, quote, isOutputLent });
   };
 }

@@ -13,6 +13,7 @@ import {
   MODES,
   ON_UNIDENTIFIABLE,
   parseMapping,
+  QUOTES,
   RowError,
 } from '../exports/index.js';
 import { THREADS_MAX } from '../exports/limits.js';
@@ -71,6 +72,7 @@ Options:
   --format F          csv, tsv, ndjson or parquet, where the name does not tell
   --compression C     of the output, where its name does not tell: none, gzip, or zstd from Node.js 22.15 on
   --delimiter C       between cells
+  --quote double|none none: a quote is a character like others, as in many .tsv files (default: double)
   --threads N         threads that judge rows (default: 1)
   --no-recheck        do not look again for opt-outs that came in while the run went on
   --operator NAME     who runs it, for the record
@@ -122,6 +124,7 @@ interface Given {
   readonly mode: (typeof MODES)[number];
   readonly onUnidentifiable: (typeof ON_UNIDENTIFIABLE)[number];
   readonly delimiter: string | undefined;
+  readonly quote: (typeof QUOTES)[number] | undefined;
   readonly threads: number;
   readonly recheck: boolean;
   readonly operator: string | null;
@@ -142,6 +145,7 @@ const OPTIONS = {
   format: { type: 'string' },
   compression: { type: 'string' },
   delimiter: { type: 'string' },
+  quote: { type: 'string' },
   threads: { type: 'string' },
   'no-recheck': { type: 'boolean' },
   operator: { type: 'string' },
@@ -170,6 +174,7 @@ async function readArguments(args: readonly string[], io: Io): Promise<Given> {
     mode: oneOf('mode', values.mode, MODES, 'drop'),
     onUnidentifiable: oneOf('on-unidentifiable', values['on-unidentifiable'], ON_UNIDENTIFIABLE, 'drop'),
     delimiter: delimiterOption(values.delimiter, jobs),
+    quote: quoteOption(values.quote, jobs),
     threads: threadsOption(values.threads),
     recheck: values['no-recheck'] !== true,
     operator: values.operator ?? null,
@@ -190,15 +195,26 @@ function compressionOption(text: string | undefined): Compression | undefined {
 
 function delimiterOption(text: string | undefined, jobs: readonly ExportJob[]): string | undefined {
   if (text === undefined) return undefined;
-  if (jobs.some(({ format }) => format === 'ndjson' || format === 'parquet')) {
-    throw new UsageError('--delimiter: expected none, since there are no cells of text');
-  }
+  checkCells('delimiter', jobs);
   try {
     delimiterByte(text);
   } catch (error) {
     throw new UsageError(`--${messageOf(error)}`);
   }
   return text;
+}
+
+function quoteOption(text: string | undefined, jobs: readonly ExportJob[]): (typeof QUOTES)[number] | undefined {
+  if (text === undefined) return undefined;
+  checkCells('quote', jobs);
+  return oneOf('quote', text, QUOTES, 'double');
+}
+
+/** What an option says of cells is wrong where there are none. */
+function checkCells(name: string, jobs: readonly ExportJob[]): void {
+  if (jobs.some(({ format }) => format === 'ndjson' || format === 'parquet')) {
+    throw new UsageError(`--${name}: expected none, since there are no cells of text`);
+  }
 }
 
 function threadsOption(text: string | undefined): number {

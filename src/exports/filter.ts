@@ -10,7 +10,7 @@ import { SuppressionTable, TableHolder } from '../core/suppression/index.js';
 import type { BlockTerms, RowLayout } from './block-filter.js';
 import { BlockReader } from './block-reader.js';
 import { filterBlocks } from './block-results.js';
-import { delimiterByte, endOfHeader, layoutOf } from './csv/layout.js';
+import { delimiterByte, endOfHeader, layoutOf, NO_QUOTE, QUOTE } from './csv/layout.js';
 import { BLOCK_BYTES, HEADER_BYTES_MAX, ROW_BYTES_MAX, THREADS_BYTES_MIN, THREADS_MAX } from './limits.js';
 import type { ColumnMapping } from './mapping.js';
 import { pathTree } from './ndjson/path.js';
@@ -20,6 +20,7 @@ import { errorOfFault } from './row-sink.js';
 import type { ExportTerms } from './terms.js';
 
 export type RowFormat = 'csv' | 'tsv' | 'ndjson';
+export const QUOTES = ['double', 'none'] as const;
 export const MODES = ['drop', 'blank'] as const;
 export const ON_UNIDENTIFIABLE = ['keep', 'drop', 'fail'] as const;
 
@@ -31,6 +32,8 @@ export interface FilterOptions {
   readonly format: RowFormat;
   /** Between cells: one character of ASCII. The default is a comma, and a tab for `tsv`. */
   readonly delimiter?: string | undefined;
+  /** `none`: a quote is a character like others, also at the beginning of a cell. Default: `double` (RFC 4180). */
+  readonly quote?: (typeof QUOTES)[number] | undefined;
   /** From {@link parseMapping}. */
   readonly mapping: ColumnMapping;
   /** What becomes of a suppressed person's row: it is dropped (default), or leaves without the values mapped. */
@@ -151,16 +154,19 @@ async function* filtered(
 /** What leaves before any row, and how the rows are laid out. */
 async function readHead(
   reader: BlockReader,
-  { format, delimiter, mapping }: FilterOptions,
+  { format, delimiter, quote, mapping }: FilterOptions,
 ): Promise<{ head: Uint8Array; layout: RowLayout }> {
   if (format === 'ndjson') {
     const head = await reader.head(endOfMark, HEADER_BYTES_MAX);
     return { head: head ?? new Uint8Array(0), layout: { kind: 'ndjson' } };
   }
-  const byte = delimiterByte(delimiter ?? DELIMITERS[format]);
-  const head = await reader.head((bytes, isLast) => endOfHeader(bytes, byte, isLast), HEADER_BYTES_MAX);
+  const style = {
+    delimiter: delimiterByte(delimiter ?? DELIMITERS[format]),
+    quote: quote === 'none' ? NO_QUOTE : QUOTE,
+  };
+  const head = await reader.head((bytes, isLast) => endOfHeader(bytes, style, isLast), HEADER_BYTES_MAX);
   if (head === null) throw new RowError('header.too_long', 1, `HEADER_BYTES_MAX, ${HEADER_BYTES_MAX} bytes`);
-  return { head, layout: { kind: 'csv', ...layoutOf(head, byte, mapping) } };
+  return { head, layout: { kind: 'csv', ...layoutOf(head, style, mapping) } };
 }
 
 const DELIMITERS = { csv: ',', tsv: '\t' } as const;
@@ -197,6 +203,7 @@ function checkOptions(options: FilterOptions): void {
     table,
     format,
     delimiter,
+    quote,
     mapping,
     threads = 1,
     rowBytesMax = ROW_BYTES_MAX,
@@ -209,6 +216,9 @@ function checkOptions(options: FilterOptions): void {
   if (delimiter !== undefined) {
     if (format === 'ndjson') throw new TypeError('delimiter: expected none, since rows are JSON');
     delimiterByte(delimiter);
+  }
+  if (quote !== undefined && (format === 'ndjson' || !QUOTES.includes(quote))) {
+    throw new TypeError(`quote: expected ${format === 'ndjson' ? 'none, since rows are JSON' : QUOTES.join(' or ')}`);
   }
   if (format === 'ndjson') pathTree(mapping);
   checkCount('threads', threads, 0, THREADS_MAX);

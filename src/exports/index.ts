@@ -4,7 +4,15 @@
  */
 export { type Compression, compressed, compressionOfName, decompressed } from './compression.js';
 export { fileBytes } from './file-bytes.js';
-export { type Filtering, type FilterOptions, filterRows, MODES, ON_UNIDENTIFIABLE, type RowFormat } from './filter.js';
+export {
+  type Filtering,
+  type FilterOptions,
+  filterRows,
+  MODES,
+  ON_UNIDENTIFIABLE,
+  QUOTES,
+  type RowFormat,
+} from './filter.js';
 export { fingerprintsOf } from './fingerprint.js';
 export { ROW_BYTES_MAX } from './limits.js';
 export { type ColumnMapping, type MappedPlace, type MappingRecord, parseMapping } from './mapping.js';

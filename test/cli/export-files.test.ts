@@ -232,6 +232,7 @@ const TERMS = {
   onUnidentifiable: 'drop',
   threads: 1,
   delimiter: undefined,
+  quote: undefined,
 } as const;
 const FILTER = exportTerms({ policy: DEFAULT_POLICY, destination: 'acme', purpose: 'audience', now: 0 });
 const FACTS = {

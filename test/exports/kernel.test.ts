@@ -12,7 +12,7 @@ import { appendDigestAt, appendMaidAt } from '../../src/core/identity/key-bytes.
 import { mintHigh, mintLow, mixedLow, mixKey, SuppressionTable } from '../../src/core/suppression/index.js';
 import { KIND_TAG, RIGHTS_ALL } from '../../src/core/vocabulary.js';
 import { CsvBatchScanner } from '../../src/exports/csv/batch-scan.js';
-import { layoutOf } from '../../src/exports/csv/layout.js';
+import { layoutOf, NO_QUOTE } from '../../src/exports/csv/layout.js';
 import { CsvScanner } from '../../src/exports/csv/scan.js';
 import { parseMapping } from '../../src/exports/index.js';
 import { MESSAGE_TEXT_MAX, RowKernel } from '../../src/exports/kernel/row-kernel.js';
@@ -24,6 +24,7 @@ import { RowSink } from '../../src/exports/row-sink.js';
 import { optedOutTable, VALUES } from './people.js';
 
 const RUNS = Number(process.env.OPTGATE_CASES ?? 1);
+const STYLE = { delimiter: 0x2c, quote: 0x22, cellCount: 2 };
 const SEED = 0x0123456789abcdefn;
 const [SEED_LOW, SEED_HIGH] = [Number(BigInt.asIntN(32, SEED)), Number(BigInt.asIntN(32, SEED >> 32n))] as const;
 
@@ -57,8 +58,8 @@ describe('keys of a column', () => {
     fc.assert(
       fc.property(fc.array(cell, { minLength: 1, maxLength: 40 }), (cells) => {
         const block = Buffer.from(`${cells.join(',\n')},\n`, 'latin1');
-        kernel.beginCsv(block, block.length, 0x2c);
-        expect(kernel.nextCsvRows(0x2c, 1000, 2)).toBe(cells.length);
+        kernel.beginCsv(block, block.length, STYLE);
+        expect(kernel.nextCsvRows(STYLE, 1000)).toBe(cells.length);
         const junkWords = digestBytes === 0 ? new Int32Array(0) : junkFirstWords(digestBytes);
         const keyCount = kernel.hexKeys(0, cells.length, digits, junkWords, false);
         kernel.mix(keyCount, tag, SEED_LOW, SEED_HIGH);
@@ -114,8 +115,8 @@ describe('keys of a column', () => {
     const kernel = RowKernel.ofCsv([0]);
     const ids = Array.from({ length: 9 }, (_, index) => `${index}D92078A-8246-4BA4-AE5B-76104861E7DC`);
     const block = Buffer.from(`${ids.join('\n')}\n`);
-    kernel.beginCsv(block, block.length, 0x2c);
-    const count = kernel.hexKeys(0, kernel.nextCsvRows(0x2c, 1000, 2), 0, new Int32Array(0), true);
+    kernel.beginCsv(block, block.length, STYLE);
+    const count = kernel.hexKeys(0, kernel.nextCsvRows(STYLE, 1000), 0, new Int32Array(0), true);
     expect(count).toBe(ids.length);
     kernel.hashMessages(count);
     kernel.mix(count, KIND_TAG.maid_sha256, SEED_LOW, SEED_HIGH);
@@ -198,9 +199,10 @@ describe('rows a batch at a time', () => {
       )
       .map(([cells, end]) => cells.join(',') + end);
     const header = Buffer.from('id,mail,ifa,hash,uid2,mail\n');
-    const layout = layoutOf(header, 0x2c, FLAT);
-    const scanner = new CsvScanner(layout, 300);
-    const batches = new CsvBatchScanner(layout, 300);
+    const pairs = [0x22, NO_QUOTE].map((quote) => {
+      const layout = layoutOf(header, { delimiter: 0x2c, quote }, FLAT);
+      return [new CsvBatchScanner(layout, 300), new CsvScanner(layout, 300)] as const;
+    });
     fc.assert(
       fc.property(
         fc.array(row, rowCount),
@@ -210,7 +212,11 @@ describe('rows a batch at a time', () => {
         (rows, isLast, times, which) => {
           const block = Buffer.from(rows.join('').repeat(times), 'utf8');
           const table = tables[which] ?? plainTable();
-          expect(resultOf(batches, FLAT, block, isLast, table)).toEqual(resultOf(scanner, FLAT, block, isLast, table));
+          for (const [batches, scanner] of pairs) {
+            expect(resultOf(batches, FLAT, block, isLast, table)).toEqual(
+              resultOf(scanner, FLAT, block, isLast, table),
+            );
+          }
         },
       ),
       { numRuns: 400 * RUNS },

@@ -345,6 +345,26 @@ test('a row with something in more cells than the header has is read by nobody; 
   await expect(failing).rejects.toMatchObject({ code: 'row.unreadable', line: 4 });
 });
 
+test('with no quotes, a quote is a character like others, wherever it stands', async () => {
+  const rows = [
+    '"1\tjane@example.com\t"5 inches" wide',
+    '2\t"jane@example.com"\t',
+    `3\t${OUT}\t"`,
+    '4\tjane@example.com\t""',
+  ];
+  const file = Buffer.from(`"id\tmail\tnote\n${rows.join('\n')}\n`);
+  const options = { ...csv, format: 'tsv', mapping: parseMapping('email=mail'), quote: 'none' } as const;
+  for (const mode of ['drop', 'blank'] as const) {
+    const { output } = await filter(pieces(file, [64]), { ...options, mode });
+    const blanked = mode === 'blank' ? ['3\t\t"'] : [];
+    expect(output.toString()).toBe(`"id\tmail\tnote\n${[rows[0], ...blanked, rows[3]].join('\n')}\n`);
+  }
+  await expect(filter(pieces(file, [64]), { ...options, quote: 'double' })).rejects.toMatchObject({
+    code: 'row.quote_misplaced',
+  });
+  expect(() => filterRows(pieces(file, [64]), { ...options, format: 'ndjson' })).toThrow(/^quote: /);
+});
+
 describe('on other threads', () => {
   const rows = Array.from({ length: 4000 }, (_, index) => {
     const note = index % 3 === 0 ? `"a\nb, ""${index}"""` : `note ${index}`;

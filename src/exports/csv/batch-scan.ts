@@ -45,10 +45,10 @@ export class CsvBatchScanner {
   /** HOT. Where the first row begins that the kernel leaves. */
   #scanBatches(bytes: Uint8Array, to: number, sink: RowSink): number {
     const kernel = this.#kernel;
-    const { delimiter, columns, cellCount } = this.#layout;
-    kernel.beginCsv(bytes, to, delimiter);
+    const { columns } = this.#layout;
+    kernel.beginCsv(bytes, to, this.#layout);
     for (let at = 0; sink.fault === null; at = kernel.at) {
-      const rowCount = kernel.nextCsvRows(delimiter, this.#rowBytesMax, cellCount);
+      const rowCount = kernel.nextCsvRows(this.#layout, this.#rowBytesMax);
       if (rowCount === 0) break;
       sink.startRows(kernel, rowCount, at);
       for (let column = 0; column < columns.length; column++) {

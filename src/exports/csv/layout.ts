@@ -30,16 +30,27 @@ export function delimiterByte(delimiter: string): number {
   return byte;
 }
 
+/** How cells are told apart. */
+export interface CsvStyle {
+  /** The byte between cells. */
+  readonly delimiter: number;
+  /** The byte around a cell that holds delimiters or line ends; {@link NO_QUOTE} where it is a character like others. */
+  readonly quote: number;
+}
+
+/** No byte is this one. */
+export const NO_QUOTE = -1;
+
 /** Where the header row ends, behind its line end; -1 if it does not end in these bytes. */
-export function endOfHeader(bytes: Uint8Array, delimiter: number, isLast: boolean): number {
+export function endOfHeader(bytes: Uint8Array, { delimiter, quote }: CsvStyle, isLast: boolean): number {
   let isQuoted = false;
   let isCellStart = true;
   for (let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0; at < bytes.length; at++) {
     const byte = bytes[at]!;
     if (isQuoted) {
-      if (byte === QUOTE && bytes[at + 1] === QUOTE) at++;
-      else if (byte === QUOTE) isQuoted = false;
-    } else if (byte === QUOTE && isCellStart) isQuoted = true;
+      if (byte === quote && bytes[at + 1] === quote) at++;
+      else if (byte === quote) isQuoted = false;
+    } else if (byte === quote && isCellStart) isQuoted = true;
     else if (byte === LINE_FEED) return at + 1;
     else if (byte === CARRIAGE_RETURN) {
       if (at + 1 === bytes.length && !isLast) return -1;
@@ -53,8 +64,7 @@ export function endOfHeader(bytes: Uint8Array, delimiter: number, isLast: boolea
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** What the header of a file says of its rows. */
-export interface CsvLayout {
-  readonly delimiter: number;
+export interface CsvLayout extends CsvStyle {
   /** Those with identifiers, in the order of the file. */
   readonly columns: readonly CsvColumn[];
   /** Cells of the header. A row with something in a further one has been cut in the wrong places. */
@@ -66,7 +76,7 @@ export interface CsvLayout {
  * @throws {RowError} `column.missing`, which names the column; `header.missing`; `header.not_utf8`; `row.quote_misplaced`,
  * `row.quote_open`.
  */
-export function layoutOf(header: Uint8Array, delimiter: number, mapping: ColumnMapping): CsvLayout {
+export function layoutOf(header: Uint8Array, style: CsvStyle, mapping: ColumnMapping): CsvLayout {
   let text: string;
   try {
     text = utf8.decode(header);
@@ -76,7 +86,7 @@ export function layoutOf(header: Uint8Array, delimiter: number, mapping: ColumnM
   if (text.startsWith(BYTE_ORDER_MARK)) text = text.slice(1);
   text = text.replace(/\r\n$|[\r\n]$/, '');
   if (text === '') throw new RowError('header.missing', 1);
-  const names = splitHeader(text, String.fromCharCode(delimiter)).map((name) => name.trim());
+  const names = splitHeader(text, style).map((name) => name.trim());
   const columns = new Map<number, number[]>();
   for (const [place, { place: name }] of mapping.entries()) {
     if (!names.includes(name)) throw new RowError('column.missing', 1, name);
@@ -85,18 +95,20 @@ export function layoutOf(header: Uint8Array, delimiter: number, mapping: ColumnM
     }
   }
   return {
-    delimiter,
+    delimiter: style.delimiter,
+    quote: style.quote,
     columns: [...columns].map(([index, places]) => ({ index, places })).sort((a, b) => a.index - b.index),
     cellCount: names.length,
   };
 }
 
 /** The cells of the header row, as the scanner sees them. */
-function splitHeader(text: string, delimiter: string): readonly string[] {
+function splitHeader(text: string, style: CsvStyle): readonly string[] {
+  const delimiter = String.fromCharCode(style.delimiter);
   const cells: string[] = [];
   for (let at = 0; at <= text.length; ) {
     let cell = '';
-    if (text[at] === '"') {
+    if (text.charCodeAt(at) === style.quote) {
       let quoteAt = at + 1;
       for (;;) {
         const next = text.indexOf('"', quoteAt);

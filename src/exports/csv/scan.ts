@@ -8,7 +8,7 @@
  */
 import { byteIndex } from '../byte-index.js';
 import type { RowSink } from '../row-sink.js';
-import { CARRIAGE_RETURN, type CsvColumn, type CsvLayout, LINE_FEED, QUOTE } from './layout.js';
+import { CARRIAGE_RETURN, type CsvColumn, type CsvLayout, LINE_FEED, NO_QUOTE } from './layout.js';
 import { unquoted } from './quoted.js';
 
 /** Instead of a place in the block: a quoted cell goes on behind it, or behind its own closing quote. */
@@ -19,6 +19,7 @@ export class CsvScanner {
   /** Line ends of the block before the row at which the last scan stopped. */
   lines = 0;
   readonly #delimiter: number;
+  readonly #quote: number;
   readonly #columns: readonly CsvColumn[];
   readonly #cellCount: number;
   readonly #rowBytesMax: number;
@@ -32,8 +33,9 @@ export class CsvScanner {
   /** The row that was read last has something in a cell that the header does not have. */
   #hasMore = false;
 
-  constructor({ delimiter, columns, cellCount }: CsvLayout, rowBytesMax: number) {
+  constructor({ delimiter, quote, columns, cellCount }: CsvLayout, rowBytesMax: number) {
     this.#delimiter = delimiter;
+    this.#quote = quote;
     this.#columns = columns;
     this.#cellCount = cellCount;
     this.#rowBytesMax = rowBytesMax;
@@ -47,7 +49,13 @@ export class CsvScanner {
   scan(bytes: Uint8Array, to: number, isLast: boolean, sink: RowSink, from = 0, lines = 0): number {
     bytes[to] = LINE_FEED; // ends every loop
     const index = byteIndex();
-    index.fill(bytes, to + 1, this.#delimiter, QUOTE, CARRIAGE_RETURN + 1);
+    index.fill(
+      bytes,
+      to + 1,
+      this.#delimiter,
+      this.#quote === NO_QUOTE ? this.#delimiter : this.#quote,
+      CARRIAGE_RETURN + 1,
+    );
     this.#marks = index.positions;
     this.#mark = 0;
     this.lines = lines;
@@ -98,7 +106,7 @@ export class CsvScanner {
     let cellFrom = from;
     let column = 0;
     for (let next = 0; next < columns.length; ) {
-      const isQuoted = marks[mark] === cellFrom && bytes[cellFrom] === QUOTE;
+      const isQuoted = marks[mark] === cellFrom && bytes[cellFrom] === this.#quote;
       if (isQuoted) {
         mark = this.#endOfQuoted(bytes, mark, to);
         if (mark < 0) return mark;
@@ -146,7 +154,7 @@ export class CsvScanner {
         if (column >= this.#cellCount && at > cellFrom) this.#hasMore = true;
         this.#mark = mark;
         return at;
-      } else if (byte === QUOTE && at === cellFrom) {
+      } else if (byte === this.#quote && at === cellFrom) {
         mark = this.#endOfQuoted(bytes, mark, to);
         if (mark < 0) return mark;
       } else {
@@ -162,8 +170,8 @@ export class CsvScanner {
     for (let mark = opening + 1; ; mark++) {
       const at = marks[mark]!;
       const byte = bytes[at]!;
-      if (byte === QUOTE) {
-        if (bytes[at + 1] !== QUOTE) {
+      if (byte === this.#quote) {
+        if (bytes[at + 1] !== this.#quote) {
           const next = bytes[at + 1]!;
           if (next !== this.#delimiter && next !== LINE_FEED && next !== CARRIAGE_RETURN) return MISPLACED;
           this.#closingAt = at;

@@ -1,7 +1,7 @@
 /**
  * Rows and cells of CSV out of the marks of a block (byte-index.ts): the loop of csv/scan.ts as WebAssembly.
  *
- *     csvRows(to, delimiter, rowBytesMax, base, cellCount)
+ *     csvRows(to, delimiter, quote, rowBytesMax, base, cellCount)
  *       from the row and mark where the last call stopped, at most ROWS_MAX rows:
  *         stores the end of each, the line ends before it and its cells of the columns wanted (a missing one is empty)
  *       returns how many; places are counted from base
@@ -54,12 +54,13 @@ import {
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
-const QUOTE = 0x22;
 
-const [TO, DELIMITER, ROW_BYTES_MAX, BASE, CELL_COUNT, AT, MARK, LINES, ROW, PLACE, BYTE, CELL_FROM, COLUMN, NEXT] = [
+const [TO, DELIMITER, QUOTE, ROW_BYTES_MAX, BASE, CELL_COUNT, AT, MARK, LINES, ROW, PLACE, BYTE, CELL_FROM, COLUMN] = [
   0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
 ] as const;
-const [CELL, FROM, END, LINES_BEFORE, IS_ESCAPED, ROW_FLAG, LOCALS_END] = [14, 15, 16, 17, 18, 19, 20] as const;
+const [NEXT, CELL, FROM, END, LINES_BEFORE, IS_ESCAPED, ROW_FLAG, LOCALS_END] = [
+  14, 15, 16, 17, 18, 19, 20, 21,
+] as const;
 
 export function csvRowsFunction(): WasmFunction {
   const locals = Array<number>(LOCALS_END - AT).fill(I32);
@@ -82,7 +83,7 @@ export function csvRowsFunction(): WasmFunction {
     ),
     get(ROW),
   ];
-  return { name: 'csvRows', paramCount: 5, locals, body };
+  return { name: 'csvRows', paramCount: 6, locals, body };
 }
 
 /** The row goes on behind the block. */
@@ -122,7 +123,7 @@ const endOfCell: readonly Code[] = [
   set(FROM, get(CELL_FROM)),
   set(IS_ESCAPED, i32(0)),
   when(
-    and(equal(get(PLACE), get(CELL_FROM)), equal(get(BYTE), i32(QUOTE))),
+    and(equal(get(PLACE), get(CELL_FROM)), equal(get(BYTE), get(QUOTE))),
     [
       set(FROM, add(get(FROM), i32(1))),
       block(
@@ -131,11 +132,11 @@ const endOfCell: readonly Code[] = [
           'inside',
           advance,
           ...look,
-          when(equal(get(BYTE), i32(QUOTE)), [
+          when(equal(get(BYTE), get(QUOTE)), [
             set(END, get(PLACE)),
             advance,
             ...look,
-            brIf('closed', eqz(and(equal(get(PLACE), add(get(END), i32(1))), equal(get(BYTE), i32(QUOTE))))),
+            brIf('closed', eqz(and(equal(get(PLACE), add(get(END), i32(1))), equal(get(BYTE), get(QUOTE))))),
             set(IS_ESCAPED, i32(FLAG)),
             br('inside'),
           ]),

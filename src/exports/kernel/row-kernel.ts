@@ -6,6 +6,7 @@
  * @module
  */
 import { indexFunction } from '../byte-index.js';
+import { type CsvLayout, type CsvStyle, NO_QUOTE } from '../csv/layout.js';
 import { BLOCK_BYTES } from '../limits.js';
 import { compiled, instanceOf, WASM_PAGE_BYTES, type WasmMemory, type WasmModule } from '../wasm.js';
 import { csvRowsFunction } from './csv-rows.js';
@@ -43,7 +44,6 @@ export const MESSAGES_MAX = ROWS_MAX;
 /** Bytes looked at together: so many stand behind the block, too. */
 const PAD_BYTES = 64;
 const LINE_FEED = 0x0a;
-const QUOTE = 0x22;
 const CARRIAGE_RETURN = 0x0d;
 const JUNK_WORDS = 4;
 const NOTHING = new Int32Array(0);
@@ -52,7 +52,7 @@ const NOTHING_WRITTEN = new Uint8Array(0);
 interface Exports {
   readonly memory: WasmMemory;
   index(from: number, to: number, out: number, outEnd: number, first: number, second: number, below: number): number;
-  csvRows(to: number, delimiter: number, rowBytesMax: number, base: number, cellCount: number): number;
+  csvRows(to: number, delimiter: number, quote: number, rowBytesMax: number, base: number, cellCount: number): number;
   ndjsonRows(to: number, root: number, columnCount: number, base: number, rowBytesMax: number): number;
   hexCells(cells: number, rowCount: number, digits: number, base: number, messages: number): number;
   sha256Blocks(blocks: number, blockCount: number): number;
@@ -176,9 +176,9 @@ export class RowKernel {
   }
 
   /** HOT. Takes a block of CSV, `bytes[0..length)`. */
-  beginCsv(bytes: Uint8Array, length: number, delimiter: number): void {
+  beginCsv(bytes: Uint8Array, length: number, { delimiter, quote }: CsvStyle): void {
     this.beginNdjson(bytes, length);
-    this.#mark(delimiter, QUOTE, CARRIAGE_RETURN + 1);
+    this.#mark(delimiter, quote === NO_QUOTE ? delimiter : quote, CARRIAGE_RETURN + 1);
     this.#state[STATE.mark / WORD_BYTES] = this.#base + this.#inputBytes;
   }
 
@@ -193,9 +193,9 @@ export class RowKernel {
     this.#state[STATE.isCut / WORD_BYTES] = 0;
   }
 
-  /** HOT. Reads the rows that come next, as many as are taken at a time; 0 where the scanner has to see. @param cellCount Cells of the header. */
-  nextCsvRows(delimiter: number, rowBytesMax: number, cellCount: number): number {
-    return this.#wasm.csvRows(this.#base + this.#length, delimiter, rowBytesMax, this.#base, cellCount);
+  /** HOT. Reads the rows that come next, as many as are taken at a time; 0 where the scanner has to see. */
+  nextCsvRows({ delimiter, quote, cellCount }: Omit<CsvLayout, 'columns'>, rowBytesMax: number): number {
+    return this.#wasm.csvRows(this.#base + this.#length, delimiter, quote, rowBytesMax, this.#base, cellCount);
   }
 
   /** HOT. As {@link nextCsvRows}. */
