@@ -12,8 +12,9 @@ export const ROW_ERRORS = {
   'header.not_utf8': 'expected a header row in UTF-8',
   'column.missing': 'the header has no such column',
   'row.too_long': 'the row is longer than the limit',
-  'row.quote_open': 'a quoted cell begins here and never ends',
-  'row.quote_misplaced': 'a quoted cell of this row goes on behind its closing quote',
+  'row.quote_open': 'a quoted cell begins here and never ends; quote "none" is for files that quote no cells',
+  'row.quote_misplaced':
+    'a quoted cell of this row goes on behind its closing quote; quote "none" is for files that quote no cells',
   'row.unreadable': 'the row cannot be read',
   'row.unidentifiable': 'the row has no identifier that can be looked up',
   'compression.unsupported': 'zstd needs Node.js 22.15 or later',
