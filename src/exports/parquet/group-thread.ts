@@ -21,13 +21,17 @@ async function serve(): Promise<void> {
   const footer = await readFooter(readAt, fileBytes);
   const filter = new GroupFilter(readAt, footer, mappedColumns(footer, terms), terms);
   const attached = new AttachedTable();
-  port.on('message', async (message: GroupJob & WithTable) => {
+  const work = async (message: GroupJob & WithTable) => {
     const answer = await answered(filter.run(message.index, message.rowsBefore, attached.of(message)));
     const chunks = answer.kind === 'result' ? answer.result.chunks : [];
     port.postMessage(
       answer,
       chunks.flatMap((chunk) => (chunk === null ? [] : [chunk.bytes.buffer as ArrayBuffer])),
     );
+  };
+  let before = Promise.resolve();
+  port.on('message', (message: GroupJob & WithTable) => {
+    before = before.then(() => work(message)); // one after another: they work in the same memory
   });
   port.postMessage(READY);
 }

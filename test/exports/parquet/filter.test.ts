@@ -20,6 +20,7 @@ import { ParquetError } from '../../../src/exports/parquet/parquet-error.js';
 import { type Duck, openDuck } from '../../duckdb.js';
 import { type NaiveResult, naiveNdjson } from '../../reference/naive-filter.js';
 import { naiveOptions, optedOutTable, termsOf, VALUES } from '../people.js';
+import { threadsReady } from '../ready-threads.js';
 import { type MadeColumn, makeFile } from './made-file.js';
 
 const MAPPING =
@@ -292,7 +293,25 @@ test('digests as bytes, device ids as UUIDs, numbers as integers', async () => {
 });
 
 describe('threads', () => {
-  beforeAll(() => duck.query(`copy rows to '${path('groups.parquet')}' (format parquet, row_group_size 2048)`));
+  beforeAll(async () => {
+    await duck.query(`copy rows to '${path('groups.parquet')}' (format parquet, row_group_size 2048)`);
+    const many = 'select rows.* from rows, range(12)';
+    await duck.query(`copy (${many}) to '${path('many.parquet')}' (format parquet, row_group_size 2048)`);
+  });
+
+  test.each([2, 3])('%i give the very bytes that one gives, while each has several groups to do', async (threads) => {
+    const alone = await filter(path('many.parquet'), {});
+    const ready = threadsReady(threads);
+    const options = { table, terms: termsOf(), mapping: parseMapping(MAPPING), threads, threadsBytesMin: 0 };
+    const { output, done } = filterParquet(path('many.parquet'), options);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of output) {
+      pieces.push(piece);
+      await ready;
+    }
+    expect(Buffer.concat(pieces).equals(readFileSync(alone.out))).toBe(true);
+    expect(await done).toEqual(alone.counts);
+  });
 
   test.each([2, 3])('%i give the very bytes that one gives', async (threads) => {
     const one: bigint[] = [];
