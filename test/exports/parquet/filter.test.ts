@@ -4,19 +4,27 @@
  */
 import { hash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import * as zlib from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GateError } from '../../../src/core/errors.js';
 import { enterIdentifier } from '../../../src/core/opt-out.js';
-import { TableHolder } from '../../../src/core/suppression/index.js';
+import { TableHolder, workerUrl } from '../../../src/core/suppression/index.js';
 import { RIGHTS_ALL, rightsMask } from '../../../src/core/vocabulary.js';
 import { fingerprintsOf, parseMapping, RowError } from '../../../src/exports/index.js';
+import { kernelModule } from '../../../src/exports/kernel/row-kernel.js';
 import { filterParquet, type ParquetFilterOptions } from '../../../src/exports/parquet/filter.js';
 import { readFooter } from '../../../src/exports/parquet/footer.js';
 import { ROW_GROUP } from '../../../src/exports/parquet/format.js';
+import { GroupFilter } from '../../../src/exports/parquet/group-filter.js';
+import { mappedColumns } from '../../../src/exports/parquet/mapped-columns.js';
 import { ParquetError } from '../../../src/exports/parquet/parquet-error.js';
+import { readerOf } from '../../../src/exports/parquet/read-at.js';
+import type { GroupAnswer } from '../../../src/exports/parquet/thread-messages.js';
+import { READY } from '../../../src/exports/thread-pool.js';
 import { type Duck, openDuck } from '../../duckdb.js';
 import { type NaiveResult, naiveNdjson } from '../../reference/naive-filter.js';
 import { naiveOptions, optedOutTable, termsOf, VALUES } from '../people.js';
@@ -325,6 +333,47 @@ describe('threads', () => {
     expect(readFileSync(spread.out).equals(readFileSync(alone.out))).toBe(true);
     expect([spread.counts, many]).toEqual([alone.counts, one]);
     expect(one.length).toBeGreaterThan(0);
+  });
+
+  test('one that has several groups at once filters one after another', async () => {
+    const file = await open(path('many.parquet'));
+    const { size: fileBytes } = await file.stat();
+    const readAt = readerOf(file.fd);
+    const footer = await readFooter(readAt, fileBytes);
+    const mapping = parseMapping(MAPPING);
+    const terms = {
+      mapping,
+      rightsMask: RIGHTS_ALL,
+      mode: 'drop',
+      onUnidentifiable: 'drop',
+      wantsFingerprints: false,
+    } as const;
+    const groupFilter = new GroupFilter(readAt, footer, mappedColumns(footer, terms), terms);
+    const module = workerUrl(
+      './group-thread.js',
+      new URL('../../../src/exports/parquet/filter.ts', import.meta.url).href,
+    );
+    const worker = new Worker(module, {
+      workerData: { descriptor: file.fd, fileBytes, terms, kernelModule: kernelModule() },
+    });
+    const answers: GroupAnswer[] = [];
+    const indexes = [0, 1, 2, 3, 4, 5, 6, 7];
+    const answered = new Promise<void>((resolve, reject) => {
+      worker.on('error', reject);
+      worker.on('message', (answer) => {
+        if (answer === READY) {
+          for (const index of indexes)
+            worker.postMessage({ index, rowsBefore: 0, tableNumber: 1, table: table.share() });
+        } else if (answers.push(answer) === indexes.length) resolve();
+      });
+    });
+    await answered;
+    for (const index of indexes) {
+      const expected = await groupFilter.run(index, 0, table);
+      expect(answers[index]).toEqual({ kind: 'result', result: expected });
+    }
+    await worker.terminate();
+    await file.close();
   });
 
   test('errors come back as they are', async () => {
