@@ -3,7 +3,7 @@
  *
  * Blocks are begun with before it is known that the one before ended with a row: a line end in a quoted cell looks like any
  * other. When that turns out, the rest of the row is joined to the next block, and that one filtered again. What comes out
- * is the same as on one thread, which begins with a block when the one before is done, while that one is being taken.
+ * is the same as on one thread, which reads and judges a block when it is asked for.
  * @module
  */
 import { type SuppressionTable, workerUrl } from '../core/suppression/index.js';
@@ -85,8 +85,8 @@ class BlockFlow {
   }
 
   async *results(): AsyncGenerator<BlockResult> {
-    await this.#begin();
     for (;;) {
+      await this.#begin();
       const oldest = this.#begun.shift();
       if (oldest === undefined) return;
       if (oldest === 'too_long') return yield tooLong(this.#terms);
@@ -94,15 +94,9 @@ class BlockFlow {
       const { result, block } = filtered;
       if (block.isLast || result.fault !== null) return yield result;
       this.#tail = result.end === block.length ? NOTHING : block.bytes.subarray(result.end, block.length);
-      if (this.#tail.length > this.#terms.rowBytesMax + LINE_END_BYTES) {
-        yield result;
-        return yield tooLong(this.#terms);
-      }
-      if (this.#tail.length > 0 && this.#begun.length > 0) this.#reader.cutByQuotes();
-      const beginning = this.#begin();
-      beginning.catch(() => {}); // its turn comes
       yield result;
-      await beginning;
+      if (this.#tail.length > this.#terms.rowBytesMax + LINE_END_BYTES) return yield tooLong(this.#terms);
+      if (this.#tail.length > 0 && this.#begun.length > 0) this.#reader.cutByQuotes();
       this.#recycle(filtered);
     }
   }
@@ -117,14 +111,17 @@ class BlockFlow {
       const next = await this.#reader.next();
       this.#hasMore = next !== null && next !== 'too_long' && !next.isLast;
       if (next === 'too_long') this.#begun.push(next);
-      else if (this.#begun.length > 0) this.#push(next);
-      else {
-        this.#push(joined(this.#tail, next));
-        this.#tail = NOTHING;
-      }
+      else this.#push(this.#begun.length > 0 ? next : joined(this.#takeTail(), next));
       this.#startThreads();
     }
-    if (!this.#hasMore && this.#begun.length === 0 && this.#tail.length > 0) this.#push(joined(this.#tail, null));
+    if (!this.#hasMore && this.#begun.length === 0) this.#push(joined(this.#takeTail(), null));
+  }
+
+  /** What is joined to one block must not be joined to another. */
+  #takeTail(): Uint8Array {
+    const tail = this.#tail;
+    this.#tail = NOTHING;
+    return tail;
   }
 
   #startThreads(): void {
@@ -145,8 +142,7 @@ class BlockFlow {
   /** A block whose turn has come, filtered again if it did not begin where a row begins. */
   async #inOrder(filtered: FilteredBlock): Promise<FilteredBlock> {
     if (this.#tail.length === 0) return filtered;
-    const block = joined(this.#tail, filtered.block);
-    this.#tail = NOTHING;
+    const block = joined(this.#takeTail(), filtered.block);
     return block === null ? filtered : this.#filter(block);
   }
 

@@ -16,13 +16,12 @@ const READ_BYTES = 1024 * 1024;
  */
 export async function* fileBytes(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const file = await open(path, 'r');
-  const aborted = abortOf(signal);
   let coming: Promise<Uint8Array> | null = null;
   try {
     let [memory, other] = [new Uint8Array(READ_BYTES), new Uint8Array(READ_BYTES)];
     coming = readInto(file, memory);
     for (;;) {
-      const piece = await Promise.race([coming, aborted]);
+      const piece = await (signal === undefined ? coming : unlessAborted(coming, signal));
       if (piece.length === 0) return;
       [memory, other] = [other, memory];
       coming = readInto(file, memory);
@@ -33,7 +32,8 @@ export async function* fileBytes(path: string, signal?: AbortSignal): AsyncGener
     // a pipe may never give what was asked for
     void Promise.resolve(coming)
       .catch(() => {})
-      .then(() => file.close());
+      .then(() => file.close())
+      .catch(() => {});
   }
 }
 
@@ -42,12 +42,12 @@ async function readInto(file: FileHandle, memory: Uint8Array): Promise<Uint8Arra
   return memory.subarray(0, bytesRead);
 }
 
-/** Rejects when the signal does. */
-function abortOf(signal: AbortSignal | undefined): Promise<never> {
-  const aborted = new Promise<never>((_, reject) => {
-    if (signal?.aborted === true) reject(signal.reason);
-    signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+/** What is coming, or the reason of the signal if that is first. Leaves nothing behind: there are as many of these as pieces. */
+function unlessAborted<T>(coming: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    coming.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
-  aborted.catch(() => {});
-  return aborted;
 }

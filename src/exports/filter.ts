@@ -220,6 +220,7 @@ function checkOptions(options: FilterOptions): void {
   if (quote !== undefined && (format === 'ndjson' || !QUOTES.includes(quote))) {
     throw new TypeError(`quote: expected ${format === 'ndjson' ? 'none, since rows are JSON' : QUOTES.join(' or ')}`);
   }
+  if (mapping.length === 0) throw new TypeError('mapping: expected at least one place');
   if (format === 'ndjson') pathTree(mapping);
   checkCount('threads', threads, 0, THREADS_MAX);
   checkCount('rowBytesMax', rowBytesMax, 1, ROW_BYTES_LIMIT);

@@ -30,6 +30,12 @@ export const ROW_DEPTH_MAX = 1000;
 /** Rows judged together, so that the waits for memory overlap. */
 export const BATCH_ROWS_MAX = 512;
 
+/** Columns with identifiers that are read a batch at a time; a file with more is read row by row. */
+export const BATCH_COLUMNS_MAX = 256;
+
+/** Bytes of a column that are taken for a batch at once; where values are longer, they are read row by row. */
+export const BATCH_COLUMN_BYTES_MAX = 1024 * 1024;
+
 /** Keys looked up together, at most; a row with more is looked up in parts. */
 export const BATCH_KEYS_MAX = 4096;
 

@@ -5,6 +5,7 @@
  * only hands on: a turn of its event loop must not last as long as a job, since each turn hands on no more than one piece.
  * @module
  */
+import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { SuppressionTable } from '../core/suppression/index.js';
 import type { WithTable } from './thread-table.js';
@@ -46,6 +47,8 @@ export class ThreadPool<Job extends object, Answer> {
   readonly #queue: Waiting<Job, Answer>[] = [];
   readonly #options: ThreadPoolOptions<Job, Answer>;
   #isBusyHere = false;
+  /** Settled when this thread is done with its job. */
+  #here: Promise<void> = Promise.resolve();
   #table: SuppressionTable | null = null;
   #tableNumber = 0;
   #failure: unknown = null;
@@ -56,6 +59,7 @@ export class ThreadPool<Job extends object, Answer> {
 
   /** Starts so many threads. */
   start(threadCount: number): void {
+    if (this.#failure !== null) return; // whoever was reading for a run that has ended comes here late
     for (let count = 0; count < threadCount; count++) this.#threads.push(this.#started());
   }
 
@@ -67,8 +71,10 @@ export class ThreadPool<Job extends object, Answer> {
     });
   }
 
+  /** Resolves when nothing is being done any more. */
   async close(): Promise<void> {
     this.#fail(new Error('the filter is closed'));
+    await this.#here;
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
   }
 
@@ -122,16 +128,19 @@ export class ThreadPool<Job extends object, Answer> {
     const waiting = this.#queue.shift();
     if (waiting === undefined) return;
     this.#isBusyHere = true;
-    setImmediate(async () => {
-      try {
-        if (this.#failure !== null) throw this.#failure;
-        waiting.resolve(await this.#options.here(waiting.job, this.#options.tableNow()));
-      } catch (error) {
-        waiting.reject(error);
-      }
-      this.#isBusyHere = false;
-      this.#next();
-    });
+    this.#here = this.#doHere(waiting);
+  }
+
+  async #doHere({ job, resolve, reject }: Waiting<Job, Answer>): Promise<void> {
+    await setImmediate();
+    try {
+      if (this.#failure !== null) throw this.#failure;
+      resolve(await this.#options.here(job, this.#options.tableNow()));
+    } catch (error) {
+      reject(error);
+    }
+    this.#isBusyHere = false;
+    this.#next();
   }
 
   #withTable(): WithTable {

@@ -6,13 +6,15 @@
  * @module
  */
 import { RowKernel } from '../kernel/row-kernel.js';
+import { BATCH_COLUMNS_MAX } from '../limits.js';
 import type { RowSink } from '../row-sink.js';
 import type { CsvLayout } from './layout.js';
 import { CsvScanner } from './scan.js';
 
 export class CsvBatchScanner {
   readonly #scanner: CsvScanner;
-  readonly #kernel: RowKernel;
+  /** `null`: there are too many columns for one. */
+  readonly #kernel: RowKernel | null;
   readonly #layout: CsvLayout;
   readonly #rowBytesMax: number;
   /** Line ends of the block before the row at which the last scan stopped. */
@@ -21,7 +23,8 @@ export class CsvBatchScanner {
   /** As `CsvScanner`. */
   constructor(layout: CsvLayout, rowBytesMax: number) {
     this.#scanner = new CsvScanner(layout, rowBytesMax);
-    this.#kernel = RowKernel.ofCsv(layout.columns.map(({ index }) => index));
+    const columns = layout.columns.map(({ index }) => index);
+    this.#kernel = columns.length > BATCH_COLUMNS_MAX ? null : RowKernel.ofCsv(columns);
     this.#layout = layout;
     this.#rowBytesMax = rowBytesMax;
   }
@@ -31,8 +34,8 @@ export class CsvBatchScanner {
     const kernel = this.#kernel;
     let at = 0;
     this.lines = 0;
-    if (!sink.isBlanking) {
-      at = this.#scanBatches(bytes, to, sink);
+    if (!sink.isBlanking && kernel !== null) {
+      at = this.#scanBatches(kernel, bytes, to, sink);
       this.lines = kernel.lines;
       if (at === to || sink.fault !== null) return at;
       if (kernel.isCut && !isLast && to - at <= this.#rowBytesMax) return at;
@@ -43,8 +46,7 @@ export class CsvBatchScanner {
   }
 
   /** HOT. Where the first row begins that the kernel leaves. */
-  #scanBatches(bytes: Uint8Array, to: number, sink: RowSink): number {
-    const kernel = this.#kernel;
+  #scanBatches(kernel: RowKernel, bytes: Uint8Array, to: number, sink: RowSink): number {
     const { columns } = this.#layout;
     kernel.beginCsv(bytes, to, this.#layout);
     for (let at = 0; sink.fault === null; at = kernel.at) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BATCH_ROWS_MAX } from '../limits.js';
+import { BATCH_COLUMNS_MAX, BATCH_ROWS_MAX } from '../limits.js';
 
 /** Rows taken at a time: what is known of them stays in the nearest cache. */
 export const ROWS_MAX = BATCH_ROWS_MAX;
@@ -28,7 +28,7 @@ export const STATE = { at: 0, mark: 4, lines: 8, otherCount: 12, isCut: 32, hasE
 export const JUNK = 16;
 /** Columns wanted, in order, then -1. */
 export const COLUMNS = 64;
-export const COLUMNS_MAX = 256;
+export const COLUMNS_MAX = BATCH_COLUMNS_MAX;
 export const ROW_TO = COLUMNS + (COLUMNS_MAX + 1) * WORD_BYTES + 12;
 /** Line ends before the row; with {@link FLAG} if it is none. */
 export const ROW_LINES = ROW_TO + ROW_WORDS_BYTES;

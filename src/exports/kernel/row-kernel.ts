@@ -80,7 +80,7 @@ export function useKernelModule(module: WasmModule): void {
   ofThread = module;
 }
 
-/** One of a thread's: the system sets aside much address space for each. */
+/** One of a filter's: the system sets aside much address space for each. */
 export class RowKernel {
   /** Of the batch: where each row ends, and the line ends before it, negative for what is no row. */
   rowTo: Int32Array = NOTHING;
@@ -221,10 +221,11 @@ export class RowKernel {
 
   /**
    * HOT. Makes the keys of a column of UUIDs, or of digests of so many digits. @returns How many there are, in `keyRow`.
-   * @param junk First words of digests that name nobody, at most four.
+   * @param junk First words of digests that name nobody, at most three.
    * @param isHashed UUIDs are to be hashed next: their digits become messages.
    */
   hexKeys(column: number, rowCount: number, digits: number, junk: Int32Array, isHashed: boolean): number {
+    if (junk.length >= JUNK_WORDS) throw new RangeError(`expected less than ${JUNK_WORDS} junk digests`);
     for (let index = 0; index < JUNK_WORDS; index++) this.#state[JUNK / WORD_BYTES + index] = junk[index] ?? 0;
     const messages = isHashed ? MESSAGES : 0;
     return this.#wasm.hexCells(CELLS + column * CELLS_BYTES, rowCount, digits, this.#base, messages);

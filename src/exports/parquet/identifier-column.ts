@@ -8,6 +8,7 @@
 import type { BaseKind } from '../../core/vocabulary.js';
 import type { RowJudge } from '../judge.js';
 import type { RowKernel } from '../kernel/row-kernel.js';
+import { BATCH_COLUMN_BYTES_MAX } from '../limits.js';
 import { TYPE } from './format.js';
 import type { ChunkPages, DataPage } from './page.js';
 import { damaged, ParquetError } from './parquet-error.js';
@@ -65,7 +66,7 @@ export class IdentifierColumn {
 
   /**
    * HOT. Puts the values of the next rows into a column of a kernel. False, and nothing has been read, where they are not texts
-   * that stand one after another in one page.
+   * that stand one after another in one page, or are long.
    */
   fill(kernel: RowKernel, column: number, rowCount: number): boolean {
     const page = this.#current;
@@ -83,6 +84,7 @@ export class IdentifierColumn {
       end++;
     }
     const from = end === first ? 0 : starts[first]!;
+    if (end > first && ends[end - 1]! - from > BATCH_COLUMN_BYTES_MAX) return false;
     const shift = end === first ? 0 : kernel.addBytes(bytes, from, ends[end - 1]!) - from;
     for (let row = 0, value = first; row < rowCount; row++) {
       const isThere = definition === null || definition[this.#entry + row] === maxDefinition;

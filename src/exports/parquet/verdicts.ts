@@ -5,7 +5,7 @@
 import type { SuppressionTable } from '../../core/suppression/index.js';
 import { CLEAR, RowJudge, SUPPRESSED } from '../judge.js';
 import { RowKernel } from '../kernel/row-kernel.js';
-import { BATCH_ROWS_MAX } from '../limits.js';
+import { BATCH_COLUMNS_MAX, BATCH_ROWS_MAX } from '../limits.js';
 import type { ColumnMapping } from '../mapping.js';
 import { TALLY } from '../row-counts.js';
 import { RowError } from '../row-error.js';
@@ -81,13 +81,14 @@ export class GroupJudge {
   /** HOT. The identifiers of the next rows, a column at a time. */
   #addRows(mapped: readonly MappedColumn[], columns: readonly IdentifierColumn[], rowCount: number): void {
     const judge = this.#judge;
-    this.#kernel ??= RowKernel.ofCells(columns.length);
-    this.#kernel.beginCells();
+    if (columns.length <= BATCH_COLUMNS_MAX) this.#kernel ??= RowKernel.ofCells(columns.length);
+    const kernel = this.#kernel;
+    kernel?.beginCells();
     judge.startRows(rowCount);
     for (let index = 0; index < columns.length; index++) {
       const column = columns[index]!;
-      if (column.fill(this.#kernel, index, rowCount)) {
-        judge.addColumn(mapped[index]!.place, this.#kernel, index, this.#kernel.input);
+      if (kernel !== null && column.fill(kernel, index, rowCount)) {
+        judge.addColumn(mapped[index]!.place, kernel, index, kernel.input);
         continue;
       }
       for (let row = 0; row < rowCount; row++) {
