@@ -10,6 +10,7 @@ import type { ClearVault } from './clear-values.js';
 import type { Database } from './database.js';
 import type { IdentifierReader } from './identity.js';
 import type { KeyMixer } from './keys.js';
+import type { OptOutIntake } from './opt-out-intake.js';
 
 export interface LedgerContext {
   readonly database: Database;
@@ -33,6 +34,8 @@ export interface LedgerContext {
   readonly identifiersMax: number;
   /** The place of a committed entry in the log, waiting for it at most so long; `null`: it has none yet. */
   readonly placeOf: (entryId: string, waitMs: number) => Promise<Position | null>;
+  /** Writes opt-outs that come at the same time together; `null`: each has a transaction of its own. */
+  readonly intake: OptOutIntake | null;
   /** Tells the sequencer, if it runs here, that an entry was committed. */
   readonly wake: () => void;
 }

@@ -54,6 +54,8 @@ export interface Transactor extends Session {
 export interface TransactionOptions {
   /** One view of the database for all statements, read-only. Default: each statement sees what is committed by then. */
   readonly isSnapshot?: boolean;
+  /** How long a statement waits for a lock before it fails with SQLSTATE 55P03. Default: as long as it may take. PGlite: nobody else has any. */
+  readonly lockMsMax?: number;
 }
 
 export interface Database extends Transactor {

@@ -3,7 +3,7 @@
  * @module
  */
 import { type EntryTotals, type HeldKey, planOptOut } from './changes.js';
-import type { Database, Session } from './database.js';
+import type { Database, Session, TransactionOptions } from './database.js';
 import { addHolders, type EntryOrigin, insertKeys, KeyRace, lockKeys, updateKeys } from './key-rows.js';
 import type { KeyBatch } from './keys.js';
 import { entriesAhead } from './order.js';
@@ -15,10 +15,14 @@ const RACES_MAX = 10;
 export const NEXT_ENTRY_ID = `nextval(pg_get_serial_sequence('optgate.change_log', 'id'))`;
 
 /** A transaction that is begun again, as a whole, when another one inserts the same keys at the same time. */
-export async function keyTransaction<T>(database: Database, work: (session: Session) => Promise<T>): Promise<T> {
+export async function keyTransaction<T>(
+  database: Database,
+  work: (session: Session) => Promise<T>,
+  options?: TransactionOptions,
+): Promise<T> {
   for (let race = 1; ; race++) {
     try {
-      return await database.transaction(work);
+      return await database.transaction(work, options);
     } catch (error) {
       if (!(error instanceof KeyRace) || race === RACES_MAX) throw error;
     }

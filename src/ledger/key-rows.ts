@@ -12,7 +12,7 @@ import { IDENTITY_BYTES } from './identity.js';
 import type { KeyBatch } from './keys.js';
 import { boolColumn, int2Column, int8Column, type PackedColumn, uuidColumn } from './packed-column.js';
 
-const UNIQUE_VIOLATION = '23505';
+export const UNIQUE_VIOLATION = '23505';
 
 /** What rows are written for. */
 export interface EntryOrigin {
@@ -20,6 +20,11 @@ export interface EntryOrigin {
   readonly entryId: string;
   /** The request; `null` for a canary. */
   readonly requestRow: string | null;
+}
+
+/** What rows of a request are written for. */
+export interface RequestOrigin extends EntryOrigin {
+  readonly requestRow: string;
 }
 
 /** Locks the rows there are of some keys, in ascending order, and reads them. */

@@ -15,7 +15,8 @@ import type { HorizonAlarm } from './horizon.js';
 import { IdentifierReader } from './identity.js';
 import { KeyMixer } from './keys.js';
 import type { LedgerSettings } from './ledger-options.js';
-import { waitSequenced } from './sequenced.js';
+import { OptOutIntake } from './opt-out-intake.js';
+import { PlaceWatch } from './sequenced.js';
 import { Sequencer } from './sequencer.js';
 
 /** What a ledger tells without being asked. */
@@ -48,6 +49,7 @@ export class LedgerParts {
     const { auditSigner: signer } = settings;
     const auditSigner =
       signer === null ? null : new CheckpointSigner(signer, (point) => this.#tell('checkpoint', point));
+    const places = new PlaceWatch(database);
     this.context = {
       ...settings,
       auditSigner,
@@ -56,7 +58,8 @@ export class LedgerParts {
       mixer: new KeyMixer(seed),
       reader: new IdentifierReader({ defaultCountry: settings.defaultCountry }),
       imports: new Set(),
-      placeOf: (entryId, waitMs) => waitSequenced(database, entryId, waitMs),
+      placeOf: (entryId, waitMs) => places.placeOf(entryId, waitMs),
+      intake: database.name === 'postgres' ? new OptOutIntake(database) : null, // PGlite: what takes turns has nothing to wait for
       wake: () => this.sequencer?.wake(),
     };
     this.reader = createFeed(database);

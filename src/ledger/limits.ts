@@ -2,6 +2,7 @@
  * The limits and periods of the ledger's writes, each with a name.
  * @module
  */
+import { CONNECT_MS_MAX } from './database.js';
 
 /** Identifiers of one request, unless told. */
 export const IDENTIFIERS_PER_REQUEST_MAX = 64;
@@ -26,6 +27,17 @@ export const TOKEN_WAIT_MS_MAX = 600_000;
 
 /** How long an opt-in may be confirmed after it was asked for. */
 export const CONFIRM_WITHIN_MS = 15 * 86_400_000;
+
+/** Opt-outs that are written in one transaction at most. */
+export const OPT_OUT_GROUP_MAX = 64;
+/** Keys of such a transaction at most, unless one opt-out alone has more. */
+export const OPT_OUT_GROUP_KEYS_MAX = 4096;
+/** Such transactions that run at the same time. */
+export const OPT_OUT_GROUPS_IN_FLIGHT = 2;
+/** How long such a transaction waits for a lock; then each opt-out is written alone, so that only one of them waits. */
+export const OPT_OUT_GROUP_LOCK_MS_MAX = 250;
+/** How long an opt-out waits until its transaction begins: as long as for a connection. */
+export const OPT_OUT_WAIT_MS_MAX = CONNECT_MS_MAX;
 
 /** Months after an opt-out in which the person may not be asked to opt in again (Civ. Code 1798.135(c)(4)). */
 export const NO_ASK_MONTHS = 12;

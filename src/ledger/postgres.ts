@@ -207,11 +207,10 @@ class PostgresSession implements Session {
 async function transactionOn<T>(
   session: PostgresSession,
   work: (session: Session) => Promise<T>,
-  { isSnapshot = false }: TransactionOptions = {},
+  { isSnapshot = false, lockMsMax }: TransactionOptions = {},
 ): Promise<T> {
-  await session.query(
-    isSnapshot ? 'begin isolation level repeatable read read only' : 'begin isolation level read committed',
-  );
+  const begin = isSnapshot ? 'begin isolation level repeatable read read only' : 'begin isolation level read committed';
+  await session.query(lockMsMax === undefined ? begin : `${begin}; set local lock_timeout = ${Number(lockMsMax)}`);
   try {
     const result = await work(session);
     await session.commit();

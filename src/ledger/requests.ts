@@ -15,7 +15,7 @@ import type { LedgerContext } from './context.js';
 import type { Row, Session } from './database.js';
 import { NEXT_ENTRY_ID } from './entry.js';
 import type { RequestIdentifier, RequestRead } from './input.js';
-import type { EntryOrigin } from './key-rows.js';
+import type { RequestOrigin } from './key-rows.js';
 import type { KeyMixer } from './keys.js';
 import { byteaColumn, int4Column, textColumn, uuidColumn } from './packed-column.js';
 import { packIdentifier } from './packed-identifiers.js';
@@ -71,7 +71,7 @@ export async function insertRequest(
   context: LedgerContext,
   read: RequestRead,
   request: NewRequest,
-): Promise<EntryOrigin | null> {
+): Promise<RequestOrigin | null> {
   const isComplied = request.status === 'complied';
   const told = requestTold(context, read, request);
   const rows = await session.query(

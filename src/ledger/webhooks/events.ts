@@ -32,12 +32,13 @@ export const IS_ASKED_FOR = `(webhook.events @> to_jsonb(event.kind)
 
 const IF_ANYBODY = 'exists (select from optgate.webhook)';
 
-/** An opt-out was recorded. Call it after the keys are locked. */
-export async function tellOptOut(session: Session, requestRow: string | null): Promise<void> {
+/** Opt-outs were recorded. Call it after the keys are locked. */
+export async function tellOptOuts(session: Session, requestRows: readonly string[]): Promise<void> {
   await session.query(
     `insert into optgate.webhook_event (kind, request_id, awaits_force, awaits_notices)
-     select 'opt_out.recorded', $1::int8, true, true where ${IF_ANYBODY}`,
-    [requestRow],
+     select 'opt_out.recorded', request_id, true, true
+     from unnest($1::int8[]) with ordinality as told (request_id, n) where ${IF_ANYBODY} order by n`,
+    [int8Column(requestRows.map(BigInt)).bytes],
   );
 }
 
