@@ -255,7 +255,8 @@ withBrowser()('the console in a browser', () => {
     expect(await page.evaluate('document.activeElement.textContent')).toBe('To the content');
     await page.keyboard.press('Enter');
     expect(await page.evaluate('document.activeElement.id')).toBe('main');
-    const numbers = page.locator('summary').first();
+    const numbers = page.locator('figure details:not([hidden]) > summary').first(); // a chart that has nothing to show has none
+    await numbers.waitFor();
     await numbers.focus();
     await page.keyboard.press('Enter');
     await page.locator('details[open] .scroll').waitFor();
