@@ -41,20 +41,18 @@ import { STATE } from './layout.js';
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
+/** A bit for each of sixteen bytes that does not simply stand in a text: a quote, a backslash, a control character. */
+export const textStops = (sixteen: number): Code =>
+  bitmask8(
+    or128(
+      or128(equal8(get(sixteen), splat8(i32(QUOTE))), equal8(get(sixteen), splat8(i32(BACKSLASH)))),
+      lessU8(get(sixteen), splat8(i32(0x20))),
+    ),
+  );
+
 export function endOfTextFunction(): WasmFunction {
   const [AT_BYTE, LETTER, STOPS, SIXTEEN] = [0, 1, 2, 3] as const;
-  const stop: readonly Code[] = [
-    set(SIXTEEN, load128(get(AT_BYTE))),
-    set(
-      STOPS,
-      bitmask8(
-        or128(
-          or128(equal8(get(SIXTEEN), splat8(i32(QUOTE))), equal8(get(SIXTEEN), splat8(i32(BACKSLASH)))),
-          lessU8(get(SIXTEEN), splat8(i32(0x20))),
-        ),
-      ),
-    ),
-  ];
+  const stop: readonly Code[] = [set(SIXTEEN, load128(get(AT_BYTE))), set(STOPS, textStops(SIXTEEN))];
   const isAmong = (letters: string) =>
     [...letters].map((letter) => equal(get(LETTER), i32(letter.charCodeAt(0)))).reduce((all, one) => or(all, one));
   const isHexDigit = or(

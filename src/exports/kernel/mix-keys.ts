@@ -5,7 +5,7 @@
  *       of the key words: stores the high and the low word of each; of up to three more that mean nothing
  *       returns 0
  *
- * Four keys take 9 ns each in TypeScript, 3 ns here.
+ * A key takes 15 ns in TypeScript, 8 ns here.
  * @module
  */
 import {

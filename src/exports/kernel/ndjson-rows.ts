@@ -32,7 +32,6 @@ import {
   i32,
   lessS,
   lessU,
-  lessU8,
   load8,
   load32,
   load32At,
@@ -41,7 +40,6 @@ import {
   moreU,
   mul,
   or,
-  or128,
   set,
   shl,
   splat8,
@@ -54,6 +52,7 @@ import {
   type WasmFunction,
   when,
 } from '../wasm.js';
+import { textStops } from './end-of-text.js';
 import {
   CELL_BYTES,
   CELLS,
@@ -71,7 +70,6 @@ import {
 
 const LINE_FEED = 0x0a;
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const [COMMA, COLON, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [
   0x2c, 0x3a, 0x5b, 0x5d, 0x7b, 0x7d,
 ] as const;
@@ -204,15 +202,7 @@ const endRow: readonly Code[] = [
 const text = (endOfText: number): readonly Code[] => [
   set(FROM, add(get(PLACE), i32(1))),
   set(BYTES, load128(get(FROM))),
-  set(
-    MASK,
-    bitmask8(
-      or128(
-        or128(equal8(get(BYTES), splat8(i32(QUOTE))), equal8(get(BYTES), splat8(i32(BACKSLASH)))),
-        lessU8(get(BYTES), splat8(i32(0x20))),
-      ),
-    ),
-  ),
+  set(MASK, textStops(BYTES)),
   // most texts end within 16 bytes; nothing is looked at twice for them
   set(PLACE, add(get(FROM), trailingZeros(or(get(MASK), i32(0x10000))))),
   when(
