@@ -48,7 +48,7 @@ import {
   type WasmMemory,
   when,
   widened,
-} from './wasm.js';
+} from '../core/wasm.js';
 
 /** Bytes looked at together, and the room they may need: a position for each. */
 const CHUNK_BYTES = 64;

@@ -4,8 +4,8 @@
  */
 
 import type { SuppressionTable } from '../core/suppression/index.js';
+import type { WasmModule } from '../core/wasm.js';
 import type { BlockFilter, BlockResult, BlockTerms } from './block-filter.js';
-import type { WasmModule } from './wasm.js';
 
 /** What a thread is told when it begins. */
 export interface BlockThreadTerms {

@@ -37,7 +37,7 @@ import {
   sub,
   type WasmFunction,
   when,
-} from '../wasm.js';
+} from '../../core/wasm.js';
 import {
   CELL_BYTES,
   CELLS,

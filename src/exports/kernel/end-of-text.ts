@@ -35,7 +35,7 @@ import {
   V128,
   type WasmFunction,
   when,
-} from '../wasm.js';
+} from '../../core/wasm.js';
 import { STATE } from './layout.js';
 
 const QUOTE = 0x22;

@@ -51,7 +51,7 @@ import {
   type WasmFunction,
   when,
   word32,
-} from '../wasm.js';
+} from '../../core/wasm.js';
 import {
   CELL_BYTES,
   JUNK,

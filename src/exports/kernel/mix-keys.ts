@@ -36,7 +36,7 @@ import {
   type WasmFunction,
   xor,
   xor128,
-} from '../wasm.js';
+} from '../../core/wasm.js';
 import { HIGH, KEY_WORD_BYTES, KEY_WORDS, LOW } from './layout.js';
 
 const [KEY_COUNT, TAG, SEED_LOW, SEED_HIGH, AT, END, V0, V1, V2, V3, MESSAGE] = [

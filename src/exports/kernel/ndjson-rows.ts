@@ -51,7 +51,7 @@ import {
   V128,
   type WasmFunction,
   when,
-} from '../wasm.js';
+} from '../../core/wasm.js';
 import { textStops } from './end-of-text.js';
 import {
   CELL_BYTES,

@@ -5,10 +5,10 @@
  * core/identity. So nothing is decided here, and both ways of reading a block come to the same.
  * @module
  */
+import { compiled, instanceOf, WASM_PAGE_BYTES, type WasmMemory, type WasmModule } from '../../core/wasm.js';
 import { indexFunction } from '../byte-index.js';
 import { type CsvLayout, type CsvStyle, NO_QUOTE } from '../csv/layout.js';
 import { BLOCK_BYTES } from '../limits.js';
-import { compiled, instanceOf, WASM_PAGE_BYTES, type WasmMemory, type WasmModule } from '../wasm.js';
 import { csvRowsFunction } from './csv-rows.js';
 import { endOfTextFunction } from './end-of-text.js';
 import { hexCellsFunction } from './hex-cells.js';

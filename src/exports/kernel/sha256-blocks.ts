@@ -37,7 +37,7 @@ import {
   V128,
   type WasmFunction,
   xor128,
-} from '../wasm.js';
+} from '../../core/wasm.js';
 import { KEY_WORD_BYTES, KEY_WORDS, MESSAGE_BYTES, ROUND_CONSTANTS, SCHEDULE, WORD_BYTES } from './layout.js';
 
 const [BLOCKS, BLOCK_COUNT, KEY_AT, KEYS_END, AT, END] = [0, 1, 2, 3, 4, 5] as const;

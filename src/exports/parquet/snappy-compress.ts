@@ -46,7 +46,7 @@ import {
   type WasmFunction,
   when,
   xor64,
-} from '../wasm.js';
+} from '../../core/wasm.js';
 import { copyBytes, increase } from './snappy-copies.js';
 
 const HASH_BITS = 14;

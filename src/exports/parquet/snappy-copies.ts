@@ -16,7 +16,7 @@ import {
   set,
   store128,
   when,
-} from '../wasm.js';
+} from '../../core/wasm.js';
 
 export const increase = (local: number, by: Code) => set(local, add(get(local), by));
 /** Copies in steps of sixteen bytes; `step` is a local of its own. */

@@ -34,7 +34,7 @@ import {
   sub,
   type WasmFunction,
   when,
-} from '../wasm.js';
+} from '../../core/wasm.js';
 import { copyBytes, copyInSteps, increase } from './snappy-copies.js';
 
 const [FROM, TO, OUT, OUT_END, ORIGIN, TAG, LENGTH, BACK, SOURCE, END] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] as const;

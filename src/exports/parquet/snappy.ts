@@ -11,7 +11,7 @@
  * bytes, which may go beyond both ends, by less than {@link SLACK_BYTES}, into memory that nothing is in.
  * @module
  */
-import { compiled, instanceOf, WASM_PAGE_BYTES, type WasmMemory } from '../wasm.js';
+import { compiled, instanceOf, WASM_PAGE_BYTES, type WasmMemory } from '../../core/wasm.js';
 import { damaged } from './parquet-error.js';
 import type { Scratch } from './scratch.js';
 import { compressFunctions, TABLE_BYTES } from './snappy-compress.js';

@@ -3,8 +3,8 @@
  * @module
  */
 
+import type { WasmModule } from '../../core/wasm.js';
 import { RowError, type RowErrorCode } from '../row-error.js';
-import type { WasmModule } from '../wasm.js';
 import type { GroupResult } from './group-filter.js';
 import { ParquetError, type ParquetErrorCode } from './parquet-error.js';
 import type { VerdictTerms } from './verdicts.js';
