@@ -12,9 +12,10 @@ import { expect, test } from 'vitest';
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/core/vocabulary.ts': [],
   'src/core/errors.ts': [],
+  'src/core/wasm.ts': [],
   'src/core/signals': [],
   'src/core/identity': [],
-  'src/core/suppression': ['src/core/identity', 'src/core/errors.ts'],
+  'src/core/suppression': ['src/core/identity', 'src/core/errors.ts', 'src/core/wasm.ts'],
   'src/core/policy': ['src/core/signals'],
   'src/core/openrtb': ['src/core/signals', 'src/core/identity', 'src/core/policy'],
   'src/core': [
@@ -67,6 +68,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/core/policy',
     'src/core/signals',
     'src/core/suppression',
+    'src/core/wasm.ts',
     'src/gate-share.ts',
     'src/growing-bytes.ts',
     'src/rows',

@@ -29,11 +29,23 @@ export interface WasmMemory {
   grow(pageCount: number): number;
 }
 
+/** Memory that threads share; it may be sent to other threads. */
+export interface SharedWasmMemory {
+  readonly buffer: SharedArrayBuffer;
+}
+
+interface MemoryLimits {
+  readonly initial: number;
+  readonly maximum: number;
+  readonly shared: true;
+}
+
 /** What the types of Node.js 20 leave out. */
 const { WebAssembly } = globalThis as unknown as {
   readonly WebAssembly: {
     readonly Module: new (bytes: Uint8Array) => object;
-    readonly Instance: new (module: object) => { readonly exports: unknown };
+    readonly Instance: new (module: object, imports?: object) => { readonly exports: unknown };
+    readonly Memory: new (limits: MemoryLimits) => SharedWasmMemory;
   };
 };
 
@@ -41,7 +53,27 @@ const { WebAssembly } = globalThis as unknown as {
 export type WasmModule = object;
 
 export function compiled(functions: readonly WasmFunction[]): WasmModule {
-  return new WebAssembly.Module(moduleOf(functions));
+  return new WebAssembly.Module(moduleOf(functions, OWN_MEMORY));
+}
+
+/** A module for {@link instanceOver}. */
+export function compiledForShared(functions: readonly WasmFunction[]): WasmModule {
+  return new WebAssembly.Module(moduleOf(functions, SHARED_MEMORY));
+}
+
+/** Zeroed memory of so many pages at least; the system gives it page by page as it is touched. Throws a RangeError. */
+export function sharedMemory(byteLength: number): SharedWasmMemory {
+  const pageCount = Math.ceil(byteLength / WASM_PAGE_BYTES);
+  return new WebAssembly.Memory({ initial: pageCount, maximum: pageCount, shared: true });
+}
+
+export function isSharedMemory(value: unknown): value is SharedWasmMemory {
+  return value instanceof WebAssembly.Memory && value.buffer instanceof SharedArrayBuffer;
+}
+
+/** An instance over memory that there is already. */
+export function instanceOver<Exports>(module: WasmModule, memory: SharedWasmMemory): Exports {
+  return new WebAssembly.Instance(module, { [IMPORTED]: { [IMPORTED]: memory } }).exports as Exports;
 }
 
 /** An instance with memory of its own, exported as `memory`: the system sets aside much address space for each. */
@@ -50,7 +82,7 @@ export function instanceOf<Exports extends { readonly memory: WasmMemory }>(modu
 }
 
 /** Functions call each other by their index. */
-function moduleOf(functions: readonly WasmFunction[]): Uint8Array {
+function moduleOf(functions: readonly WasmFunction[], memory: MemorySections): Uint8Array {
   const types = functions.map(({ paramCount }) => [0x60, paramCount, ...Array<number>(paramCount).fill(I32), 1, I32]);
   const exported = functions.map(({ name }, index) => [...text(name), 0, index]);
   const bodies = functions.map(({ locals, body }) => {
@@ -61,12 +93,13 @@ function moduleOf(functions: readonly WasmFunction[]): Uint8Array {
   return Uint8Array.from([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, types),
+    ...memory.imported,
     ...section(
       3,
       functions.map((_, index) => [index]),
     ),
-    ...section(5, [[0, 1]]),
-    ...section(7, [[...text('memory'), 2, 0], ...exported]),
+    ...memory.own,
+    ...section(7, [...memory.exported, ...exported]),
     ...section(10, bodies),
   ]);
 }
@@ -76,7 +109,9 @@ function section(id: number, entries: readonly (readonly number[])[]): readonly 
   return [id, ...unsigned(bytes.length), ...bytes];
 }
 
-const text = (name: string) => [name.length, ...Buffer.from(name)];
+function text(name: string): readonly number[] {
+  return [name.length, ...Buffer.from(name)];
+}
 
 function unsigned(value: number): readonly number[] {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
@@ -87,6 +122,25 @@ function signed(value: bigint): readonly number[] {
   const isLast = value >= -64n && value < 64n;
   return isLast ? [low] : [low | 0x80, ...signed(value >> 7n)];
 }
+
+/** What a module says of its memory. */
+interface MemorySections {
+  readonly imported: readonly number[];
+  readonly own: readonly number[];
+  readonly exported: readonly (readonly number[])[];
+}
+const OWN_MEMORY: MemorySections = {
+  imported: [],
+  own: section(5, [[0, 1]]),
+  exported: [[...text('memory'), 2, 0]],
+};
+const IMPORTED = 'memory';
+/** Of any size, since all that is there is looked at only: a limit of pages, shared, from none to all. */
+const SHARED_MEMORY: MemorySections = {
+  imported: section(2, [[...text(IMPORTED), ...text(IMPORTED), 2, 3, 0, ...unsigned(65_536)]]),
+  own: [],
+  exported: [],
+};
 
 const op =
   (...bytes: readonly number[]) =>
@@ -211,3 +265,11 @@ export const shr16x8 = op(0xfd, 0x8d, 0x01);
 export const shl32x4 = op(0xfd, 0xab, 0x01);
 export const shr32x4 = op(0xfd, 0xad, 0x01);
 export const add32x4 = op(0xfd, 0xae, 0x01);
+
+/** Which halves are the same, as all bits of each. */
+export const equal64x2 = op(0xfd, 0xd6, 0x01);
+/** A 64-bit number with a fraction, and what JavaScript makes of `| 0` of one from 0 to 2^31 - 1. */
+export const f64 = (value: number) => op(0x44, ...new Uint8Array(Float64Array.of(value).buffer))();
+export const float64 = op(0xb8);
+export const mulFloat64 = op(0xa2);
+export const whole32 = op(0xaa);

@@ -1,7 +1,7 @@
 /**
  * Where everything lies inside a table's memory, and how large a table is made.
  *
- * One shared buffer: a header of words, then buckets of 64 bytes. A bucket is eight slots of two words:
+ * One shared memory: a header of words, then buckets of 64 bytes. A bucket is eight slots of two words:
  *
  *     word 0   bits 31..7  fingerprint: the low 25 bits of `high`, never all zero      word 0 == 0: the slot is empty
  *              bits  6..0  rights; 0 means the entry was removed (a tombstone)
@@ -27,8 +27,8 @@ export const FINGERPRINT_MASK = ~RIGHTS_MASK;
 
 /** Smallest table: 256 KiB. Below this the displacement limit would be too small to fill a table usefully. */
 export const BUCKET_COUNT_MIN = 4096;
-/** Largest table: 4 GiB, about 413 million keys. */
-export const BUCKET_COUNT_MAX = 2 ** 26;
+/** Largest table: 4 GiB with its header, which is what WebAssembly can see; about 413 million keys. */
+export const BUCKET_COUNT_MAX = 2 ** 26 - 4;
 /** Tables from this many buckets on are filled densely; smaller ones cost little, and stay half empty. */
 export const BUCKET_COUNT_DENSE = 65_536;
 /** Steps from home that a lookup takes at most. At 100 M keys and a load of 0.86 the longest seen was 30. */
@@ -66,11 +66,8 @@ export const HEADER = {
 } as const;
 export const POSITION_WORDS = 4;
 
-/**
- * Bytes from the start of the memory to the first bucket. Not a multiple of 64: glibc puts large allocations 16 bytes
- * after a page boundary, and 16 + 240 is one, so that a bucket is one cache line there (measured: 5 % of a lookup).
- */
-export const HEADER_BYTES = 240;
+/** Bytes from the start of the memory to the first bucket: a bucket is one cache line (measured: 5 % of a lookup). */
+export const HEADER_BYTES = 256;
 
 /** Buckets for `capacity` keys. Throws a RangeError outside 0 .. {@link KEYS_MAX}. */
 export function bucketCountFor(capacity: number): number {

@@ -1,93 +1,49 @@
 /**
- * Many keys of one kind looked up together, for exports: mixed already, one found in every few.
+ * Many keys looked up together, for exports: mixed already, one found in every few.
  * @module
  */
-import { BUCKET_WORDS, FINGERPRINT_MASK, RIGHTS_MASK } from './layout.js';
+import { FIND_AT_ONCE, type KeyFinder } from './find-keys.js';
+import { RIGHTS_MASK } from './layout.js';
 
 /** Keys whose cache lines are loaded before any of them is looked at, so that the waits overlap. */
-const KEYS_AT_ONCE = 64;
-const homes = new Int32Array(KEYS_AT_ONCE);
+const KEYS_NEAR = 64;
 const touchedWords = new Int32Array(1);
 
 /** HOT. The rights of every key, `outRights[i]` for key `i`; returns their union. */
 export function rightsOfMany(
-  words: Int32Array,
-  bucketCount: number,
-  displacementMax: number,
+  finder: KeyFinder,
   high: Int32Array,
   low: Int32Array,
   keyCount: number,
   outRights: Uint8Array,
 ): number {
-  const bucketScale = bucketCount / 2 ** 32;
   let union = 0;
-  for (let from = 0; from < keyCount; from += KEYS_AT_ONCE) {
-    const to = Math.min(keyCount, from + KEYS_AT_ONCE);
+  for (let from = 0; from < keyCount; from += KEYS_NEAR) {
+    const to = Math.min(keyCount, from + KEYS_NEAR);
     let touched = 0;
-    for (let index = from; index < to; index++) {
-      const home = ((high[index]! >>> 0) * bucketScale) | 0;
-      const second = home + 1 < bucketCount ? home + 1 : 0;
-      homes[index - from] = home;
-      touched |= words[home * BUCKET_WORDS]! | words[second * BUCKET_WORDS]!;
+    for (let at = from; at < to; at += FIND_AT_ONCE) {
+      touched |= finder.touch4(high[at]!, high[at + 1]!, high[at + 2]!, high[at + 3]!);
     }
     touchedWords[0] = touched; // stored, so that the loads are not dropped as dead code
-    for (let index = from; index < to; index++) {
-      const fingerprint = high[index]! << 7;
-      const home = homes[index - from]!;
-      const rights = findRightsEvenly(words, home, fingerprint, low[index]!, bucketCount, displacementMax);
-      outRights[index] = rights;
+    for (let at = from; at < to; at += FIND_AT_ONCE) {
+      const found = finder.find4(
+        high[at]!,
+        low[at]!,
+        high[at + 1]!,
+        low[at + 1]!,
+        high[at + 2]!,
+        low[at + 2]!,
+        high[at + 3]!,
+        low[at + 3]!,
+      );
+      const rights = at + FIND_AT_ONCE <= to ? found : found & (0xff_ffff >> (8 * (FIND_AT_ONCE - 1 - to + at)));
+      outRights[at] = rights;
+      if (at + 1 < to) outRights[at + 1] = rights >> 8;
+      if (at + 2 < to) outRights[at + 2] = rights >> 16;
+      if (at + 3 < to) outRights[at + 3] = rights >> 24;
       union |= rights;
     }
   }
-  return union;
-}
-
-/**
- * HOT. As findRights (probe.ts), for many keys in turn: the eight fingerprints of a bucket are compared without a branch between
- * them, each of which a processor would guess wrong for every other key. 31 ns a key instead of 38, one key in five found.
- */
-function findRightsEvenly(
-  words: Int32Array,
-  homeBucket: number,
-  fingerprint: number,
-  low: number,
-  bucketCount: number,
-  displacementMax: number,
-): number {
-  let bucket = homeBucket;
-  for (let displacement = 0; ; ) {
-    const at = bucket * BUCKET_WORDS;
-    const last = words[at + 14]!;
-    const isNone =
-      differs(words[at]!, fingerprint) &
-      differs(words[at + 2]!, fingerprint) &
-      differs(words[at + 4]!, fingerprint) &
-      differs(words[at + 6]!, fingerprint) &
-      differs(words[at + 8]!, fingerprint) &
-      differs(words[at + 10]!, fingerprint) &
-      differs(words[at + 12]!, fingerprint) &
-      differs(last, fingerprint);
-    if (isNone === 0) {
-      const rights = rightsInBucket(words, at, fingerprint, low);
-      if (rights >= 0) return rights;
-    }
-    if (last === 0 || ++displacement > displacementMax) return 0; // slots are filled in order: no bucket follows
-    bucket += displacement;
-    if (bucket >= bucketCount) bucket -= bucketCount;
-  }
-}
-
-/** HOT. The rights of the entry if it is in this bucket, else -1. */
-function rightsInBucket(words: Int32Array, from: number, fingerprint: number, low: number): number {
-  for (let at = from; at < from + BUCKET_WORDS; at += 2) {
-    const word = words[at]!;
-    if (((word ^ fingerprint) & FINGERPRINT_MASK) === 0 && words[at + 1] === low) return word & RIGHTS_MASK;
-  }
-  return -1;
-}
-
-/** HOT. All bits set where a slot has another fingerprint, none where it has this one. */
-function differs(word: number, fingerprint: number): number {
-  const difference = (word ^ fingerprint) & FINGERPRINT_MASK;
-  return (difference | -difference) >> 31;
+  union |= union >> 16;
+  return (union | (union >> 8)) & RIGHTS_MASK;
 }

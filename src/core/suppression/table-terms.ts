@@ -2,10 +2,11 @@
  * The words that tables are spoken of in: what they are made with, what they answer, what they say of themselves.
  * @module
  */
+import type { SharedWasmMemory } from '../wasm.js';
 
 /** What another thread needs to read the same table; post it as it is. */
 export interface TableShare {
-  readonly buffer: SharedArrayBuffer;
+  readonly memory: SharedWasmMemory;
 }
 
 /** `full`: the key has no room within its reach; the table must grow. Nothing was changed. */

@@ -15,7 +15,9 @@
  * @module
  */
 import { KEY_WORDS, type KeyList } from '../identity/key.js';
+import { isSharedMemory, type SharedWasmMemory } from '../wasm.js';
 import { isEpoch, readEpoch, writeEpoch } from './epoch.js';
+import { type KeyFinder, keyFinder } from './find-keys.js';
 import {
   BUCKET_BYTES,
   BUCKET_WORDS,
@@ -60,14 +62,16 @@ export class SuppressionTable {
   private readonly seedHigh: number;
   private readonly bucketScale: number;
   private readonly position: PositionReader;
+  private finder: KeyFinder | null = null;
 
   private constructor(
-    private readonly buffer: SharedArrayBuffer,
+    private readonly memory: SharedWasmMemory,
     private readonly isWriter: boolean,
   ) {
+    const { buffer } = memory;
     const header = new Int32Array(buffer, 0, HEADER_BYTES / 4);
     this.header = header;
-    this.words = new Int32Array(buffer, HEADER_BYTES);
+    this.words = new Int32Array(buffer, HEADER_BYTES, header[HEADER.bucketCount]! * BUCKET_WORDS);
     this.position = new PositionReader(header);
     this.bucketCount = header[HEADER.bucketCount]!;
     this.bucketScale = this.bucketCount / 2 ** 32;
@@ -91,7 +95,8 @@ export class SuppressionTable {
   static allocate({ bucketCount, displacementMax, seed, epoch }: TableShape): SuppressionTable {
     if (BigInt.asUintN(64, seed) !== seed) throw new RangeError('expected a seed of 64 bits');
     if (!isEpoch(epoch)) throw new TypeError('expected an epoch of 1 to 36 printable ASCII characters');
-    const buffer = allocateShared(HEADER_BYTES + bucketCount * BUCKET_BYTES);
+    const memory = allocateShared(HEADER_BYTES + bucketCount * BUCKET_BYTES);
+    const { buffer } = memory;
     const header = new Int32Array(buffer, 0, HEADER_BYTES / 4);
     header[HEADER.bucketCount] = bucketCount;
     header[HEADER.displacementMax] = displacementMax;
@@ -100,25 +105,26 @@ export class SuppressionTable {
     header[HEADER.epochBytes] = epoch.length;
     writeEpoch(epoch, new Uint8Array(buffer, HEADER.epoch * 4, epoch.length));
     Atomics.store(header, HEADER.magic, TABLE_MAGIC);
-    return new SuppressionTable(buffer, true);
+    return new SuppressionTable(memory, true);
   }
 
   /**
    * The same table in another thread: to read, or, if the thread that made it will not write to it again, as its writer
-   * from now on. Throws a TypeError if the buffer is not a table's memory.
+   * from now on. Throws a TypeError if that is not a table's memory.
    */
   static attach(share: TableShare, role: 'reader' | 'writer' = 'reader'): SuppressionTable {
-    const { buffer } = share;
-    if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength < HEADER_BYTES) throw notATable();
+    const { memory } = share;
+    if (!isSharedMemory(memory)) throw notATable();
+    const { buffer } = memory;
     const header = new Int32Array(buffer, 0, HEADER_BYTES / 4);
     const bucketCount = header[HEADER.bucketCount]!;
     if (Atomics.load(header, HEADER.magic) !== TABLE_MAGIC) throw notATable();
-    if (buffer.byteLength !== HEADER_BYTES + bucketCount * BUCKET_BYTES) throw notATable();
-    return new SuppressionTable(buffer, role === 'writer');
+    if (buffer.byteLength < HEADER_BYTES + bucketCount * BUCKET_BYTES) throw notATable();
+    return new SuppressionTable(memory, role === 'writer');
   }
 
   share(): TableShare {
-    return { buffer: this.buffer };
+    return { memory: this.memory };
   }
 
   /** HOT. The rights of a suppressed key as a mask; 0 if it is not suppressed. */
@@ -158,7 +164,8 @@ export class SuppressionTable {
 
   /** HOT. {@link rightsOfKeys} for any number of keys of one kind that were mixed and minted already. */
   rightsOfMixedKeys(high: Int32Array, low: Int32Array, keyCount: number, outRights: Uint8Array): number {
-    return rightsOfMany(this.words, this.bucketCount, this.displacementMax, high, low, keyCount, outRights);
+    this.finder ??= keyFinder(this.memory);
+    return rightsOfMany(this.finder, high, low, keyCount, outRights);
   }
 
   /** HOT. One batch: mix all keys, touch all lines, then look. */
@@ -325,7 +332,7 @@ export class SuppressionTable {
   }
 
   get byteLength(): number {
-    return this.buffer.byteLength;
+    return HEADER_BYTES + this.bucketCount * BUCKET_BYTES;
   }
 
   get seed(): bigint {
@@ -352,7 +359,7 @@ export class SuppressionTable {
 
   /** @internal Some of the buckets as bytes, for snapshots. */
   bucketBytes(start: number, byteLength: number): Uint8Array {
-    return new Uint8Array(this.buffer, HEADER_BYTES + start, byteLength);
+    return new Uint8Array(this.memory.buffer, HEADER_BYTES + start, byteLength);
   }
 
   /** @internal Says what buckets that were filled as bytes hold. */

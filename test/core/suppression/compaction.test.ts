@@ -10,7 +10,7 @@ import { describe, expect, test } from 'vitest';
 import { compacted } from '../../../src/core/suppression/compaction.js';
 import { auditTable, TableCopy } from '../../../src/core/suppression/copy.js';
 import { TableHolder } from '../../../src/core/suppression/holder.js';
-import { bucketCountFor } from '../../../src/core/suppression/layout.js';
+import { bucketCountFor, HEADER_BYTES } from '../../../src/core/suppression/layout.js';
 import { encodeSnapshot } from '../../../src/core/suppression/snapshot.js';
 import { SuppressionTable } from '../../../src/core/suppression/table.js';
 import type { PlainKey } from '../../reference/suppression.js';
@@ -178,8 +178,8 @@ describe('a compacted table', () => {
   test('is not given out if the table is damaged', () => {
     const table = emptyTable();
     for (let index = 0; index < 1000; index++) table.set(...keyAt(index), 1);
-    const words = new Int32Array(table.share().buffer);
-    const at = words.findIndex((word, index) => index >= 60 && word !== 0);
+    const words = new Int32Array(table.share().memory.buffer);
+    const at = words.findIndex((word, index) => index >= HEADER_BYTES / 4 && word !== 0);
     words[at]! ^= 1;
     expect(codeOf(() => compacted(table))).toBe('table.copy_differs');
   });

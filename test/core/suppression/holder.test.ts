@@ -134,7 +134,7 @@ describe('readers of earlier tables', () => {
     const reader = SuppressionTable.attach((holder.current as SuppressionTable).share());
     while (holder.growStep());
     expect(swaps.map(({ reason }) => reason)).toEqual(['grown']);
-    expect(swaps.map(({ share }) => share.buffer)).toEqual([holder.current?.share().buffer]);
+    expect(swaps.map(({ share }) => share.memory)).toEqual([holder.current?.share().memory]);
     expect(reader.standing).toBe('superseded');
     for (let index = 0; index < 100; index++) holder.set(...keyAt(keyCount + index), rightsAt(keyCount + index));
     holder.remove(...keyAt(keyCount));

@@ -251,7 +251,7 @@ describe('files', () => {
   test('are written and read without stopping the event loop for long', async () => {
     const path = join(folder, 'long.ogs');
     const many = SuppressionTable.create({ capacity: 4_000_000, seed: SEED, epoch: 'signed' });
-    const memory = new Uint8Array(many.share().buffer);
+    const memory = new Uint8Array(many.share().memory.buffer);
     const startMs = performance.now();
     crc32(memory);
     const checksumMs = performance.now() - startMs;

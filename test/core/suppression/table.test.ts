@@ -6,6 +6,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { auditTable } from '../../../src/core/suppression/copy.js';
 import { SuppressionTable } from '../../../src/core/suppression/table.js';
+import type { TableShare } from '../../../src/core/suppression/table-terms.js';
+import { sharedMemory } from '../../../src/core/wasm.js';
 import type { PlainKey } from '../../reference/suppression.js';
 import { collidingPairs, keyAt, keyListOf, keysOfBucket, rightsAt, SEED } from './keys.js';
 
@@ -232,12 +234,13 @@ describe('sharing', () => {
   });
 
   test('memory that is not a table is refused', () => {
-    for (const bytes of [0, 8, 240, 4096]) {
-      expect(() => SuppressionTable.attach({ buffer: new SharedArrayBuffer(bytes) })).toThrow(TypeError);
+    expect(() => SuppressionTable.attach({ memory: sharedMemory(65_536) })).toThrow(TypeError);
+    for (const memory of [null, {}, new SharedArrayBuffer(4096), { buffer: new SharedArrayBuffer(4096) }]) {
+      expect(() => SuppressionTable.attach({ memory } as TableShare)).toThrow(TypeError);
     }
-    const cut = new SharedArrayBuffer(1024);
-    new Uint8Array(cut).set(new Uint8Array(emptyTable().share().buffer, 0, 1024));
-    expect(() => SuppressionTable.attach({ buffer: cut })).toThrow(TypeError);
+    const cut = sharedMemory(65_536);
+    new Uint8Array(cut.buffer).set(new Uint8Array(emptyTable().share().memory.buffer, 0, 65_536));
+    expect(() => SuppressionTable.attach({ memory: cut })).toThrow(TypeError);
   });
 });
 
