@@ -37,6 +37,6 @@ export function passOf(
     const options = { table, terms, mapping, mode, onUnidentifiable: kept, threads, onFingerprints, onProgress };
     return format === 'parquet'
       ? filterParquet(input.path, options)
-      : filterRows(input, { ...options, format, delimiter, quote, isOutputLent });
+      : filterRows(input.rows(), { ...options, format, delimiter, quote, isOutputLent });
   };
 }

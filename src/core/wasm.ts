@@ -227,6 +227,7 @@ export const fillMemory = op(0xfc, 0x0b, 0);
 
 /** With a fixed distance from the address, in bytes. */
 export const load32At = (address: Code, offset: number) => op(0x28, 0, ...unsigned(offset))(address);
+export const load8At = (address: Code, offset: number) => op(0x2d, 0, ...unsigned(offset))(address);
 export const store32At = (address: Code, offset: number, value: Code) =>
   op(0x36, 0, ...unsigned(offset))(address, value);
 

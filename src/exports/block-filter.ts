@@ -22,6 +22,7 @@ export interface BlockTerms {
   readonly onUnidentifiable: 'keep' | 'drop' | 'fail';
   readonly wantsFingerprints: boolean;
   readonly rowBytesMax: number;
+  readonly blockBytes: number;
 }
 
 /** Rows in `bytes[0..length)`; at least `SPARE_BYTES` more can be written to. */
@@ -30,8 +31,6 @@ export interface Block {
   readonly length: number;
   /** Nothing follows. */
   readonly isLast: boolean;
-  /** Where what leaves may be written, where it has room for it. */
-  readonly room: ArrayBuffer;
 }
 
 export interface BlockResult {
@@ -55,17 +54,22 @@ export class BlockFilter {
   readonly #scanner: CsvBatchScanner | NdjsonBatchScanner;
   readonly #wantsFingerprints: boolean;
 
-  constructor({ layout, rowBytesMax, ...terms }: BlockTerms) {
+  constructor({ layout, rowBytesMax, blockBytes, ...terms }: BlockTerms) {
     this.#sink = new RowSink({ ...terms, blank: layout.kind === 'csv' ? NOTHING : NULL });
     this.#wantsFingerprints = terms.wantsFingerprints;
     this.#scanner =
       layout.kind === 'csv'
-        ? new CsvBatchScanner(layout, rowBytesMax)
-        : new NdjsonBatchScanner(pathTree(terms.mapping), rowBytesMax);
+        ? new CsvBatchScanner(layout, rowBytesMax, blockBytes)
+        : new NdjsonBatchScanner(pathTree(terms.mapping), rowBytesMax, blockBytes);
   }
 
-  /** The rows of a block, judged by the table as it is now. */
-  run({ bytes, length, isLast, room }: Block, table: SuppressionTable): BlockResult {
+  /** As `RowKernel.makeSlots`; none where rows are read without a kernel. */
+  makeSlots(count: number): readonly Uint8Array[] {
+    return this.#scanner.kernel?.makeSlots(count) ?? [];
+  }
+
+  /** The rows of a block, judged by the table as it is now. @param room Where what leaves may be written, as much as fits. */
+  run({ bytes, length, isLast }: Block, room: Uint8Array, table: SuppressionTable): BlockResult {
     const sink = this.#sink;
     sink.judge.use(table);
     sink.begin(bytes, room);

@@ -8,6 +8,7 @@
 import { GrowingBytes } from '../growing-bytes.js';
 import type { Block } from './block-filter.js';
 import { CARRIAGE_RETURN, LINE_FEED, QUOTE } from './csv/layout.js';
+import { type ByteSource, isByteSource } from './file-bytes.js';
 import { LINE_END_BYTES, SPARE_BYTES } from './limits.js';
 
 export interface BlockReaderOptions {
@@ -18,11 +19,22 @@ export interface BlockReaderOptions {
 }
 
 const NOTHING = new Uint8Array(0);
+/** Bytes that are read at first, for the head. */
+const HEAD_READ_BYTES = 64 * 1024;
+
+/** A block that is being read. */
+interface Filling {
+  readonly bytes: Uint8Array;
+  readonly length: number;
+  readonly capacity: number;
+}
 
 export class BlockReader {
   /** Bytes taken from the stream. */
   bytesIn = 0;
-  readonly #iterator: AsyncIterator<Uint8Array>;
+  readonly #source: ByteSource | null;
+  /** `null`: there is a source, which is read into the blocks themselves. */
+  readonly #iterator: AsyncIterator<Uint8Array> | null;
   readonly #options: BlockReaderOptions;
   #piece: Uint8Array = NOTHING;
   #hasEnded = false;
@@ -30,11 +42,22 @@ export class BlockReader {
   #rest: Uint8Array = NOTHING;
   /** Memory of blocks that are done with: new memory has to be cleared, page by page, by the system. */
   readonly #spare: Uint8Array[] = [];
+  /** Memory that was given for blocks, and belongs to somebody else. */
+  #slotsBuffer: ArrayBufferLike | null = null;
+  /** The next block, which is read from the source meanwhile. */
+  #coming: Promise<Filling> | null = null;
   #countsQuotes = false;
 
   constructor(input: AsyncIterable<Uint8Array>, options: BlockReaderOptions) {
-    this.#iterator = input[Symbol.asyncIterator]();
+    this.#source = isByteSource(input) ? input : null;
+    this.#iterator = this.#source === null ? input[Symbol.asyncIterator]() : null;
     this.#options = options;
+  }
+
+  /** Memory to read blocks into, as long as there is enough: each piece for one block. */
+  useSlots(slots: readonly Uint8Array[]): void {
+    this.#slotsBuffer = slots[0]?.buffer ?? null;
+    this.#spare.push(...slots);
   }
 
   /**
@@ -64,35 +87,48 @@ export class BlockReader {
 
   /** The next block; `null` at the end; `'too_long'` where a line is longer than a row may be. */
   async next(): Promise<Block | 'too_long' | null> {
-    const { blockBytes, rowBytesMax } = this.#options;
-    let capacity = Math.max(blockBytes, 2 * this.#rest.length);
-    let bytes = this.#memory(capacity);
-    bytes.set(this.#rest);
-    let length = this.#rest.length;
+    const { rowBytesMax } = this.#options;
+    let { bytes, length, capacity } = await (this.#coming ?? this.#begin());
+    this.#coming = null;
     for (;;) {
-      length = await this.#fill(bytes, length, capacity);
       if (length < capacity) {
         this.#rest = NOTHING;
-        return length === 0 ? null : this.#block(bytes, length, true);
+        return length === 0 ? null : { bytes, length, isLast: true };
       }
       const cut = this.#cut(bytes, length);
       if (cut > 0) {
         this.#rest = Uint8Array.prototype.slice.call(bytes, cut, length); // a copy: the scanner writes behind the block
-        return this.#block(bytes, cut, false);
+        if (this.#source !== null) {
+          this.#coming = this.#begin();
+          this.#coming.catch(() => {}); // its turn comes
+        }
+        return { bytes, length: cut, isLast: false };
       }
       if (length > rowBytesMax + LINE_END_BYTES) return 'too_long';
       capacity = 2 * length;
       const larger = newBlock(capacity);
       larger.set(bytes.subarray(0, length));
       bytes = larger;
+      length = await this.#fill(bytes, length, capacity);
     }
   }
 
-  /** Takes back memory that nobody uses any more: of a block, or its room. */
-  recycle(memory: ArrayBuffer): void {
-    if (memory.byteLength === this.#options.blockBytes + SPARE_BYTES && this.#spare.length < SPARE_COUNT_MAX) {
-      this.#spare.push(new Uint8Array(memory));
+  /** Takes back memory that nobody uses any more. */
+  recycle(memory: Uint8Array): void {
+    if (this.isSlot(memory)) this.#spare.push(memory);
+    else if (memory.byteLength === this.#options.blockBytes + SPARE_BYTES && this.#spare.length < SPARE_COUNT_MAX) {
+      this.#spare.push(memory);
     }
+  }
+
+  /** Whether these bytes stand in the memory given. */
+  isSlot({ buffer }: Uint8Array): boolean {
+    return buffer === this.#slotsBuffer;
+  }
+
+  /** Memory for a block of the usual size, or for what leaves of it. */
+  memory(): Uint8Array {
+    return this.#spare.pop() ?? newBlock(this.#options.blockBytes);
   }
 
   /**
@@ -105,24 +141,32 @@ export class BlockReader {
 
   /** Lets go of the stream before its end. */
   async close(): Promise<void> {
-    if (!this.#hasEnded) await this.#iterator.return?.();
+    if (this.#source !== null) await this.#source.close();
+    else if (!this.#hasEnded) await this.#iterator?.return?.();
     this.#hasEnded = true;
   }
 
-  #block(bytes: Uint8Array, length: number, isLast: boolean): Block {
-    const room = this.#memory(bytes.length - SPARE_BYTES).buffer as ArrayBuffer;
-    return { bytes, length, isLast, room };
+  /** Reads into the memory of the next block, behind what was left of the one before. */
+  async #begin(): Promise<Filling> {
+    const { blockBytes } = this.#options;
+    const rest = this.#rest;
+    const capacity = Math.max(blockBytes, 2 * rest.length);
+    const bytes = capacity === blockBytes ? this.memory() : newBlock(capacity);
+    bytes.set(rest);
+    return { bytes, length: await this.#fill(bytes, rest.length, capacity), capacity };
   }
 
-  #memory(capacity: number): Uint8Array {
-    const spare = capacity === this.#options.blockBytes ? this.#spare.pop() : undefined;
-    return spare ?? newBlock(capacity);
-  }
-
-  /** Copies pieces behind `length` until there are `capacity` bytes, or no more. */
+  /** Puts more behind `length` until there are `capacity` bytes, or no more. */
   async #fill(bytes: Uint8Array, length: number, capacity: number): Promise<number> {
     let filled = length;
     while (filled < capacity) {
+      if (this.#source !== null && this.#piece.length === 0) {
+        const read = this.#hasEnded ? 0 : await this.#source.readInto(bytes.subarray(filled, capacity));
+        if (read === 0) break;
+        this.bytesIn += read;
+        filled += read;
+        continue;
+      }
       if (this.#piece.length === 0) {
         const piece = await this.#nextPiece();
         if (piece === null) break;
@@ -133,18 +177,23 @@ export class BlockReader {
       this.#piece = this.#piece.subarray(taken);
       filled += taken;
     }
+    if (filled < capacity) this.#hasEnded = true;
     return filled;
   }
 
   async #nextPiece(): Promise<Uint8Array | null> {
     if (this.#hasEnded) return null;
-    const { done, value } = await this.#iterator.next();
-    if (done === true) {
-      this.#hasEnded = true;
-      return null;
-    }
-    this.bytesIn += value.length;
-    return value;
+    const piece = this.#iterator === null ? await this.#readPiece() : await nextOf(this.#iterator);
+    if (piece === null) this.#hasEnded = true;
+    else this.bytesIn += piece.length;
+    return piece;
+  }
+
+  /** For the head, which stands in no block. */
+  async #readPiece(): Promise<Uint8Array | null> {
+    const memory = new Uint8Array(HEAD_READ_BYTES);
+    const length = (await this.#source?.readInto(memory)) ?? 0;
+    return length === 0 ? null : memory.subarray(0, length);
   }
 
   /** Behind the last line end; 0 if there is none. A carriage return at the very end may lack its line feed. */
@@ -172,6 +221,11 @@ function cutOfEvenQuotes(bytes: Uint8Array, length: number): number {
   return cut;
 }
 
+async function nextOf(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array | null> {
+  const { done, value } = await iterator.next();
+  return done === true ? null : value;
+}
+
 /** A block of what did not end in one and what comes next; `null` where there is neither. */
 export function joined(tail: Uint8Array, next: Block | null): Block | null {
   if (tail.length === 0) return next;
@@ -179,12 +233,7 @@ export function joined(tail: Uint8Array, next: Block | null): Block | null {
   const bytes = newBlock(length);
   bytes.set(tail);
   if (next !== null) bytes.set(next.bytes.subarray(0, next.length), tail.length);
-  return {
-    bytes,
-    length,
-    isLast: next === null || next.isLast,
-    room: next?.room ?? (newBlock(length).buffer as ArrayBuffer),
-  };
+  return { bytes, length, isLast: next === null || next.isLast };
 }
 
 /** Pieces of memory that are kept for later. */

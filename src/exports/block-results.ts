@@ -3,7 +3,10 @@
  *
  * Blocks are begun with before it is known that the one before ended with a row: a line end in a quoted cell looks like any
  * other. When that turns out, the rest of the row is joined to the next block, and that one filtered again. What comes out
- * is the same as on one thread, which reads and judges a block when it is asked for.
+ * is the same as on one thread.
+ *
+ * One thread begins with the next block while what left of the last one is being written. It may be long until somebody asks
+ * for it: should the table have changed by then, the block is judged again, so that nobody leaves who had opted out before.
  * @module
  */
 import { type SuppressionTable, workerUrl } from '../core/suppression/index.js';
@@ -11,18 +14,13 @@ import { type Block, BlockFilter, type BlockResult, type BlockTerms } from './bl
 import { type BlockReader, joined } from './block-reader.js';
 import { kernelModule } from './kernel/row-kernel.js';
 import { LINE_END_BYTES } from './limits.js';
-import {
-  type BlockAnswer,
-  type BlockJob,
-  type BlockThreadTerms,
-  blockAnswer,
-  memoryOf,
-  outputOf,
-} from './thread-messages.js';
+import { type BlockAnswer, type BlockJob, type BlockThreadTerms, blockAnswer, memoryOf } from './thread-messages.js';
 import { ThreadPool } from './thread-pool.js';
 
-/** Blocks that are begun with for each thread, where there are several. */
+/** Blocks that are begun with for each thread. */
 const BLOCKS_PER_THREAD = 2;
+/** On one thread: what was given out, what comes next, what leaves of both, and what is being read. */
+const SLOT_COUNT = 5;
 
 const NOTHING = new Uint8Array(0);
 
@@ -38,9 +36,9 @@ export interface FlowOptions {
 }
 
 /** A block that was filtered, and what it came to. */
-interface FilteredBlock {
-  readonly block: Block;
-  readonly result: BlockResult;
+interface FilteredBlock extends BlockAnswer {
+  /** Where it was judged on this thread: whether by a table that is not the one of the moment, or not as it is. */
+  readonly isOutdated?: () => boolean;
 }
 
 export async function* filterBlocks(
@@ -60,7 +58,7 @@ class BlockFlow {
   readonly #reader: BlockReader;
   readonly #terms: BlockTerms;
   readonly #options: FlowOptions;
-  readonly #pool: ThreadPool<BlockJob, BlockAnswer>;
+  readonly #pool: ThreadPool<BlockJob, FilteredBlock>;
   /** Blocks that were begun with, the oldest first. */
   readonly #begun: (Promise<FilteredBlock> | 'too_long')[] = [];
   readonly #aheadCount: number;
@@ -74,13 +72,18 @@ class BlockFlow {
     this.#reader = reader;
     this.#terms = terms;
     this.#options = options;
-    this.#aheadCount = options.threadCount > 1 ? options.threadCount * BLOCKS_PER_THREAD : 1;
-    this.#pool = new ThreadPool<BlockJob, BlockAnswer>({
+    this.#aheadCount = Math.max(options.threadCount, 1) * BLOCKS_PER_THREAD;
+    if (options.threadCount <= 1) reader.useSlots(filter.makeSlots(SLOT_COUNT)); // other threads are handed memory, which these cannot be
+    this.#pool = new ThreadPool<BlockJob, FilteredBlock>({
       module: workerUrl('./filter-thread.js', import.meta.url),
       workerData: { terms, kernelModule: kernelModule() } satisfies BlockThreadTerms,
       tableNow: options.tableNow,
       memoryOf,
-      here: (job, table) => blockAnswer(filter, job, table),
+      here: (job, table) => {
+        const { changeCount } = table;
+        const isOutdated = () => options.tableNow() !== table || table.changeCount !== changeCount;
+        return { ...blockAnswer(filter, job, table), isOutdated };
+      },
     });
   }
 
@@ -92,9 +95,10 @@ class BlockFlow {
       if (oldest === 'too_long') return yield tooLong(this.#terms);
       const filtered = await this.#inOrder(await oldest);
       const { result, block } = filtered;
-      if (block.isLast || result.fault !== null) return yield result;
-      this.#tail = result.end === block.length ? NOTHING : block.bytes.subarray(result.end, block.length);
-      yield result;
+      if (block.isLast || result.fault !== null) return yield this.#given(result);
+      // a copy: the memory of the block is used again
+      this.#tail = result.end === block.length ? NOTHING : copyOf(block.bytes.subarray(result.end, block.length));
+      yield this.#given(result);
       if (this.#tail.length > this.#terms.rowBytesMax + LINE_END_BYTES) return yield tooLong(this.#terms);
       if (this.#tail.length > 0 && this.#begun.length > 0) this.#reader.cutByQuotes();
       this.#recycle(filtered);
@@ -139,27 +143,36 @@ class BlockFlow {
     this.#begun.push(filtered);
   }
 
-  /** A block whose turn has come, filtered again if it did not begin where a row begins. */
+  /** A block whose turn has come, filtered again if it did not begin where a row begins, or the table has changed. */
   async #inOrder(filtered: FilteredBlock): Promise<FilteredBlock> {
-    if (this.#tail.length === 0) return filtered;
     const block = joined(this.#takeTail(), filtered.block);
-    return block === null ? filtered : this.#filter(block);
+    if (block === null || (block === filtered.block && filtered.isOutdated?.() !== true)) return filtered;
+    const again = this.#filter(block, filtered.room);
+    if (block !== filtered.block) this.#reader.recycle(filtered.block.bytes);
+    return again;
   }
 
-  async #filter({ bytes, length, isLast, room }: Block): Promise<FilteredBlock> {
-    const answer = await this.#pool.run({ memory: bytes.buffer as ArrayBuffer, room, length, isLast });
-    const { memory, room: sameRoom, ...rest } = answer;
-    const block = { bytes: new Uint8Array(memory), length, isLast, room: sameRoom };
-    return { block, result: { ...rest, output: outputOf(answer) } };
+  #filter(block: Block, room = this.#reader.memory()): Promise<FilteredBlock> {
+    return this.#pool.run({ block, room });
+  }
+
+  /** What is given out: a copy where it may be kept. */
+  #given(result: BlockResult): BlockResult {
+    const { output } = result;
+    return this.#options.isOutputLent || !this.#reader.isSlot(output) ? result : { ...result, output: copyOf(output) };
   }
 
   /** Takes back the memory of a block that was given out. */
-  #recycle({ block, result }: FilteredBlock): void {
-    const { isOutputLent } = this.#options;
-    const memory = block.bytes.buffer as ArrayBuffer;
-    if (this.#tail.buffer !== memory && (isOutputLent || result.output.buffer !== memory)) this.#reader.recycle(memory);
-    if (isOutputLent || result.output.buffer !== block.room) this.#reader.recycle(block.room);
+  #recycle({ block, room, result }: FilteredBlock): void {
+    const isKept = (memory: Uint8Array) =>
+      !this.#options.isOutputLent && !this.#reader.isSlot(memory) && result.output.buffer === memory.buffer;
+    if (!isKept(block.bytes)) this.#reader.recycle(block.bytes);
+    if (!isKept(room)) this.#reader.recycle(room);
   }
+}
+
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes);
 }
 
 /** The row that comes next is too long to be read at all. */

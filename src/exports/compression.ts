@@ -7,6 +7,7 @@
  */
 import { pipeline, Readable, type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
+import type { ByteSource } from './file-bytes.js';
 import { MemberSource } from './members.js';
 import { RowError } from './row-error.js';
 import { wholeFrames } from './zstd-frames.js';
@@ -75,6 +76,46 @@ export async function* decompressed(
   } finally {
     await iterator.return?.();
   }
+}
+
+/** As {@link decompressed}, to be read to where it is wanted: what is not compressed is not copied on the way. */
+export function decompressedSource(disk: ByteSource, expected?: Compression): ByteSource {
+  const first = new Uint8Array(MAGIC_BYTES_MAX);
+  let firstBytes = 0;
+  let rest: AsyncIterator<Uint8Array> | null = null;
+  let piece: Uint8Array | null = null;
+  /** Looks at the first bytes, once. */
+  async function begin(): Promise<Uint8Array> {
+    while (firstBytes < first.length) {
+      const length = await disk.readInto(first.subarray(firstBytes));
+      if (length === 0) break;
+      firstBytes += length;
+    }
+    const begun = first.subarray(0, firstBytes);
+    if (expected === 'none' || (expected === undefined && compressionOfBytes(begun) === 'none')) return begun;
+    rest = decompressed(putBack([begun], disk[Symbol.asyncIterator]()), expected);
+    return new Uint8Array(0);
+  }
+  return {
+    async readInto(memory) {
+      piece ??= await begin();
+      while (piece.length === 0) {
+        if (rest === null) return disk.readInto(memory);
+        const { done, value } = await rest.next();
+        if (done === true) return 0;
+        piece = value;
+      }
+      const taken = piece.subarray(0, memory.length);
+      memory.set(taken);
+      piece = piece.subarray(taken.length);
+      return taken.length;
+    },
+    async close() {
+      await rest?.return?.();
+      await disk.close();
+    },
+    [Symbol.asyncIterator]: () => decompressed(disk, expected),
+  };
 }
 
 /** The bytes as they are written to a file. Throws a RowError `compression.unsupported`. */

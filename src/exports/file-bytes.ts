@@ -4,8 +4,16 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 
-/** Bytes read at a time. */
+/** Bytes read at a time where nobody says into what. */
 const READ_BYTES = 1024 * 1024;
+
+/** Bytes that can be read to where they are wanted. */
+export interface ByteSource extends AsyncIterable<Uint8Array> {
+  /** Reads what comes next into `memory`, as much as there is at the moment; 0 at the end. Not while another call is under way. */
+  readInto(memory: Uint8Array): Promise<number>;
+  /** Lets go of it. */
+  close(): Promise<void>;
+}
 
 /**
  * The pieces of a file, a pipe among others. A piece is good until the next one is asked for; that one is read meanwhile.
@@ -14,32 +22,55 @@ const READ_BYTES = 1024 * 1024;
  * const { output } = filterRows(fileBytes('audience.csv'), { table, terms, mapping, format: 'csv', isOutputLent: true });
  * for await (const piece of output) await file.write(piece);
  */
-export async function* fileBytes(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const file = await open(path, 'r');
-  let coming: Promise<Uint8Array> | null = null;
-  try {
-    let [memory, other] = [new Uint8Array(READ_BYTES), new Uint8Array(READ_BYTES)];
-    coming = readInto(file, memory);
-    for (;;) {
-      const piece = await (signal === undefined ? coming : unlessAborted(coming, signal));
-      if (piece.length === 0) return;
-      [memory, other] = [other, memory];
-      coming = readInto(file, memory);
-      coming.catch(() => {}); // its turn comes
-      yield piece;
-    }
-  } finally {
-    // a pipe may never give what was asked for
-    void Promise.resolve(coming)
-      .catch(() => {})
-      .then(() => file.close())
-      .catch(() => {});
-  }
+export function fileBytes(path: string, signal?: AbortSignal): ByteSource {
+  return new FileBytes(path, signal);
 }
 
-async function readInto(file: FileHandle, memory: Uint8Array): Promise<Uint8Array> {
-  const { bytesRead } = await file.read(memory, 0, memory.length, null);
-  return memory.subarray(0, bytesRead);
+export function isByteSource(input: AsyncIterable<Uint8Array>): input is ByteSource {
+  return 'readInto' in input;
+}
+
+class FileBytes implements ByteSource {
+  #file: FileHandle | null = null;
+  #coming: Promise<unknown> | null = null;
+
+  constructor(
+    private readonly path: string,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
+
+  async readInto(memory: Uint8Array): Promise<number> {
+    this.#file ??= await open(this.path, 'r');
+    const coming = this.#file.read(memory, 0, memory.length, null).then(({ bytesRead }) => bytesRead);
+    this.#coming = coming;
+    return this.signal === undefined ? coming : unlessAborted(coming, this.signal);
+  }
+
+  async close(): Promise<void> {
+    // not waited for: a pipe may never give what was asked for
+    void Promise.resolve(this.#coming)
+      .catch(() => {})
+      .then(() => this.#file?.close())
+      .catch(() => {});
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    try {
+      let [memory, other] = [new Uint8Array(READ_BYTES), new Uint8Array(READ_BYTES)];
+      let coming = this.readInto(memory);
+      for (;;) {
+        const length = await coming;
+        if (length === 0) return;
+        const piece = memory.subarray(0, length);
+        [memory, other] = [other, memory];
+        coming = this.readInto(memory);
+        coming.catch(() => {}); // its turn comes
+        yield piece;
+      }
+    } finally {
+      await this.close();
+    }
+  }
 }
 
 /** What is coming, or the reason of the signal if that is first. Leaves nothing behind: there are as many of these as pieces. */

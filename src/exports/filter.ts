@@ -130,7 +130,7 @@ async function* filtered(
   });
   try {
     const { head, layout } = await readHead(reader, options);
-    const terms = termsOf(options, layout, rowBytesMax);
+    const terms = termsOf(options, layout, { rowBytesMax, blockBytes });
     if (head.length > 0) yield head;
     totals.bytesOut = head.length;
     let linesBefore = layout.kind === 'csv' ? lineEndsIn(head) : 0;
@@ -177,10 +177,14 @@ function endOfMark(bytes: Uint8Array, isLast: boolean): number {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? BYTE_ORDER_MARK_BYTES : 0;
 }
 
-function termsOf(options: FilterOptions, layout: RowLayout, rowBytesMax: number): BlockTerms {
+function termsOf(
+  options: FilterOptions,
+  layout: RowLayout,
+  sizes: Pick<BlockTerms, 'rowBytesMax' | 'blockBytes'>,
+): BlockTerms {
   const { mapping, terms, mode = 'drop', onUnidentifiable = 'drop', onFingerprints } = options;
   const wantsFingerprints = onFingerprints !== undefined;
-  return { layout, mapping, rightsMask: terms.rightsMask, mode, onUnidentifiable, wantsFingerprints, rowBytesMax };
+  return { layout, mapping, rightsMask: terms.rightsMask, mode, onUnidentifiable, wantsFingerprints, ...sizes };
 }
 
 /** The table of the moment. */

@@ -9,8 +9,8 @@ import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { GateError } from '../core/errors.js';
-import { type Compression, decompressed } from './compression.js';
-import { fileBytes } from './file-bytes.js';
+import { type Compression, decompressedSource } from './compression.js';
+import { type ByteSource, fileBytes } from './file-bytes.js';
 
 export interface InputFileOptions {
   /** How it is compressed; its first bytes say so unless told. */
@@ -51,9 +51,13 @@ export class InputFile implements AsyncIterable<Uint8Array> {
   }
 
   /** Its rows. To be asked for once. */
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+  rows(): ByteSource {
     this.#isStream = true;
-    return decompressed(this.#onDisk(), this.#options.compression);
+    return decompressedSource(this.#onDisk(), this.#options.compression);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return this.rows()[Symbol.asyncIterator]();
   }
 
   /**
@@ -70,11 +74,26 @@ export class InputFile implements AsyncIterable<Uint8Array> {
     return { bytes: this.#bytesRead, sha256: this.#hash.digest('hex') };
   }
 
-  async *#onDisk(): AsyncGenerator<Uint8Array> {
-    for await (const bytes of fileBytes(this.path, this.#options.signal)) {
+  /** What is on disk, counted and hashed as it is read. */
+  #onDisk(): ByteSource {
+    const source = fileBytes(this.path, this.#options.signal);
+    const note = (bytes: Uint8Array): void => {
       this.#hash.update(bytes);
       this.#bytesRead += bytes.length;
-      yield bytes;
-    }
+    };
+    return {
+      readInto: async (memory) => {
+        const length = await source.readInto(memory);
+        note(memory.subarray(0, length));
+        return length;
+      },
+      close: () => source.close(),
+      async *[Symbol.asyncIterator]() {
+        for await (const bytes of source) {
+          note(bytes);
+          yield bytes;
+        }
+      },
+    };
   }
 }

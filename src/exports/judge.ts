@@ -157,6 +157,11 @@ export class RowJudge {
     this.#lookUp();
   }
 
+  /** HOT. Whether a row is {@link CLEAR}. */
+  isClear(row: number): boolean {
+    return this.#hitKinds[row] === 0 && this.#isIdentified[row] === 1;
+  }
+
   /** HOT. */
   verdict(row: number): number {
     if (this.#hitKinds[row] !== 0) return SUPPRESSED;
@@ -214,7 +219,8 @@ export class RowJudge {
     const isHashed = this.#wantsFingerprints && digestBytes === 0;
     const keyCount = kernel.hexKeys(column, this.rowCount, hexDigits, junkWords, isHashed);
     const { keyRow, otherRow, otherCount } = kernel;
-    for (let key = 0; key < keyCount; key++) this.#isIdentified[keyRow[key]!] = 1;
+    if (keyCount === this.rowCount) this.#isIdentified.fill(1, 0, keyCount);
+    else for (let key = 0; key < keyCount; key++) this.#isIdentified[keyRow[key]!] = 1;
     this.#lookUpMixed(place, tag, kernel, keyRow, keyCount, this.#wantsFingerprints && !isHashed);
     if (isHashed) {
       kernel.hashMessages(keyCount);

@@ -5,11 +5,12 @@
 
 export class OutputBytes {
   #buffer: Uint8Array = new Uint8Array(0);
+  /** Of what is there. Whoever writes to the caller's memory by other means says so here. */
   length = 0;
 
   /** Begins anew, in memory of the caller's for as long as that has room. */
-  begin(room: ArrayBuffer): void {
-    this.#buffer = new Uint8Array(room);
+  begin(room: Uint8Array): void {
+    this.#buffer = room;
     this.length = 0;
   }
 

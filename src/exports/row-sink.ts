@@ -48,6 +48,9 @@ export class RowSink {
   #places: number[] = [];
   readonly #placesFrom = new Int32Array(BATCH_ROWS_MAX + 1);
   #bytes: Uint8Array = new Uint8Array(0);
+  #room: Uint8Array = new Uint8Array(0);
+  /** Where the first row begins of the batch that a kernel has read. */
+  #batchFrom = 0;
   #runFrom = 0;
   #runTo = 0;
   /** Fingerprints of rows that leave, before those of the batch at hand. */
@@ -61,8 +64,9 @@ export class RowSink {
   }
 
   /** Begins with the rows of another block. @param room Where what leaves may be written. */
-  begin(bytes: Uint8Array, room: ArrayBuffer): void {
+  begin(bytes: Uint8Array, room: Uint8Array): void {
     this.#bytes = bytes;
+    this.#room = room;
     this.#runFrom = 0;
     this.#runTo = 0;
     this.#fingerprintCount = 0;
@@ -118,18 +122,9 @@ export class RowSink {
   }
 
   /** HOT. Rows that a kernel has read, the first of which begins at `from`: their identifiers follow, then {@link endRows}. */
-  startRows(kernel: RowKernel, rowCount: number, from: number): void {
+  startRows(rowCount: number, from: number): void {
     this.judge.startRows(rowCount);
-    const { rowTo, rowLines } = kernel;
-    let rowFrom = from;
-    for (let row = 0; row < rowCount; row++) {
-      const lines = rowLines[row]!;
-      this.#rowFrom[row] = rowFrom;
-      rowFrom = rowTo[row]!;
-      this.#rowTo[row] = rowFrom;
-      this.#linesBefore[row] = lines & LINES_MASK;
-      this.#isNoRow[row] = lines >>> 31;
-    }
+    this.#batchFrom = from;
   }
 
   /** One of those rows cannot be read, and has no identifiers. */
@@ -137,9 +132,32 @@ export class RowSink {
     this.#isSpoiled[row] = 1;
   }
 
-  /** HOT. */
-  endRows(): void {
-    this.#settle();
+  /** HOT. Decides on those rows. */
+  endRows(kernel: RowKernel): void {
+    const { judge, tally } = this;
+    const { leaves, rowLines } = kernel;
+    const rowCount = judge.rowCount;
+    judge.settle();
+    let clearCount = 0;
+    let leavingCount = 0;
+    for (let row = 0; row < rowCount; row++) {
+      if (judge.isClear(row)) {
+        clearCount++;
+        leaves[row] = 1;
+        continue;
+      }
+      const isLeaving = rowLines[row]! < 0 || this.#decideOf(row, rowLines[row]!, tally);
+      if (this.fault !== null) {
+        leaves.fill(0, row, rowCount);
+        break;
+      }
+      leaves[row] = isLeaving ? 1 : 0;
+      if (isLeaving) leavingCount++;
+    }
+    tally[TALLY.rowsIn]! += clearCount;
+    tally[TALLY.kept]! += clearCount;
+    this.#takeBatch(kernel, rowCount, clearCount + leavingCount === rowCount);
+    this.#endBatch(leaves);
   }
 
   /** The block cannot be read on; rows before are decided on first. */
@@ -177,13 +195,43 @@ export class RowSink {
       this.#leaves[row] = leaves ? 1 : 0;
       if (leaves) this.#keep(this.#rowFrom[row]!, this.#rowTo[row]!);
     }
+    this.#endBatch(this.#leaves);
+  }
+
+  #endBatch(leaves: Uint8Array): void {
+    const { judge } = this;
+    const { rowCount } = judge;
     if (this.#options.wantsFingerprints) {
-      judge.fingerprints.keepRows(this.#leaves, this.#fingerprintCount);
+      judge.fingerprints.keepRows(leaves, this.#fingerprintCount);
       this.#fingerprintCount = judge.fingerprints.count;
     }
     judge.clear();
     this.#isSpoiled.fill(0, 0, rowCount + 1); // the row that goes on in the next block may be one, too
     this.#places.length = 0;
+  }
+
+  /** HOT. Lets the rows of a kernel's batch leave that do. */
+  #takeBatch(kernel: RowKernel, rowCount: number, isWhole: boolean): void {
+    const { leaves, rowTo } = kernel;
+    const to = rowTo[rowCount - 1]!;
+    if (isWhole) {
+      this.#keep(this.#batchFrom, to);
+    } else if (kernel.holds(this.#bytes) && kernel.holds(this.#room)) {
+      this.#flushRun();
+      this.#output.length = kernel.gather(rowCount, this.#batchFrom, this.#room, this.#output.length);
+      this.#runFrom = to;
+      this.#runTo = to;
+    } else {
+      for (let row = 0, from = this.#batchFrom; row < rowCount; from = rowTo[row++]!) {
+        if (leaves[row] === 1) this.#keep(from, rowTo[row]!);
+      }
+    }
+  }
+
+  /** HOT. As `#decide`, for a row that a kernel has read. */
+  #decideOf(row: number, lines: number, tally: Float64Array): boolean {
+    this.#linesBefore[row] = lines & LINES_MASK;
+    return this.#decide(row, this.judge.verdict(row), tally);
   }
 
   /** HOT. Whether a row leaves as it is; one that leaves blanked is written here. */

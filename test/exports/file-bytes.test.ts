@@ -50,7 +50,7 @@ describe('a file', () => {
     expect(spawnSync('mkfifo', [path]).status).toBe(0);
     const writing = writeFile(path, 'first'); // opens it, so that reading can begin
     const abort = new AbortController();
-    const pieces = fileBytes(path, abort.signal);
+    const pieces = fileBytes(path, abort.signal)[Symbol.asyncIterator]();
     expect(Buffer.from((await pieces.next()).value ?? []).toString()).toBe('first');
     await writing;
     abort.abort(new Error('given up'));

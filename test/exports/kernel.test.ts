@@ -165,7 +165,7 @@ function resultOf(scanner: Scanner, mapping: ColumnMapping, block: Buffer, isLas
   const sink = new RowSink({ ...terms, blank: Buffer.alloc(0) });
   sink.judge.use(table);
   const bytes = Buffer.concat([block, Buffer.alloc(8)]);
-  sink.begin(bytes, new ArrayBuffer(bytes.length));
+  sink.begin(bytes, new Uint8Array(bytes.length));
   const end = scanner.scan(bytes, block.length, isLast, sink);
   const output = Buffer.from(sink.end()).toString('latin1');
   const fault = sink.fault;

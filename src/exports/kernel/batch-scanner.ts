@@ -40,6 +40,11 @@ export class BatchScanner {
   lines = 0;
   readonly #options: BatchScannerOptions;
 
+  /** `null`: every row is read by the plain scanner. */
+  get kernel(): RowKernel | null {
+    return this.#options.kernel;
+  }
+
   constructor(options: BatchScannerOptions) {
     this.#options = options;
   }
@@ -49,7 +54,7 @@ export class BatchScanner {
     const { scanner, kernel, rowBytesMax } = this.#options;
     let at = 0;
     this.lines = 0;
-    if (!sink.isBlanking && kernel !== null) {
+    if (!sink.isBlanking && kernel?.fits(to) === true) {
       at = this.#scanBatches(kernel, bytes, to, sink);
       this.lines = kernel.lines;
       if (at === to || sink.fault !== null) return at;
@@ -67,7 +72,7 @@ export class BatchScanner {
     for (let at = 0; sink.fault === null; at = kernel.at) {
       const rowCount = format.next(kernel);
       if (rowCount === 0) break;
-      sink.startRows(kernel, rowCount, at);
+      sink.startRows(rowCount, at);
       for (let column = 0; column < columns.length; column++) {
         const places = columns[column]!;
         for (let index = 0; index < places.length; index++) sink.judge.addColumn(places[index]!, kernel, column, bytes);
@@ -75,7 +80,7 @@ export class BatchScanner {
       for (let row = 0; row < rowCount; row++) {
         if (kernel.isOther(row)) format.readOther(sink, bytes, row, row === 0 ? at : kernel.rowTo[row - 1]!);
       }
-      sink.endRows();
+      sink.endRows(kernel);
     }
     return kernel.at;
   }

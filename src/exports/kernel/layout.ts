@@ -48,4 +48,6 @@ export const MESSAGE_BYTES = 64;
 export const MESSAGES = STACK + DEPTH_MAX * CELL_BYTES;
 export const ROUND_CONSTANTS = MESSAGES + ROWS_MAX * MESSAGE_BYTES;
 export const SCHEDULE = ROUND_CONSTANTS + 64 * WORD_BYTES;
-export const CELLS = SCHEDULE + 64 * 16;
+/** A byte for each row: 1 if it leaves. */
+export const LEAVES = SCHEDULE + 64 * 16;
+export const CELLS = LEAVES + ROWS_MAX;

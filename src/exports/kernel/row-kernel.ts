@@ -11,6 +11,7 @@ import { type CsvLayout, type CsvStyle, NO_QUOTE } from '../csv/layout.js';
 import { BLOCK_BYTES } from '../limits.js';
 import { csvRowsFunction } from './csv-rows.js';
 import { endOfTextFunction } from './end-of-text.js';
+import { gatherRowsFunction } from './gather-rows.js';
 import { hexCellsFunction } from './hex-cells.js';
 import {
   CELLS,
@@ -20,6 +21,7 @@ import {
   HIGH,
   JUNK,
   KEY_ROW,
+  LEAVES,
   LOW,
   MESSAGE_BYTES,
   MESSAGES,
@@ -42,12 +44,12 @@ export const MESSAGE_TEXT_MAX = 55;
 /** Messages hashed together. */
 export const MESSAGES_MAX = ROWS_MAX;
 /** Bytes looked at together: so many stand behind the block, too. */
-const PAD_BYTES = 64;
+export const PAD_BYTES = 64;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const JUNK_WORDS = 4;
 const NOTHING = new Int32Array(0);
-const NOTHING_WRITTEN = new Uint8Array(0);
+const NO_BYTES = new Uint8Array(0);
 
 interface Exports {
   readonly memory: WasmMemory;
@@ -57,6 +59,7 @@ interface Exports {
   hexCells(cells: number, rowCount: number, digits: number, base: number, messages: number): number;
   sha256Blocks(blocks: number, blockCount: number): number;
   mixKeys(keyCount: number, tag: number, seedLow: number, seedHigh: number): number;
+  gatherRows(rowCount: number, base: number, from: number, out: number): number;
 }
 
 let ofThread: WasmModule | null = null;
@@ -71,6 +74,7 @@ export function kernelModule(): WasmModule {
     hexCellsFunction(),
     sha256BlocksFunction(),
     mixKeysFunction(),
+    gatherRowsFunction(),
   ]);
   return ofThread;
 }
@@ -92,45 +96,75 @@ export class RowKernel {
   high: Int32Array = NOTHING;
   low: Int32Array = NOTHING;
   readonly #wasm = instanceOf<Exports>(kernelModule());
+  /** Of each row, 1 if it leaves: for {@link gather}. */
+  leaves: Uint8Array = NO_BYTES;
   readonly #columnCount: number;
   /** Of the tree of paths. */
   readonly #root: number;
-  /** Where the block stands. */
+  /** Where bytes stand that are copied here. */
   readonly #base: number;
+  /** Where the block stands. */
+  #blockAt: number;
   #inputBytes = 0;
   #markCount = 0;
   #length = 0;
   #state: Int32Array = NOTHING;
-  #input: Uint8Array = new Uint8Array(0);
+  #all: Uint8Array = NO_BYTES;
+  #input: Uint8Array = NO_BYTES;
   #cells: Int32Array = NOTHING;
-  #messages: Uint8Array = new Uint8Array(0);
+  #messages: Uint8Array = NO_BYTES;
 
-  private constructor(columnCount: number, tree: PathTree | null) {
+  private constructor(columnCount: number, tree: PathTree | null, blockBytes: number, markCount = 0) {
     if (columnCount > COLUMNS_MAX) throw new RangeError(`expected at most ${COLUMNS_MAX} columns`);
     this.#columnCount = columnCount;
     this.#root = CELLS + columnCount * CELLS_BYTES;
-    const written = tree?.written(this.#root) ?? NOTHING_WRITTEN;
-    this.#base = this.#root + Math.ceil(written.length / PAD_BYTES) * PAD_BYTES;
-    this.#allot(BLOCK_BYTES, BLOCK_BYTES >> 2);
+    const written = tree?.written(this.#root) ?? NO_BYTES;
+    this.#base = this.#root + padded(written.length);
+    this.#blockAt = this.#base;
+    this.#allot(blockBytes + PAD_BYTES, markCount);
     new Uint8Array(this.#wasm.memory.buffer, this.#root).set(written);
     new Int32Array(this.#wasm.memory.buffer, ROUND_CONSTANTS).set(roundConstants);
   }
 
   /** @param columns Numbers of those with identifiers, ascending. */
-  static ofCsv(columns: readonly number[]): RowKernel {
-    const kernel = new RowKernel(columns.length, null);
+  static ofCsv(columns: readonly number[], blockBytes = BLOCK_BYTES): RowKernel {
+    // a mark for every byte: the system gives what is used
+    const kernel = new RowKernel(columns.length, null, blockBytes, padded(blockBytes) + 2 * PAD_BYTES);
     new Int32Array(kernel.#wasm.memory.buffer, COLUMNS).set([...columns, -1]);
     return kernel;
   }
 
   /** Its columns are those of the tree. */
-  static ofNdjson(tree: PathTree): RowKernel {
-    return new RowKernel(tree.columns.length, tree);
+  static ofNdjson(tree: PathTree, blockBytes = BLOCK_BYTES): RowKernel {
+    return new RowKernel(tree.columns.length, tree, blockBytes);
   }
 
   /** Its cells are put there one by one. */
   static ofCells(columnCount: number): RowKernel {
-    return new RowKernel(columnCount, null);
+    return new RowKernel(columnCount, null, BLOCK_BYTES);
+  }
+
+  /**
+   * Memory for so many blocks, or for what leaves of them: they need not be copied to be read then. Called once, before
+   * any block.
+   */
+  makeSlots(count: number): readonly Uint8Array[] {
+    const from = this.#base + this.#inputBytes + this.#markCount * WORD_BYTES;
+    this.#reserve(from + count * this.#inputBytes);
+    return Array.from(
+      { length: count },
+      (_, index) => new Uint8Array(this.#wasm.memory.buffer, from + index * this.#inputBytes, this.#inputBytes),
+    );
+  }
+
+  /** Whether these bytes stand in the kernel's own memory. */
+  holds({ buffer }: Uint8Array): boolean {
+    return buffer === this.#all.buffer;
+  }
+
+  /** Whether a block is short enough to be taken. */
+  fits(length: number): boolean {
+    return length + PAD_BYTES <= this.#inputBytes;
   }
 
   /** What {@link addBytes} has added, where cells are put there one by one. */
@@ -162,7 +196,7 @@ export class RowKernel {
 
   /** Where the batch that follows begins. */
   get at(): number {
-    return this.#state[STATE.at / WORD_BYTES]! - this.#base;
+    return this.#state[STATE.at / WORD_BYTES]! - this.#blockAt;
   }
 
   /** Line ends before that. */
@@ -175,33 +209,44 @@ export class RowKernel {
     return this.#state[STATE.isCut / WORD_BYTES] === 1;
   }
 
-  /** HOT. Takes a block of CSV, `bytes[0..length)`. */
+  /** HOT. Takes a block of CSV, `bytes[0..length)`, that {@link fits}. */
   beginCsv(bytes: Uint8Array, length: number, { delimiter, quote }: CsvStyle): void {
     this.beginNdjson(bytes, length);
     this.#mark(delimiter, quote === NO_QUOTE ? delimiter : quote, CARRIAGE_RETURN + 1);
     this.#state[STATE.mark / WORD_BYTES] = this.#base + this.#inputBytes;
   }
 
-  /** HOT. Takes a block of NDJSON, `bytes[0..length)`. */
+  /** HOT. Takes a block of NDJSON, `bytes[0..length)`, that {@link fits}: as it stands where the kernel {@link holds} it. */
   beginNdjson(bytes: Uint8Array, length: number): void {
-    if (this.#inputBytes < length + PAD_BYTES) this.#allot(length + PAD_BYTES, this.#markCount);
-    this.#input.set(length === bytes.length ? bytes : bytes.subarray(0, length));
-    this.#input[length] = LINE_FEED; // ends every loop
+    const isHeld = this.holds(bytes);
+    this.#blockAt = isHeld ? bytes.byteOffset : this.#base;
+    if (!isHeld) this.#input.set(length === bytes.length ? bytes : bytes.subarray(0, length));
+    this.#all[this.#blockAt + length] = LINE_FEED; // ends every loop
     this.#length = length;
-    this.#state[STATE.at / WORD_BYTES] = this.#base;
+    this.#state[STATE.at / WORD_BYTES] = this.#blockAt;
     this.#state[STATE.lines / WORD_BYTES] = 0;
     this.#state[STATE.isCut / WORD_BYTES] = 0;
   }
 
   /** HOT. Reads the rows that come next, as many as are taken at a time; 0 where the scanner has to see. */
   nextCsvRows({ delimiter, quote, cellCount }: Omit<CsvLayout, 'columns'>, rowBytesMax: number): number {
-    return this.#wasm.csvRows(this.#base + this.#length, delimiter, quote, rowBytesMax, this.#base, cellCount);
+    const at = this.#blockAt;
+    return this.#wasm.csvRows(at + this.#length, delimiter, quote, rowBytesMax, at, cellCount);
   }
 
   /** HOT. As {@link nextCsvRows}. */
   nextNdjsonRows(rowBytesMax: number): number {
-    const to = this.#base + this.#length;
-    return this.#wasm.ndjsonRows(to, this.#root, this.#columnCount, this.#base, rowBytesMax);
+    const at = this.#blockAt;
+    return this.#wasm.ndjsonRows(at + this.#length, this.#root, this.#columnCount, at, rowBytesMax);
+  }
+
+  /**
+   * HOT. Copies the rows of the batch that leave (`leaves`) to `target`, from `at` on. The kernel {@link holds} both `target` and the
+   * block, and `target` has room for all of it. @returns Where the last one ends.
+   * @param from Where the first row begins.
+   */
+  gather(rowCount: number, from: number, target: Uint8Array, at: number): number {
+    return this.#wasm.gatherRows(rowCount, this.#blockAt, from, target.byteOffset + at) - target.byteOffset;
   }
 
   /** HOT. Whether a row of JSON was left to the scanner, or one of CSV cannot be read. */
@@ -228,7 +273,7 @@ export class RowKernel {
     if (junk.length >= JUNK_WORDS) throw new RangeError(`expected less than ${JUNK_WORDS} junk digests`);
     for (let index = 0; index < JUNK_WORDS; index++) this.#state[JUNK / WORD_BYTES + index] = junk[index] ?? 0;
     const messages = isHashed ? MESSAGES : 0;
-    return this.#wasm.hexCells(CELLS + column * CELLS_BYTES, rowCount, digits, this.#base, messages);
+    return this.#wasm.hexCells(CELLS + column * CELLS_BYTES, rowCount, digits, this.#blockAt, messages);
   }
 
   /** How many rows are in `otherRow`. */
@@ -259,23 +304,27 @@ export class RowKernel {
 
   /** HOT. */
   #mark(first: number, second: number, below: number): void {
-    const from = this.#base;
-    for (;;) {
-      const marks = from + this.#inputBytes;
-      const end = marks + this.#markCount * WORD_BYTES;
-      if (this.#wasm.index(from, from + this.#length + 1, marks, end, first, second, below) >= 0) return;
-      this.#allot(this.#inputBytes, 2 * this.#markCount + 4 * PAD_BYTES);
-    }
+    const from = this.#blockAt;
+    const marks = this.#base + this.#inputBytes;
+    const end = marks + this.#markCount * WORD_BYTES;
+    const found = this.#wasm.index(from, from + this.#length + 1, marks, end, first, second, below);
+    if (found < 0) throw new RangeError('expected room for a mark in every byte');
   }
 
   /** Makes room. What stands there stays. */
   #allot(inputBytes: number, markCount: number): void {
-    this.#inputBytes = Math.ceil(inputBytes / PAD_BYTES) * PAD_BYTES;
+    this.#inputBytes = padded(inputBytes);
     this.#markCount = markCount;
+    this.#reserve(this.#base + this.#inputBytes + markCount * WORD_BYTES);
+  }
+
+  /** Has so much memory. */
+  #reserve(byteLength: number): void {
     const { memory } = this.#wasm;
-    const missing = this.#base + this.#inputBytes + markCount * WORD_BYTES - memory.buffer.byteLength;
+    const missing = byteLength - memory.buffer.byteLength;
     if (missing > 0) memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
     const { buffer } = memory;
+    this.#all = new Uint8Array(buffer);
     this.#state = new Int32Array(buffer, 0, COLUMNS / WORD_BYTES);
     this.#input = new Uint8Array(buffer, this.#base, this.#inputBytes);
     this.#cells = new Int32Array(buffer, CELLS, (this.#columnCount * CELLS_BYTES) / WORD_BYTES);
@@ -286,5 +335,10 @@ export class RowKernel {
     this.otherRow = new Int32Array(buffer, OTHER_ROW, ROWS_MAX);
     this.high = new Int32Array(buffer, HIGH, ROWS_MAX);
     this.low = new Int32Array(buffer, LOW, ROWS_MAX);
+    this.leaves = new Uint8Array(buffer, LEAVES, ROWS_MAX);
   }
+}
+
+function padded(byteLength: number): number {
+  return Math.ceil(byteLength / PAD_BYTES) * PAD_BYTES;
 }
