@@ -3,11 +3,12 @@
  * @module
  */
 import { spawnSync } from 'node:child_process';
-import { createReadStream } from 'node:fs';
+import { createReadStream, readdirSync, readlinkSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { RIGHTS_ALL } from '../../src/core/vocabulary.js';
 import { type FilterOptions, fileBytes, filterRows, parseMapping } from '../../src/exports/index.js';
 import { optedOutTable, termsOf, VALUES } from './people.js';
@@ -55,6 +56,57 @@ describe('a file', () => {
     await writing;
     abort.abort(new Error('given up'));
     await expect(pieces.next()).rejects.toThrow('given up');
+  });
+});
+
+describe('a file whose rows are filtered', () => {
+  const options = {
+    table: optedOutTable(),
+    terms: termsOf(RIGHTS_ALL),
+    mapping: parseMapping('email=mail'),
+    format: 'csv',
+    blockBytes: 1000,
+    onUnidentifiable: 'keep',
+  } as const;
+
+  test('comes to the same whether it is read into blocks or comes in pieces, with long rows and none', async () => {
+    const row = fc.tuple(fc.constantFrom(...VALUES, '', '"a\nb"'), fc.constantFrom(0, 3, 700, 1500));
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { maxLength: 40 }), fc.constantFrom('', '\n', '\r\n'), async (rows, end) => {
+        const lines = rows.map(([mail, length]) => `${mail.includes('"') ? mail : `"${mail}"`},${'n'.repeat(length)}`);
+        const path = join(folder, 'either.csv');
+        await writeFile(path, `mail,note\n${lines.join(end === '' ? '\n' : end)}${end}`);
+        const direct = filterRows(fileBytes(path), options);
+        const inPieces = filterRows(createReadStream(path, { highWaterMark: 333 }), options);
+        expect(await bytesOf(direct.output)).toEqual(await bytesOf(inPieces.output));
+        expect(await direct.done).toEqual(await inPieces.done);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('that cannot be read ends with the error of the system', async () => {
+    const { output, done } = filterRows(fileBytes(folder), options);
+    await expect(bytesOf(output)).rejects.toMatchObject({ code: 'EISDIR' });
+    await expect(done).rejects.toMatchObject({ code: 'EISDIR' });
+  });
+
+  test.runIf(process.platform === 'linux')('is closed when the reader leaves', async () => {
+    const path = join(folder, 'left.csv');
+    await writeFile(path, `mail,note\n${'ok@x.com,n\n'.repeat(10_000)}`);
+    const isOpen = () =>
+      readdirSync('/proc/self/fd').some((name) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${name}`) === path;
+        } catch {
+          return false; // the one of the listing
+        }
+      });
+    for await (const _ of filterRows(fileBytes(path), options).output) {
+      expect(isOpen()).toBe(true);
+      break;
+    }
+    await vi.waitFor(() => expect(isOpen()).toBe(false));
   });
 });
 

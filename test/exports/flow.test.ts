@@ -3,6 +3,7 @@
  * whoever stops early leaves nothing behind.
  * @module
  */
+import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { enterIdentifier } from '../../src/core/opt-out.js';
@@ -79,17 +80,35 @@ describe('a file that may be damaged', () => {
   );
 });
 
-test('on one thread, an opt-out that comes before a piece is asked for is honoured in it', async () => {
-  const holder = new TableHolder({ table: optedOutTable() });
+describe('on one thread, which has begun with the next piece when', () => {
   const rows = Array.from({ length: 60 }, () => 'late@x.com,note');
   const file = Buffer.from(`mail,note\n${rows.join('\n')}\n`);
-  const { output } = filterRows(pieces(file, [50]), { ...csv, table: holder, blockBytes: 160 });
-  const sizes: number[] = [];
-  for await (const piece of output) {
-    sizes.push(piece.length);
-    if (sizes.length === 3) enterIdentifier(holder, { kind: 'email', value: 'late@x.com' }, 127);
-  }
-  expect(sizes.length).toBe(3); // header and two pieces
+  const optOut = { kind: 'email', value: 'late@x.com' } as const;
+
+  test.each([
+    ['an opt-out comes', (holder: TableHolder) => enterIdentifier(holder, optOut, 127)],
+    [
+      'another table comes',
+      (holder: TableHolder) => {
+        const other = new TableHolder({ table: optedOutTable() });
+        enterIdentifier(other, optOut, 127);
+        if (other.current !== null) holder.replace(other.current);
+      },
+    ],
+  ])('%s, it is honoured in what is asked for then', async (_, happens) => {
+    for (const isOutputLent of [false, true]) {
+      const holder = new TableHolder({ table: optedOutTable() });
+      const options = { ...csv, table: holder, blockBytes: 160, isOutputLent };
+      const { output, done } = filterRows(pieces(file, [50]), options);
+      let count = 0;
+      for await (const _piece of output) {
+        await setTimeout(5); // a slow reader
+        if (++count === 3) happens(holder);
+      }
+      expect(count).toBe(3); // header and two pieces
+      expect(await done).toMatchObject({ rowsIn: 60, rowsKept: 2 * 10 });
+    }
+  });
 });
 
 describe('who stops early', () => {

@@ -17,7 +17,7 @@
 import { KEY_WORDS, type KeyList } from '../identity/key.js';
 import { isSharedMemory, type SharedWasmMemory } from '../wasm.js';
 import { isEpoch, readEpoch, writeEpoch } from './epoch.js';
-import { type KeyFinder, keyFinder } from './find-keys.js';
+import { keyFinder } from './find-keys.js';
 import {
   BUCKET_BYTES,
   BUCKET_WORDS,
@@ -28,7 +28,7 @@ import {
   RIGHTS_MASK,
   TABLE_MAGIC,
 } from './layout.js';
-import { rightsOfMany } from './many-keys.js';
+import { rightsOfMany, type SearchedTable } from './many-keys.js';
 import { allocateShared } from './memory.js';
 import { mixedLow, mixKey } from './mix.js';
 import { PositionReader, publishPosition } from './position.js';
@@ -62,7 +62,7 @@ export class SuppressionTable {
   private readonly seedHigh: number;
   private readonly bucketScale: number;
   private readonly position: PositionReader;
-  private finder: KeyFinder | null = null;
+  private searched: SearchedTable | null = null;
 
   private constructor(
     private readonly memory: SharedWasmMemory,
@@ -164,8 +164,13 @@ export class SuppressionTable {
 
   /** HOT. {@link rightsOfKeys} for any number of keys of one kind that were mixed and minted already. */
   rightsOfMixedKeys(high: Int32Array, low: Int32Array, keyCount: number, outRights: Uint8Array): number {
-    this.finder ??= keyFinder(this.memory);
-    return rightsOfMany(this.finder, high, low, keyCount, outRights);
+    this.searched ??= {
+      finder: keyFinder(this.memory),
+      words: this.words,
+      bucketCount: this.bucketCount,
+      displacementMax: this.displacementMax,
+    };
+    return rightsOfMany(this.searched, high, low, keyCount, outRights);
   }
 
   /** HOT. One batch: mix all keys, touch all lines, then look. */
