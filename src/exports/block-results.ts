@@ -25,7 +25,7 @@ const SLOT_COUNT = 5;
 const NOTHING = new Uint8Array(0);
 
 export interface FlowOptions {
-  /** Threads that judge, besides this one; with 0 or 1 this one does all. */
+  /** Threads that judge, this one among them; with 0 or 1 it does all. */
   readonly threadCount: number;
   /** Bytes read before they are started. */
   readonly threadsBytesMin: number;
@@ -73,7 +73,8 @@ class BlockFlow {
     this.#terms = terms;
     this.#options = options;
     this.#aheadCount = Math.max(options.threadCount, 1) * BLOCKS_PER_THREAD;
-    if (options.threadCount <= 1) reader.useSlots(filter.makeSlots(SLOT_COUNT)); // other threads are handed memory, which these cannot be
+    if (options.threadCount > 1) filter.useCopies();
+    else reader.useSlots(filter.makeSlots(SLOT_COUNT)); // which cannot be handed to other threads
     this.#pool = new ThreadPool<BlockJob, FilteredBlock>({
       module: workerUrl('./filter-thread.js', import.meta.url),
       workerData: { terms, kernelModule: kernelModule() } satisfies BlockThreadTerms,
@@ -93,7 +94,7 @@ class BlockFlow {
       const oldest = this.#begun.shift();
       if (oldest === undefined) return;
       if (oldest === 'too_long') return yield tooLong(this.#terms);
-      const filtered = await this.#inOrder(await oldest);
+      const filtered = await this.#inOrder(await this.#pool.helpUntil(oldest));
       const { result, block } = filtered;
       if (block.isLast || result.fault !== null) return yield this.#given(result);
       // a copy: the memory of the block is used again
@@ -132,7 +133,7 @@ class BlockFlow {
     const { threadCount, threadsBytesMin } = this.#options;
     if (this.#hasThreads || threadCount <= 1 || this.#reader.bytesIn < threadsBytesMin) return;
     this.#hasThreads = true;
-    this.#pool.start(threadCount);
+    this.#pool.start(threadCount - 1);
   }
 
   /** Begins with a block. Should the run end before its turn comes, nobody asks what became of it. */

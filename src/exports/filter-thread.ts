@@ -15,6 +15,7 @@ function serve(): void {
   const { terms, kernelModule } = workerData as BlockThreadTerms;
   useKernelModule(kernelModule);
   const filter = new BlockFilter(terms);
+  filter.useCopies();
   const attached = new AttachedTable();
   port.on('message', (message: BlockJob & WithTable) => {
     const answer = blockAnswer(filter, message, attached.of(message));

@@ -43,7 +43,7 @@ export interface FilterOptions {
    * that cannot be read does not leave in any case.
    */
   readonly onUnidentifiable?: (typeof ON_UNIDENTIFIABLE)[number] | undefined;
-  /** Threads that judge, besides this one, which reads and hands on. With 0 or 1, the default, this one does all. */
+  /** Threads that judge, this one among them, which also reads and hands on. With 0 or 1, the default, it does all. */
   readonly threads?: number | undefined;
   /** Bytes read, or of a file of Parquet, before threads are started. Default: `THREADS_BYTES_MIN`. */
   readonly threadsBytesMin?: number | undefined;

@@ -2,7 +2,8 @@
  * Threads that do jobs for a filter, over the table of the moment that a job begins in.
  *
  * This thread does them itself while there is no other, or none that is ready: to start one takes a tenth of a second. Later it
- * only hands on: a turn of its event loop must not last as long as a job, since each turn hands on no more than one piece.
+ * does so only while somebody waits for an answer that another thread owes: each turn of its event loop hands on no more
+ * than one piece, and a job makes a turn long.
  * @module
  */
 import { setImmediate } from 'node:timers/promises';
@@ -47,6 +48,8 @@ export class ThreadPool<Job extends object, Answer> {
   readonly #queue: Waiting<Job, Answer>[] = [];
   readonly #options: ThreadPoolOptions<Job, Answer>;
   #isBusyHere = false;
+  /** Somebody waits for an answer, and this thread has nothing else to do. */
+  #isHelping = false;
   /** Settled when this thread is done with its job. */
   #here: Promise<void> = Promise.resolve();
   #table: SuppressionTable | null = null;
@@ -69,6 +72,17 @@ export class ThreadPool<Job extends object, Answer> {
       this.#queue.push({ job, resolve, reject });
       this.#next();
     });
+  }
+
+  /** Waits for an answer, and does other jobs meanwhile that no thread has time for. */
+  async helpUntil<T>(answer: Promise<T>): Promise<T> {
+    this.#isHelping = true;
+    this.#next();
+    try {
+      return await answer;
+    } finally {
+      this.#isHelping = false;
+    }
   }
 
   /** Resolves when nothing is being done any more. */
@@ -98,7 +112,7 @@ export class ThreadPool<Job extends object, Answer> {
     while (this.#queue.length > 0) {
       const thread = this.#freest();
       if (thread !== null) this.#send(thread);
-      else if (!this.#isBusyHere && !this.#threads.some(({ isReady }) => isReady)) this.#begin();
+      else if (!this.#isBusyHere && (this.#isHelping || !this.#threads.some(({ isReady }) => isReady))) this.#begin();
       else return;
     }
   }

@@ -381,7 +381,7 @@ describe('on other threads', () => {
     async (blockBytes) => {
       const prints: bigint[] = [];
       const onFingerprints = (some: BigUint64Array) => prints.push(...some);
-      const { output, counts: found } = await filter(heldBack(pieces(file, [777]), file.length / 2, threadsReady(3)), {
+      const { output, counts: found } = await filter(heldBack(pieces(file, [777]), file.length / 2, threadsReady(2)), {
         ...csv,
         threads: 3,
         threadsBytesMin: 2000,
@@ -404,7 +404,7 @@ describe('on other threads', () => {
       await filter(pieces(file, [777]), { ...csv, threads: 3, blockBytes: 5000, threadsBytesMin: file.length + 1 });
       expect(startedCount).toBe(0);
       await filter(pieces(file, [777]), { ...csv, threads: 3, blockBytes: 5000, threadsBytesMin: file.length - 5000 });
-      expect(startedCount).toBe(3);
+      expect(startedCount).toBe(2); // and this one
     } finally {
       process.off('worker', onWorker);
     }

@@ -49,12 +49,17 @@ export class BatchScanner {
     this.#options = options;
   }
 
+  /** Whether the kernel reads a block of this length. */
+  isForKernel(length: number, sink: RowSink): boolean {
+    return !sink.isBlanking && this.kernel?.fits(length) === true;
+  }
+
   /** HOT. As `CsvScanner.scan`. */
   scan(bytes: Uint8Array, to: number, isLast: boolean, sink: RowSink): number {
     const { scanner, kernel, rowBytesMax } = this.#options;
     let at = 0;
     this.lines = 0;
-    if (!sink.isBlanking && kernel?.fits(to) === true) {
+    if (kernel !== null && this.isForKernel(to, sink)) {
       at = this.#scanBatches(kernel, bytes, to, sink);
       this.lines = kernel.lines;
       if (at === to || sink.fault !== null) return at;
