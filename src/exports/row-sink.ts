@@ -49,6 +49,8 @@ export class RowSink {
   readonly #placesFrom = new Int32Array(BATCH_ROWS_MAX + 1);
   #bytes: Uint8Array = new Uint8Array(0);
   #room: Uint8Array = new Uint8Array(0);
+  /** Rows of a kernel's batch that are not clear. */
+  readonly #others = new Int32Array(BATCH_ROWS_MAX + 1);
   /** Where the first row begins of the batch that a kernel has read. */
   #batchFrom = 0;
   #runFrom = 0;
@@ -137,18 +139,24 @@ export class RowSink {
     const { judge, tally } = this;
     const { leaves, rowLines } = kernel;
     const rowCount = judge.rowCount;
+    const others = this.#others;
+    let otherCount = 0;
     judge.settle();
-    let clearCount = 0;
-    let leavingCount = 0;
     for (let row = 0; row < rowCount; row++) {
-      if (judge.isClear(row)) {
-        clearCount++;
-        leaves[row] = 1;
-        continue;
-      }
+      // without a branch: a processor would guess wrong for every other row
+      const isClear = judge.clearBit(row);
+      leaves[row] = isClear;
+      others[otherCount] = row;
+      otherCount += 1 - isClear;
+    }
+    let clearCount = rowCount - otherCount;
+    let leavingCount = clearCount;
+    for (let index = 0; index < otherCount; index++) {
+      const row = others[index]!;
       const isLeaving = rowLines[row]! < 0 || this.#decideOf(row, rowLines[row]!, tally);
       if (this.fault !== null) {
         leaves.fill(0, row, rowCount);
+        clearCount = row - index;
         break;
       }
       leaves[row] = isLeaving ? 1 : 0;
@@ -156,7 +164,7 @@ export class RowSink {
     }
     tally[TALLY.rowsIn]! += clearCount;
     tally[TALLY.kept]! += clearCount;
-    this.#takeBatch(kernel, rowCount, clearCount + leavingCount === rowCount);
+    this.#takeBatch(kernel, rowCount, leavingCount === rowCount);
     this.#endBatch(leaves);
   }
 
