@@ -202,6 +202,7 @@ export const shr = op(0x76);
 
 export const isZero64 = op(0x50);
 export const trailingZeros64 = op(0x7a);
+export const bitCount64 = op(0x7b);
 export const sub64 = op(0x7d);
 export const mul64 = op(0x7e);
 export const and64 = op(0x83);
@@ -274,3 +275,7 @@ export const f64 = (value: number) => op(0x44, ...new Uint8Array(Float64Array.of
 export const float64 = op(0xb8);
 export const mulFloat64 = op(0xa2);
 export const whole32 = op(0xaa);
+
+export const atLeastU8 = op(0xfd, 0x2c);
+/** Bits of the first that are not set in the second. */
+export const andNot128 = op(0xfd, 0x4f);

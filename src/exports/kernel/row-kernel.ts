@@ -44,7 +44,7 @@ export const MESSAGE_TEXT_MAX = 55;
 /** Messages hashed together. */
 export const MESSAGES_MAX = ROWS_MAX;
 /** Bytes looked at together: so many stand behind the block, too. */
-export const PAD_BYTES = 64;
+export const PAD_BYTES = 128;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const JUNK_WORDS = 4;
