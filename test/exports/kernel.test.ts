@@ -28,6 +28,7 @@ const STYLE = { delimiter: 0x2c, quote: 0x22, cellCount: 2 };
 const SEED = 0x0123456789abcdefn;
 const [SEED_LOW, SEED_HIGH] = [Number(BigInt.asIntN(32, SEED)), Number(BigInt.asIntN(32, SEED >> 32n))] as const;
 
+const latin1 = (byte: number) => String.fromCharCode(byte);
 const hex = (length: number) =>
   fc.string({ unit: fc.constantFrom(...'0123456789abcdefABCDEF'), minLength: length, maxLength: length });
 const uuid = fc.tuple(hex(8), hex(4), hex(4), hex(4), hex(12)).map((parts) => parts.join('-'));
@@ -94,6 +95,26 @@ describe('keys of a column', () => {
       }),
       { numRuns: 300 * RUNS },
     );
+  });
+
+  test.each([
+    ['a UUID', 0, '6d92078a-8246-4BA4-AE5B-76104861e7dc'],
+    ['a UUID without hyphens', 0, '6d92078a82464BA4AE5B76104861e7dc'],
+    ['a digest', 64, 'c3ab8ff13720e8ad9047DD39466B3C8974e592c2fa383d4a3960714caef0c4f2'],
+  ] as const)('every byte in every place of %s', (_, digits, usual) => {
+    const kernel = RowKernel.ofCsv([0]);
+    const bytes = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => !',"\n\r'.includes(latin1(byte)));
+    for (let at = 0; at < usual.length; at++) {
+      const cells = bytes.map((byte) => usual.slice(0, at) + latin1(byte) + usual.slice(at + 1));
+      const block = Buffer.from(`${cells.join('\n')}\n`, 'latin1');
+      kernel.beginCsv(block, block.length, STYLE);
+      const rowCount = kernel.nextCsvRows(STYLE, 1000);
+      const keyCount = kernel.hexKeys(0, rowCount, digits, new Int32Array(0), false);
+      const isUsual = usual[at] === '-' ? /-/ : /[0-9a-fA-F]/;
+      const expected = cells.flatMap((text, row) => (isUsual.test(text[at] ?? '') ? [row] : []));
+      expect([...kernel.keyRow.slice(0, keyCount)]).toEqual(expected);
+      expect(kernel.otherCount).toBe(rowCount - keyCount);
+    }
   });
 
   test('SHA-256 of messages of every length that one block holds', () => {
