@@ -31,6 +31,7 @@ import {
   load32,
   loop,
   moreU,
+  notEqual,
   or,
   set,
   shl,
@@ -61,8 +62,8 @@ const CARRIAGE_RETURN = 0x0d;
 const [TO, DELIMITER, QUOTE, ROW_BYTES_MAX, BASE, CELL_COUNT, AT, MARK, LINES, ROW, PLACE, BYTE, CELL_FROM, COLUMN] = [
   0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
 ] as const;
-const [NEXT, CELL, FROM, END, LINES_BEFORE, IS_ESCAPED, ROW_FLAG, LAST, BEFORE, LOCALS_END] = [
-  14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
+const [NEXT, CELL, FROM, END, LINES_BEFORE, IS_ESCAPED, ROW_FLAG, LAST, LOCALS_END] = [
+  14, 15, 16, 17, 18, 19, 20, 21, 22,
 ] as const;
 
 export function csvRowsFunction(): WasmFunction {
@@ -72,7 +73,6 @@ export function csvRowsFunction(): WasmFunction {
     set(MARK, load32(i32(STATE.mark))),
     set(LINES, load32(i32(STATE.lines))),
     set(ROW, i32(0)),
-    set(BEFORE, sub(get(BASE), i32(1))),
     block(
       'stop',
       loop(
@@ -82,7 +82,7 @@ export function csvRowsFunction(): WasmFunction {
         ...beginRow,
         block(
           'line end',
-          block('irregular', ...readRegular),
+          block('irregular', block('quoted', ...readPlain), ...readQuoted),
           ...beginCells,
           loop('cell', ...endOfCell, ...keepCell, ...beyondCell),
         ),
@@ -101,6 +101,8 @@ const stopIfCut = (condition: Code): readonly Code[] => [
 ];
 /** What stands at the mark. */
 const look: readonly Code[] = [set(PLACE, load32(get(MARK))), set(BYTE, load8(get(PLACE)))];
+const lookAtLast: readonly Code[] = [set(PLACE, load32(get(LAST))), set(BYTE, load8(get(PLACE)))];
+const advanceLast = set(LAST, add(get(LAST), i32(WORD_BYTES)));
 const advance = set(MARK, add(get(MARK), i32(WORD_BYTES)));
 const isLineEnd = or(equal(get(BYTE), i32(LINE_FEED)), equal(get(BYTE), i32(CARRIAGE_RETURN)));
 const isCellEnd = or(equal(get(BYTE), get(DELIMITER)), isLineEnd);
@@ -123,20 +125,20 @@ const beginRow: readonly Code[] = [set(LINES_BEFORE, get(LINES)), set(ROW_FLAG, 
  * A row of cells without quotes, not more than `cellCount`: its marks are its delimiters and its line end, and a cell is what
  * stands between two of them. Of six cells: 57 to 13 ns a row.
  */
-const readRegular: readonly Code[] = [
+const readPlain: readonly Code[] = [
   set(LAST, get(MARK)),
   block(
     'walked',
     loop(
       'delimiter',
-      set(PLACE, load32(get(LAST))),
-      set(BYTE, load8(get(PLACE))),
+      ...lookAtLast,
       brIf('walked', eqz(equal(get(BYTE), get(DELIMITER)))),
-      set(LAST, add(get(LAST), i32(WORD_BYTES))),
+      advanceLast,
       br('delimiter'),
     ),
   ),
   set(COLUMN, shr(sub(get(LAST), get(MARK)), i32(2))),
+  brIf('quoted', equal(get(BYTE), get(QUOTE))),
   brIf('irregular', eqz(isLineEnd)),
   brIf('irregular', equal(get(PLACE), get(AT))),
   brIf('irregular', atLeastU(get(COLUMN), get(CELL_COUNT))),
@@ -147,7 +149,7 @@ const readRegular: readonly Code[] = [
       set(END, load32(get(NEXT))),
       brIf('kept', moreU(get(END), get(COLUMN))), // the row has no such cell, or no other is wanted
       set(END, add(get(MARK), shl(get(END), i32(2)))),
-      store32(get(CELL), sub(load32(sub(get(END), i32(WORD_BYTES))), get(BEFORE))),
+      store32(get(CELL), sub(add(load32(sub(get(END), i32(WORD_BYTES))), i32(1)), get(BASE))),
       store32At(get(CELL), WORD_BYTES, sub(load32(get(END)), get(BASE))),
       ...nextWanted,
       br('wanted'),
@@ -157,8 +159,47 @@ const readRegular: readonly Code[] = [
   br('line end'),
 ];
 
-/** Any other is read cell by cell. */
+/** A row with quoted cells, which hold neither quotes nor line ends. Of six cells that all are: 67 to 27 ns a row. */
+const readQuoted: readonly Code[] = [
+  set(LAST, get(MARK)),
+  set(CELL_FROM, get(AT)),
+  set(COLUMN, i32(0)),
+  loop(
+    'cell',
+    ...lookAtLast,
+    set(FROM, get(CELL_FROM)),
+    set(END, get(PLACE)),
+    when(equal(get(BYTE), get(QUOTE)), [
+      brIf('irregular', notEqual(get(PLACE), get(CELL_FROM))),
+      set(FROM, add(get(PLACE), i32(1))),
+      loop('inside', advanceLast, ...lookAtLast, brIf('inside', equal(get(BYTE), get(DELIMITER)))),
+      brIf('irregular', notEqual(get(BYTE), get(QUOTE))),
+      set(END, get(PLACE)),
+      advanceLast,
+      ...lookAtLast,
+      brIf('irregular', notEqual(get(PLACE), add(get(END), i32(1)))),
+    ]),
+    when(equal(get(COLUMN), load32(get(NEXT))), [
+      store32(get(CELL), sub(get(FROM), get(BASE))),
+      store32At(get(CELL), WORD_BYTES, sub(get(END), get(BASE))),
+      ...nextWanted,
+    ]),
+    when(equal(get(BYTE), get(DELIMITER)), [
+      advanceLast,
+      set(COLUMN, add(get(COLUMN), i32(1))),
+      set(CELL_FROM, add(get(PLACE), i32(1))),
+      br('cell'),
+    ]),
+  ),
+  brIf('irregular', eqz(isLineEnd)),
+  brIf('irregular', atLeastU(get(COLUMN), get(CELL_COUNT))),
+  set(MARK, add(get(LAST), i32(WORD_BYTES))),
+  br('line end'),
+];
+
+/** Any other is read with all that cells may hold. */
 const beginCells: readonly Code[] = [
+  ...firstWanted,
   set(CELL_FROM, get(AT)),
   set(COLUMN, i32(0)),
   ...look,
