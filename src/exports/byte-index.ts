@@ -127,7 +127,7 @@ export function indexFunction(): WasmFunction {
 
 /**
  * The bytes of a mask, at `from + start`. Most have four positions or less: these are stored without a branch, which takes a
- * seventh less than a loop whose end the processor guesses wrong (after Langdale and Lemire, "Parsing Gigabytes of JSON per Second").
+ * tenth less than a loop whose end the processor guesses wrong (after Langdale and Lemire, "Parsing Gigabytes of JSON per Second").
  */
 function indexChunk(start: number): readonly Code[] {
   const firstHalf = or64(othersAt(start, 0), othersAt(start, 16));
