@@ -184,6 +184,7 @@ function depthOf(label: string, labels: readonly string[]): number {
 
 export const eqz = op(0x45);
 export const equal = op(0x46);
+export const notEqual = op(0x47);
 export const lessS = op(0x48);
 export const lessU = op(0x49);
 export const moreS = op(0x4a);
@@ -202,6 +203,7 @@ export const shr = op(0x76);
 
 export const isZero64 = op(0x50);
 export const trailingZeros64 = op(0x7a);
+export const bitCount64 = op(0x7b);
 export const sub64 = op(0x7d);
 export const mul64 = op(0x7e);
 export const and64 = op(0x83);
@@ -274,3 +276,21 @@ export const f64 = (value: number) => op(0x44, ...new Uint8Array(Float64Array.of
 export const float64 = op(0xb8);
 export const mulFloat64 = op(0xa2);
 export const whole32 = op(0xaa);
+
+export const atLeastU8 = op(0xfd, 0x2c);
+/** Bits of the first that are not set in the second. */
+export const andNot128 = op(0xfd, 0x4f);
+/** Sums and differences that stay at 255 and 0. */
+export const addUpTo255 = op(0xfd, 0x70);
+export const subDownTo0 = op(0xfd, 0x73);
+export const lesserU8 = op(0xfd, 0x77);
+export const greaterU8 = op(0xfd, 0x79);
+/** The eight halves of the first, then those of the second, as bytes; at most 255. */
+export const narrow8 = op(0xfd, 0x66);
+/** Eight bytes, then zeros. */
+export const load64Zero = (address: Code, offset = 0) => op(0xfd, 0x5d, 0, ...unsigned(offset))(address);
+/** The vector with one of its four words from memory, and one of them to memory. */
+export const loadWord32 = (address: Code, offset: number, vector: Code, lane: number) =>
+  op(0xfd, 0x56, 0, ...unsigned(offset), lane)(address, vector);
+export const storeWord32At = (address: Code, offset: number, vector: Code, lane: number) =>
+  op(0xfd, 0x5a, 0, ...unsigned(offset), lane)(address, vector);

@@ -25,6 +25,18 @@ test('the same positions, in blocks of any length, one after another', () => {
   );
 });
 
+test('any number of positions among 64 bytes', () => {
+  for (let count = 0; count <= 64; count++) {
+    const bytes = new Uint8Array(5 * 64).fill(0x61);
+    for (let index = 0; index < count * 5; index++)
+      bytes[64 * (index % 5) + ((Math.floor(index / 5) * 37) % 64)] = 0x2c;
+    byteIndex().fill(bytes, bytes.length, 0x2c, 0x22, 0x0e);
+    const expected = plainIndex(bytes, bytes.length, 0x2c, 0x22, 0x0e);
+    expect(expected.length).toBe(count * 5);
+    expect([...byteIndex().positions.subarray(0, expected.length)]).toEqual(expected);
+  }
+});
+
 test('a large block in which every byte counts, after small ones', () => {
   const index = byteIndex();
   for (const length of [10, 1_000_000, 70_000, 3_000_000]) {

@@ -28,6 +28,7 @@ const STYLE = { delimiter: 0x2c, quote: 0x22, cellCount: 2 };
 const SEED = 0x0123456789abcdefn;
 const [SEED_LOW, SEED_HIGH] = [Number(BigInt.asIntN(32, SEED)), Number(BigInt.asIntN(32, SEED >> 32n))] as const;
 
+const latin1 = (byte: number) => String.fromCharCode(byte);
 const hex = (length: number) =>
   fc.string({ unit: fc.constantFrom(...'0123456789abcdefABCDEF'), minLength: length, maxLength: length });
 const uuid = fc.tuple(hex(8), hex(4), hex(4), hex(4), hex(12)).map((parts) => parts.join('-'));
@@ -96,6 +97,26 @@ describe('keys of a column', () => {
     );
   });
 
+  test.each([
+    ['a UUID', 0, '6d92078a-8246-4BA4-AE5B-76104861e7dc'],
+    ['a UUID without hyphens', 0, '6d92078a82464BA4AE5B76104861e7dc'],
+    ['a digest', 64, 'c3ab8ff13720e8ad9047DD39466B3C8974e592c2fa383d4a3960714caef0c4f2'],
+  ] as const)('every byte in every place of %s', (_, digits, usual) => {
+    const kernel = RowKernel.ofCsv([0]);
+    const bytes = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => !',"\n\r'.includes(latin1(byte)));
+    for (let at = 0; at < usual.length; at++) {
+      const cells = bytes.map((byte) => usual.slice(0, at) + latin1(byte) + usual.slice(at + 1));
+      const block = Buffer.from(`${cells.join('\n')}\n`, 'latin1');
+      kernel.beginCsv(block, block.length, STYLE);
+      const rowCount = kernel.nextCsvRows(STYLE, 1000);
+      const keyCount = kernel.hexKeys(0, rowCount, digits, new Int32Array(0), false);
+      const isUsual = usual[at] === '-' ? /-/ : /[0-9a-fA-F]/;
+      const expected = cells.flatMap((text, row) => (isUsual.test(text[at] ?? '') ? [row] : []));
+      expect([...kernel.keyRow.slice(0, keyCount)]).toEqual(expected);
+      expect(kernel.otherCount).toBe(rowCount - keyCount);
+    }
+  });
+
   test('SHA-256 of messages of every length that one block holds', () => {
     const kernel = RowKernel.ofCsv([0]);
     for (const count of [1, 3, 4, 5, MESSAGE_TEXT_MAX + 1]) {
@@ -147,6 +168,7 @@ const MAPPING = parseMapping({
   email_sha256: ['mail', 'x.hash'],
   'eid:uidapi.com': 'uid2',
 });
+const IFA = parseMapping({ maid: 'ifa' });
 const FLAT = parseMapping({ maid: 'ifa', email: 'mail', email_sha256: ['mail', 'hash'], 'eid:uidapi.com': 'uid2' });
 
 interface Scanner {
@@ -220,6 +242,78 @@ describe('rows a batch at a time', () => {
         },
       ),
       { numRuns: 400 * RUNS },
+    );
+  });
+
+  /** Rows that have a cell for each of the header, and now and then some that have not. */
+  const rowsOf = (cellCount: number, delimiter: string) => {
+    const isPlain = (text: string) => !/["\n\r]/.test(text) && !text.includes(delimiter);
+    const short = fc.constantFrom('', 'a', '7', 'US-WA', 'h "i"', 'n\0o', 'v\vw', '\u00e9');
+    const plain = fc.oneof(
+      short,
+      value.map((text) => (isPlain(text) ? text : 'x')),
+    );
+    const odd = fc.constantFrom('""', '"d ""e"""', '"f\ng"', '"h\r\ni"', `"j${delimiter}k"`, '"m"n', '"');
+    const regular = fc.array(plain, { minLength: cellCount, maxLength: cellCount });
+    const cells = fc.oneof(
+      { weight: 30, arbitrary: regular },
+      { weight: 3, arbitrary: fc.array(plain, { maxLength: cellCount }) },
+      { weight: 2, arbitrary: fc.tuple(regular, fc.array(short, { maxLength: 9 })).map((parts) => parts.flat()) },
+      {
+        weight: 3,
+        arbitrary: fc.tuple(regular, odd, fc.nat()).map(([row, one, at]) => row.with(at % cellCount, one)),
+      },
+      {
+        weight: 3,
+        arbitrary: fc
+          .array(plain, { minLength: cellCount - 1, maxLength: cellCount + 2 })
+          .map((row) => row.map((text) => `"${text.replaceAll('"', '""')}"`)),
+      },
+      { weight: 1, arbitrary: fc.integer({ min: 290, max: 310 }).map((length) => ['l'.repeat(length)]) },
+    );
+    const end = fc.constantFrom('\n', '\r\n', '\r', '\n\n', '\r\n\r\n');
+    // of most blocks, the same for all rows
+    const ends = fc.oneof(
+      end.map((one) => [one]),
+      fc.array(end, { minLength: 1, maxLength: 5 }),
+    );
+    return fc
+      .tuple(fc.array(cells, rowCount), ends)
+      .map(([rows, all]) => rows.map((row, index) => row.join(delimiter) + all[index % all.length]).join(''));
+  };
+
+  test.each([
+    { header: ['id', 'mail', 'ifa', 'hash', 'uid2', 'mail'], delimiter: ',', mapping: FLAT },
+    { header: ['mail', 'x', 'y', 'uid2', 'hash', 'ifa'], delimiter: ';', mapping: FLAT },
+    { header: ['mail', 'uid2', 'hash', 'ifa'], delimiter: '\t', mapping: FLAT },
+    { header: ['ifa', ...'abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz'], delimiter: '|', mapping: IFA },
+    { header: ['a', 'ifa'], delimiter: ':', mapping: IFA },
+    { header: ['ifa'], delimiter: ',', mapping: IFA },
+  ])('CSV, most rows of which are regular: $header.length cells and $delimiter', ({ header, delimiter, mapping }) => {
+    const scanners = [0x22, NO_QUOTE].map((quote) => {
+      const style = { delimiter: delimiter.charCodeAt(0), quote };
+      const layout = layoutOf(Buffer.from(`${header.join(delimiter)}\n`), style, mapping);
+      return [new CsvBatchScanner(layout, 300), new CsvScanner(layout, 300)] as const;
+    });
+    fc.assert(
+      fc.property(
+        rowsOf(header.length, delimiter),
+        fc.integer({ min: 1, max: 30 }),
+        fc.nat(40),
+        fc.boolean(),
+        fc.nat(1),
+        (rows, times, missing, isLast, which) => {
+          const whole = Buffer.from(rows.repeat(times), 'utf8');
+          const block = whole.subarray(0, Math.max(0, whole.length - missing));
+          const table = tables[which] ?? plainTable();
+          for (const [batches, scanner] of scanners) {
+            expect(resultOf(batches, mapping, block, isLast, table)).toEqual(
+              resultOf(scanner, mapping, block, isLast, table),
+            );
+          }
+        },
+      ),
+      { numRuns: 150 * RUNS },
     );
   });
 

@@ -13,27 +13,32 @@
 import {
   add,
   add8,
-  allBytes8,
+  addUpTo255,
   and128,
-  anyBit128,
+  bitmask8,
   block,
   br,
   brIf,
   type Code,
   constant128,
   equal,
-  equal8,
   equal32x4,
   eqz,
   get,
+  greaterU8,
   I32,
   i32,
+  lesserU8,
   lessS,
-  lessU8,
+  load8At,
   load32,
   load32At,
+  load64Zero,
   load128,
+  loadWord32,
   loop,
+  narrow8,
+  notEqual,
   or128,
   set,
   shl16x8,
@@ -41,16 +46,16 @@ import {
   shr16x8,
   shuffle8,
   splat8,
-  splat32,
   store32,
   store32At,
   store128At,
+  storeWord32At,
   sub,
   sub8,
+  subDownTo0,
   V128,
   type WasmFunction,
   when,
-  word32,
 } from '../../core/wasm.js';
 import {
   CELL_BYTES,
@@ -64,9 +69,10 @@ import {
   WORD_BYTES,
 } from './layout.js';
 
-const [CELL, ROW_COUNT, DIGITS, BASE, MESSAGE, ROW, FROM, LENGTH, KEY_AT, OTHER_AT, FIRST, SECOND, SPARE] = [
-  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+const [CELL, ROW_COUNT, DIGITS, BASE, MESSAGE, ROW, FROM, LENGTH, KEY_AT, OTHER_AT] = [
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
 ] as const;
+const [FIRST, SECOND, SPARE, VALUES, FURTHER, WORST] = [10, 11, 12, 13, 14, 15] as const;
 const UUID_LENGTH = 36;
 const COMPACT_LENGTH = 32;
 
@@ -108,73 +114,71 @@ export function hexCellsFunction(): WasmFunction {
     store32(i32(STATE.otherCount), shr(get(OTHER_AT), i32(2))),
     shr(get(KEY_AT), i32(2)),
   ];
-  return { name: 'hexCells', paramCount: 5, locals: [I32, I32, I32, I32, I32, V128, V128, V128], body };
+  const vectors = [V128, V128, V128, V128, V128, V128];
+  return { name: 'hexCells', paramCount: 5, locals: [I32, I32, I32, I32, I32, ...vectors], body };
 }
 
-const lowerCase = (bytes: Code) => or128(bytes, splat8(i32(0x20)));
-const isLetter = (bytes: Code) => lessU8(sub8(lowerCase(bytes), splat8(i32(0x61))), splat8(i32(6)));
-const isDigit = (bytes: Code) => lessU8(sub8(bytes, splat8(i32(0x30))), splat8(i32(10)));
-const isHex = (local: number) => or128(isDigit(get(local)), isLetter(get(local)));
-const unlessAll = (condition: Code) => brIf('other', eqz(allBytes8(condition)));
-const lanes = (...lane: readonly number[]) => lane;
+const splat = (byte: number) => splat8(i32(byte));
 
-/** The first 32 digits, without hyphens, in `FIRST` and `SECOND`; leaves for `other` where any digit is none. */
+/** What sixteen digits stand for, each; more than 15 where one is none. */
+const valuesOf = (local: number): Code => {
+  // 0 to 9 become 0xf6 to 0xff, the only ones that are 0xf0 and more when 6 is taken off
+  const digits = sub8(subDownTo0(add8(get(local), splat(0x100 + 0xf6 - 0x30)), splat(6)), splat(0xf0));
+  const letters = addUpTo255(sub8(and128(get(local), splat(0xdf)), splat(0x41)), splat(10));
+  return lesserU8(digits, letters);
+};
+
+/** The first 32 digits, without hyphens, in `FIRST` and `SECOND`. `WORST` is what others stand for. */
 const readDigits: readonly Code[] = [
   set(FIRST, load128(get(FROM))),
   set(SECOND, load128(get(FROM), 16)),
+  set(WORST, constant128(Array<number>(16).fill(0))),
   when(
     get(DIGITS),
     [
-      brIf('other', eqz(equal(get(LENGTH), get(DIGITS)))),
+      brIf('other', notEqual(get(LENGTH), get(DIGITS))),
       // what follows the first 32 of 40 or 64; of 32 these look at the same ones again
       set(SPARE, load128(sub(add(get(FROM), get(DIGITS)), i32(16)))),
-      unlessAll(isHex(SPARE)),
+      set(WORST, valuesOf(SPARE)),
       set(SPARE, load128(add(get(FROM), shr(get(DIGITS), i32(1))))),
-      unlessAll(isHex(SPARE)),
+      set(WORST, greaterU8(get(WORST), valuesOf(SPARE))),
     ],
     [
       when(
         equal(get(LENGTH), i32(UUID_LENGTH)),
         [
-          unlessAll(
-            equal8(
-              shuffle8(get(FIRST), get(SECOND), lanes(8, 13, 18, 23, 8, 13, 18, 23, 8, 13, 18, 23, 8, 13, 18, 23)),
-              splat8(i32(0x2d)),
-            ),
-          ),
-          set(SPARE, load128(get(FROM), 20)),
-          set(FIRST, shuffle8(get(FIRST), get(SECOND), lanes(0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17))),
-          set(
-            SECOND,
-            shuffle8(get(SECOND), get(SPARE), lanes(3, 16, 17, 18, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31)),
-          ),
+          ...[8, 13, 18, 23].map((at) => brIf('other', notEqual(load8At(get(FROM), at), i32(0x2d)))),
+          set(FIRST, loadWord32(get(FROM), 14, loadWord32(get(FROM), 9, load64Zero(get(FROM)), 2), 3)),
+          set(SECOND, loadWord32(get(FROM), 19, load128(get(FROM), 20), 0)),
         ],
-        [brIf('other', eqz(equal(get(LENGTH), i32(COMPACT_LENGTH))))],
+        [brIf('other', notEqual(get(LENGTH), i32(COMPACT_LENGTH)))],
       ),
     ],
   ),
-  unlessAll(and128(isHex(FIRST), isHex(SECOND))),
 ];
 
-/** The bytes that eight pairs of digits stand for, each in the low half of two. */
-const decoded = (local: number): readonly Code[] => [
-  set(SPARE, add8(and128(get(local), splat8(i32(0x0f))), and128(isLetter(get(local)), splat8(i32(9))))),
-  set(local, or128(shl16x8(get(SPARE), i32(4)), shr16x8(get(SPARE), i32(8)))),
-];
+const lowerCase = (bytes: Code) => or128(bytes, splat(0x20));
+/** Of eight pairs of digits, one in the lower byte of two: the byte that it stands for. */
+const pairsOf = (local: number): Code =>
+  or128(shr16x8(shl16x8(get(local), i32(12)), i32(8)), shr16x8(get(local), i32(8)));
+
+const lanesOf = (local: number, ...lanes: readonly number[]) => shuffle8(get(local), get(local), lanes);
 
 const keepKey: readonly Code[] = [
+  set(VALUES, valuesOf(FIRST)),
+  set(FURTHER, valuesOf(SECOND)),
+  set(WORST, greaterU8(get(WORST), greaterU8(get(VALUES), get(FURTHER)))),
+  brIf('other', bitmask8(addUpTo255(get(WORST), splat(0x70)))),
+  set(VALUES, narrow8(pairsOf(VALUES), pairsOf(FURTHER))),
+  set(VALUES, lanesOf(VALUES, 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12)),
+  set(FURTHER, lanesOf(VALUES, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3)),
+  brIf('other', bitmask8(equal32x4(get(FURTHER), load128(i32(JUNK))))),
+  store32At(get(KEY_AT), KEY_ROW, get(ROW)),
+  ...[0, 1, 2, 3].map((word) => storeWord32At(get(KEY_AT), KEY_WORDS + word * KEY_WORD_BYTES, get(VALUES), word)),
+  set(KEY_AT, add(get(KEY_AT), i32(WORD_BYTES))),
   when(get(MESSAGE), [
     store128At(get(MESSAGE), 0, lowerCase(get(FIRST))),
     store128At(get(MESSAGE), 16, lowerCase(get(SECOND))),
-  ]),
-  ...decoded(FIRST),
-  ...decoded(SECOND),
-  set(FIRST, shuffle8(get(FIRST), get(SECOND), lanes(6, 4, 2, 0, 14, 12, 10, 8, 22, 20, 18, 16, 30, 28, 26, 24))),
-  brIf('other', anyBit128(equal32x4(splat32(word32(get(FIRST), 0)), load128(i32(JUNK))))),
-  store32At(get(KEY_AT), KEY_ROW, get(ROW)),
-  ...[0, 1, 2, 3].map((word) => store32At(get(KEY_AT), KEY_WORDS + word * KEY_WORD_BYTES, word32(get(FIRST), word))),
-  set(KEY_AT, add(get(KEY_AT), i32(WORD_BYTES))),
-  when(get(MESSAGE), [
     store128At(get(MESSAGE), 32, PADDING),
     store128At(get(MESSAGE), 48, LENGTH_OF_DIGITS),
     set(MESSAGE, add(get(MESSAGE), i32(MESSAGE_BYTES))),

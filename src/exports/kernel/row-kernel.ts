@@ -44,7 +44,7 @@ export const MESSAGE_TEXT_MAX = 55;
 /** Messages hashed together. */
 export const MESSAGES_MAX = ROWS_MAX;
 /** Bytes looked at together: so many stand behind the block, too. */
-export const PAD_BYTES = 64;
+export const PAD_BYTES = 128;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const JUNK_WORDS = 4;
@@ -149,7 +149,7 @@ export class RowKernel {
    * any block.
    */
   makeSlots(count: number): readonly Uint8Array[] {
-    const from = this.#base + this.#inputBytes + this.#markCount * WORD_BYTES;
+    const from = this.#marksEnd;
     this.#reserve(from + count * this.#inputBytes);
     return Array.from(
       { length: count },
@@ -213,7 +213,6 @@ export class RowKernel {
   beginCsv(bytes: Uint8Array, length: number, { delimiter, quote }: CsvStyle): void {
     this.beginNdjson(bytes, length);
     this.#mark(delimiter, quote === NO_QUOTE ? delimiter : quote, CARRIAGE_RETURN + 1);
-    this.#state[STATE.mark / WORD_BYTES] = this.#base + this.#inputBytes;
   }
 
   /** HOT. Takes a block of NDJSON, `bytes[0..length)`, that {@link fits}: as it stands where the kernel {@link holds} it. */
@@ -302,20 +301,30 @@ export class RowKernel {
     this.#wasm.mixKeys(keyCount, tag, seedLow, seedHigh);
   }
 
+  /** Where the marks of the block begin. The word before them is the line end before its first row. */
+  get #marks(): number {
+    return this.#base + this.#inputBytes + PAD_BYTES;
+  }
+
+  get #marksEnd(): number {
+    return this.#marks + this.#markCount * WORD_BYTES;
+  }
+
   /** HOT. */
   #mark(first: number, second: number, below: number): void {
     const from = this.#blockAt;
-    const marks = this.#base + this.#inputBytes;
-    const end = marks + this.#markCount * WORD_BYTES;
-    const found = this.#wasm.index(from, from + this.#length + 1, marks, end, first, second, below);
+    const marks = this.#marks;
+    const found = this.#wasm.index(from, from + this.#length + 1, marks, this.#marksEnd, first, second, below);
     if (found < 0) throw new RangeError('expected room for a mark in every byte');
+    new Int32Array(this.#wasm.memory.buffer, marks - WORD_BYTES, 1)[0] = from - 1;
+    this.#state[STATE.mark / WORD_BYTES] = marks;
   }
 
   /** Makes room. What stands there stays. */
   #allot(inputBytes: number, markCount: number): void {
     this.#inputBytes = padded(inputBytes);
     this.#markCount = markCount;
-    this.#reserve(this.#base + this.#inputBytes + markCount * WORD_BYTES);
+    this.#reserve(this.#marksEnd);
   }
 
   /** Has so much memory. */
