@@ -5,12 +5,19 @@
 import { FIND_AT_ONCE, type KeyFinder } from './find-keys.js';
 import { BUCKET_WORDS, RIGHTS_MASK } from './layout.js';
 import { findRights } from './probe.js';
+import type { KeySieve } from './sieve.js';
 
 /**
  * Keys that are looked for together: the first line of each is loaded before any is looked at, so that the waits overlap, then the
  * second line of those that go on, and so forth. With fewer keys the last rounds, of one or two keys, cost too much.
  */
-const KEYS_TOGETHER = 256;
+const KEYS_TOGETHER = 512;
+/** Fewer keys than this are no reason to make a sieve. */
+const SIFTED_MIN = 64;
+const siftedIndex = new Int32Array(KEYS_TOGETHER + 1);
+const siftedHigh = new Int32Array(KEYS_TOGETHER + 1);
+const siftedLow = new Int32Array(KEYS_TOGETHER + 1);
+const siftedRights = new Uint8Array(KEYS_TOGETHER);
 const buckets = new Int32Array(KEYS_TOGETHER);
 /** Which keys are looked for in the round at hand. */
 const pending = new Int32Array(KEYS_TOGETHER + FIND_AT_ONCE);
@@ -19,6 +26,7 @@ const touchedWords = new Int32Array(1);
 /** A table, and what finds keys in its buckets. */
 export interface SearchedTable {
   readonly finder: KeyFinder;
+  readonly sieve: KeySieve;
   readonly words: Int32Array;
   readonly bucketCount: number;
   readonly displacementMax: number;
@@ -34,8 +42,27 @@ export function rightsOfMany(
 ): number {
   let union = 0;
   for (let from = 0; from < keyCount; from += KEYS_TOGETHER) {
-    union |= rightsOfSome(table, high, low, from, Math.min(KEYS_TOGETHER, keyCount - from), outRights);
+    const count = Math.min(KEYS_TOGETHER, keyCount - from);
+    const isSifted = count >= SIFTED_MIN && table.sieve.isCurrent();
+    const rightsOf = isSifted ? rightsOfSifted : rightsOfSome;
+    union |= rightsOf(table, high, low, from, count, outRights);
   }
+  return union;
+}
+
+/** HOT. Looks for those only that the table may have. */
+function rightsOfSifted(
+  table: SearchedTable,
+  high: Int32Array,
+  low: Int32Array,
+  from: number,
+  keyCount: number,
+  outRights: Uint8Array,
+): number {
+  const count = table.sieve.sift(high, low, from, keyCount, siftedIndex, siftedHigh, siftedLow);
+  const union = rightsOfSome(table, siftedHigh, siftedLow, 0, count, siftedRights);
+  outRights.fill(0, from, from + keyCount);
+  for (let at = 0; at < count; at++) outRights[from + siftedIndex[at]!] = siftedRights[at]!;
   return union;
 }
 

@@ -33,6 +33,7 @@ import { allocateShared } from './memory.js';
 import { mixedLow, mixKey } from './mix.js';
 import { PositionReader, publishPosition } from './position.js';
 import { digestText, digestWord, findRights, findSlot, mintHigh, mintLow } from './probe.js';
+import { KeySieve } from './sieve.js';
 import {
   type SetOutcome,
   STANDINGS,
@@ -166,6 +167,7 @@ export class SuppressionTable {
   rightsOfMixedKeys(high: Int32Array, low: Int32Array, keyCount: number, outRights: Uint8Array): number {
     this.searched ??= {
       finder: keyFinder(this.memory),
+      sieve: new KeySieve(this),
       words: this.words,
       bucketCount: this.bucketCount,
       displacementMax: this.displacementMax,
