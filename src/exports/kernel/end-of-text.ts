@@ -8,6 +8,7 @@
  */
 import {
   add,
+  atMostU8,
   bitmask8,
   block,
   br,
@@ -21,7 +22,6 @@ import {
   i32,
   leave,
   lessU,
-  lessU8,
   load8,
   load128,
   loop,
@@ -35,30 +35,51 @@ import {
   V128,
   type WasmFunction,
   when,
+  xor128,
 } from '../../core/wasm.js';
 import { STATE } from './layout.js';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** A bit for each of sixteen bytes that does not simply stand in a text: a quote, a backslash, a control character. */
-export const textStops = (sixteen: number): Code =>
-  bitmask8(
-    or128(
-      or128(equal8(get(sixteen), splat8(i32(QUOTE))), equal8(get(sixteen), splat8(i32(BACKSLASH)))),
-      lessU8(get(sixteen), splat8(i32(0x20))),
-    ),
+/**
+ * A bit for each of sixteen bytes that does not simply stand in a text: a quote, a backslash, a control character.
+ * With bit 1 turned over, a quote is 0x20, and control characters are those below it.
+ */
+export const textStops = (
+  sixteen: number,
+  turned = splat8(i32(0x02)),
+  spaces = splat8(i32(0x20)),
+  backslashes = splat8(i32(BACKSLASH)),
+): Code => bitmask8(or128(atMostU8(xor128(get(sixteen), turned), spaces), equal8(get(sixteen), backslashes)));
+
+/** From the backslash at `place` behind the escape; to the label `none` where it is none. `letter` is a local of 32 bits. */
+export function skipEscape(place: number, letter: number, none: string): readonly Code[] {
+  const isAmong = (letters: string) =>
+    [...letters].map((one) => equal(get(letter), i32(one.charCodeAt(0)))).reduce((all, one) => or(all, one));
+  const isHexDigit = or(
+    lessU(sub(get(letter), i32(0x30)), i32(10)),
+    lessU(sub(or(get(letter), i32(0x20)), i32(0x61)), i32(6)),
   );
+  return [
+    set(letter, load8(add(get(place), i32(1)))),
+    set(place, add(get(place), i32(2))),
+    block(
+      'escape read',
+      brIf('escape read', isAmong('"\\/bfnrt')),
+      brIf(none, eqz(isAmong('u'))),
+      ...[0, 1, 2, 3].flatMap(() => [
+        set(letter, load8(get(place))),
+        brIf(none, eqz(isHexDigit)),
+        set(place, add(get(place), i32(1))),
+      ]),
+    ),
+  ];
+}
 
 export function endOfTextFunction(): WasmFunction {
   const [AT_BYTE, LETTER, STOPS, SIXTEEN] = [0, 1, 2, 3] as const;
   const stop: readonly Code[] = [set(SIXTEEN, load128(get(AT_BYTE))), set(STOPS, textStops(SIXTEEN))];
-  const isAmong = (letters: string) =>
-    [...letters].map((letter) => equal(get(LETTER), i32(letter.charCodeAt(0)))).reduce((all, one) => or(all, one));
-  const isHexDigit = or(
-    lessU(sub(get(LETTER), i32(0x30)), i32(10)),
-    lessU(sub(or(get(LETTER), i32(0x20)), i32(0x61)), i32(6)),
-  );
   const body = [
     store32(i32(STATE.hasEscape), i32(0)),
     block(
@@ -72,15 +93,7 @@ export function endOfTextFunction(): WasmFunction {
         when(equal(get(LETTER), i32(QUOTE)), [leave(add(get(AT_BYTE), i32(1)))]),
         brIf('none', eqz(equal(get(LETTER), i32(BACKSLASH)))),
         store32(i32(STATE.hasEscape), i32(1)),
-        set(LETTER, load8(add(get(AT_BYTE), i32(1)))),
-        set(AT_BYTE, add(get(AT_BYTE), i32(2))),
-        brIf('more', isAmong('"\\/bfnrt')),
-        brIf('none', eqz(equal(get(LETTER), i32(0x75)))),
-        ...[0, 1, 2, 3].flatMap(() => [
-          set(LETTER, load8(get(AT_BYTE))),
-          brIf('none', eqz(isHexDigit)),
-          set(AT_BYTE, add(get(AT_BYTE), i32(1))),
-        ]),
+        ...skipEscape(AT_BYTE, LETTER, 'none'),
         br('more'),
       ),
     ),

@@ -10,13 +10,14 @@
  * a number, an escape in a wanted value or in a key, or are nested deeply. It stops before a row that does not end in the
  * block, or is too long. As a row that it takes must be one that `JSON.parse` reads, it follows RFC 8259 to the letter.
  *
+ * Rows that are like the template, if there is one, are taken by template-rows.ts; the others are walked through.
+ *
  * A node of the tree of paths, in words: its column or -1, how many children it has, and of each child the key's address and
  * length in bytes, and its node.
  * @module
  */
 import {
   add,
-  and,
   atLeastU,
   bitmask8,
   block,
@@ -27,6 +28,7 @@ import {
   equal,
   equal8,
   eqz,
+  fillMemory,
   get,
   I32,
   i32,
@@ -67,13 +69,13 @@ import {
   STATE,
   WORD_BYTES,
 } from './layout.js';
+import { numberAt, wordAt } from './token.js';
 
 const LINE_FEED = 0x0a;
 const QUOTE = 0x22;
 const [COMMA, COLON, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [
   0x2c, 0x3a, 0x5b, 0x5d, 0x7b, 0x7d,
 ] as const;
-const [TRUE, FALSE, NULL] = [0x65757274, 0x736c6166, 0x6c6c756e] as const; // as words, the first letter lowest
 
 const [
   TO,
@@ -100,13 +102,15 @@ const [CHILD, CHILDREN_END, KEY, WANTS_KEY, ROW_FLAG, COUNT, LOCALS_END, BYTES] 
 /** Its index among the functions of the module. */
 export interface NdjsonFunctions {
   readonly endOfText: number;
+  readonly templateRows: number;
 }
 
-export function ndjsonRowsFunction({ endOfText }: NdjsonFunctions): WasmFunction {
+export function ndjsonRowsFunction({ endOfText, templateRows }: NdjsonFunctions): WasmFunction {
   const locals = [...Array<number>(LOCALS_END - AT).fill(I32), V128];
   const row: readonly Code[] = [
+    store32(i32(STATE.missedCount), add(load32(i32(STATE.missedCount)), i32(1))),
     set(PLACE, get(AT)),
-    ...clearCells,
+    when(load32(i32(STATE.hasTemplate)), clearCells),
     ...skipSpace,
     set(ROW_FLAG, i32(FLAG)),
     block(
@@ -125,10 +129,16 @@ export function ndjsonRowsFunction({ endOfText }: NdjsonFunctions): WasmFunction
     set(AT, load32(i32(STATE.at))),
     set(LINES, load32(i32(STATE.lines))),
     set(ROW, i32(0)),
+    fillMemory(i32(CELLS), i32(0), mul(get(COLUMN_COUNT), i32(CELLS_BYTES))),
     block(
       'stop',
       loop(
         'row',
+        when(load32(i32(STATE.hasTemplate)), [
+          set(ROW, call(templateRows, get(TO), get(BASE), get(ROW_BYTES_MAX), get(ROW))),
+          set(AT, load32(i32(STATE.at))),
+          set(LINES, load32(i32(STATE.lines))),
+        ]),
         brIf('stop', atLeastU(get(AT), get(TO))),
         brIf('stop', equal(get(ROW), i32(ROWS_MAX))),
         ...row,
@@ -313,17 +323,10 @@ const readValue = (endOfText: number): readonly Code[] => [
     set(WANTS_KEY, i32(0)),
     br('step'),
   ]),
-  when(moreU(get(BYTE), i32(0x39)), [
-    set(MASK, load32(get(PLACE))),
-    set(PLACE, add(get(PLACE), i32(4))),
-    brIf('value read', or(equal(get(MASK), i32(TRUE)), equal(get(MASK), i32(NULL)))),
-    oddUnless(and(equal(get(MASK), i32(FALSE)), equal(load8(get(PLACE)), i32(0x65)))),
-    step,
-    br('value read'),
-  ]),
+  when(moreU(get(BYTE), i32(0x39)), [...wordAt(PLACE, MASK), br('value read')]),
   // a number
   when(get(NODE), [oddUnless(equal(column, i32(-1)))]),
-  ...readNumber(),
+  ...numberAt({ place: PLACE, byte: BYTE, from: FROM, mask: MASK, count: COUNT }),
 ];
 
 const afterValue: readonly Code[] = [
@@ -341,17 +344,3 @@ const afterValue: readonly Code[] = [
   step,
   br('after'),
 ];
-
-function readNumber(): readonly Code[] {
-  const digits: readonly Code[] = [
-    look,
-    oddUnless(lessU(sub(get(BYTE), i32(0x30)), i32(10))),
-    loop('digit', step, look, brIf('digit', lessU(sub(get(BYTE), i32(0x30)), i32(10)))),
-  ];
-  return [
-    when(is(0x2d), [step, look]),
-    when(is(0x30), [step, look], digits),
-    when(is(0x2e), [step, ...digits]),
-    when(equal(or(get(BYTE), i32(0x20)), i32(0x65)), [step, look, when(or(is(0x2b), is(0x2d)), [step]), ...digits]),
-  ];
-}
