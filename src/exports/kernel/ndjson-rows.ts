@@ -32,7 +32,6 @@ import {
   get,
   I32,
   i32,
-  lessS,
   lessU,
   load8,
   load32,
@@ -53,8 +52,10 @@ import {
   V128,
   type WasmFunction,
   when,
+  xor,
 } from '../../core/wasm.js';
-import { textStops } from './end-of-text.js';
+import { constant } from './constant.js';
+import { skipEscape, textStops } from './end-of-text.js';
 import {
   CELL_BYTES,
   CELLS,
@@ -73,6 +74,7 @@ import { numberAt, wordAt } from './token.js';
 
 const LINE_FEED = 0x0a;
 const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 const [COMMA, COLON, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [
   0x2c, 0x3a, 0x5b, 0x5d, 0x7b, 0x7d,
 ] as const;
@@ -95,18 +97,18 @@ const [
   MASK,
   CELL,
 ] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] as const;
-const [CHILD, CHILDREN_END, KEY, WANTS_KEY, ROW_FLAG, COUNT, LOCALS_END, BYTES] = [
-  16, 17, 18, 19, 20, 21, 22, 22,
+const [CHILD, CHILDREN_END, KEY, WANTS_KEY, ROW_FLAG, COUNT, HAS_ESCAPE, DIFFERENT, LOCALS_END] = [
+  16, 17, 18, 19, 20, 21, 22, 23, 24,
 ] as const;
+const [BYTES, TURNED, SPACES, BACKSLASHES] = [24, 25, 26, 27] as const;
 
 /** Its index among the functions of the module. */
 export interface NdjsonFunctions {
-  readonly endOfText: number;
   readonly templateRows: number;
 }
 
-export function ndjsonRowsFunction({ endOfText, templateRows }: NdjsonFunctions): WasmFunction {
-  const locals = [...Array<number>(LOCALS_END - AT).fill(I32), V128];
+export function ndjsonRowsFunction({ templateRows }: NdjsonFunctions): WasmFunction {
+  const locals = [...Array<number>(LOCALS_END - AT).fill(I32), V128, V128, V128, V128];
   const row: readonly Code[] = [
     store32(i32(STATE.missedCount), add(load32(i32(STATE.missedCount)), i32(1))),
     set(PLACE, get(AT)),
@@ -117,7 +119,7 @@ export function ndjsonRowsFunction({ endOfText, templateRows }: NdjsonFunctions)
       'row read',
       brIf('row read', is(LINE_FEED)),
       set(ROW_FLAG, i32(0)),
-      block('odd', block('parsed', ...walk(endOfText)), ...skipSpace, brIf('odd', eqz(is(LINE_FEED))), br('row read')),
+      block('odd', block('parsed', ...walk()), ...skipSpace, brIf('odd', eqz(is(LINE_FEED))), br('row read')),
       set(ROW_FLAG, i32(OTHER_FLAG)),
       ...clearCells,
       set(PLACE, get(AT)),
@@ -126,6 +128,9 @@ export function ndjsonRowsFunction({ endOfText, templateRows }: NdjsonFunctions)
     ...endRow,
   ];
   const body = [
+    ...constant(TURNED, 0x02),
+    ...constant(SPACES, 0x20),
+    ...constant(BACKSLASHES, BACKSLASH),
     set(AT, load32(i32(STATE.at))),
     set(LINES, load32(i32(STATE.lines))),
     set(ROW, i32(0)),
@@ -208,22 +213,27 @@ const endRow: readonly Code[] = [
   store32(i32(STATE.lines), get(LINES)),
 ];
 
-/** From the opening quote at `PLACE` behind the closing one; `MASK` is 1 where escapes stand between. */
-const text = (endOfText: number): readonly Code[] => [
-  set(FROM, add(get(PLACE), i32(1))),
-  set(BYTES, load128(get(FROM))),
-  set(MASK, textStops(BYTES)),
-  // most texts end within 16 bytes; nothing is looked at twice for them
-  set(PLACE, add(get(FROM), trailingZeros(or(get(MASK), i32(0x10000))))),
-  when(
-    equal(load8(get(PLACE)), i32(QUOTE)),
-    [step, set(MASK, i32(0))],
-    [
-      set(PLACE, call(endOfText, get(PLACE))),
-      brIf('odd', lessS(get(PLACE), i32(0))),
-      set(MASK, load32(i32(STATE.hasEscape))),
-    ],
+/** From the opening quote at `PLACE` behind the closing one; `HAS_ESCAPE` is 1 where escapes stand between. */
+const text: readonly Code[] = [
+  set(PLACE, tee(FROM, add(get(PLACE), i32(1)))),
+  set(HAS_ESCAPE, i32(0)),
+  block(
+    'text read',
+    loop(
+      'more',
+      set(BYTES, load128(get(PLACE))),
+      set(MASK, textStops(BYTES, get(TURNED), get(SPACES), get(BACKSLASHES))),
+      when(eqz(get(MASK)), [set(PLACE, add(get(PLACE), i32(16))), br('more')]),
+      set(PLACE, add(get(PLACE), trailingZeros(get(MASK)))),
+      look,
+      brIf('text read', is(QUOTE)),
+      oddUnless(is(BACKSLASH)),
+      ...skipEscape(PLACE, BYTE, 'odd'),
+      set(HAS_ESCAPE, i32(1)),
+      br('more'),
+    ),
   ),
+  step,
 ];
 
 /** The parent of what is read now, and whether that is an object. */
@@ -237,26 +247,24 @@ const push = (isObject: 0 | 1): readonly Code[] => [
   ...skipSpace,
 ];
 
-function walk(endOfText: number): readonly Code[] {
-  return [
-    set(DEPTH, i32(0)),
-    set(NODE, get(ROOT)),
-    set(WANTS_KEY, i32(0)),
-    loop(
-      'step',
-      when(get(WANTS_KEY), readKey(endOfText)),
-      block('value read', ...readValue(endOfText)),
-      loop('after', brIf('parsed', eqz(get(DEPTH))), ...skipSpace, ...afterValue),
-    ),
-  ];
-}
+const walk = (): readonly Code[] => [
+  set(DEPTH, i32(0)),
+  set(NODE, get(ROOT)),
+  set(WANTS_KEY, i32(0)),
+  loop(
+    'step',
+    when(get(WANTS_KEY), readKey()),
+    block('value read', ...readValue()),
+    loop('after', brIf('parsed', eqz(get(DEPTH))), ...skipSpace, ...afterValue),
+  ),
+];
 
-const readKey = (endOfText: number): readonly Code[] => [
+const readKey = (): readonly Code[] => [
   oddUnless(is(QUOTE)),
-  ...text(endOfText),
+  ...text,
   set(NODE, load32(stackTop)),
   when(get(NODE), [
-    brIf('odd', get(MASK)),
+    brIf('odd', get(HAS_ESCAPE)),
     set(CHILD, add(get(NODE), i32(8))),
     set(CHILDREN_END, add(get(CHILD), mul(load32At(get(NODE), WORD_BYTES), i32(12)))),
     set(COUNT, sub(sub(get(PLACE), get(FROM)), i32(1))),
@@ -280,11 +288,14 @@ const matchChild: readonly Code[] = [
     block(
       'same',
       loop(
-        'byte',
-        brIf('same', equal(get(MASK), get(COUNT))),
-        brIf('other', eqz(equal(load8(add(get(KEY), get(MASK))), load8(add(get(FROM), get(MASK)))))),
-        set(MASK, add(get(MASK), i32(1))),
-        br('byte'),
+        'sixteen',
+        set(
+          DIFFERENT,
+          xor(bitmask8(equal8(load128(add(get(KEY), get(MASK))), load128(add(get(FROM), get(MASK))))), i32(0xffff)),
+        ),
+        set(MASK, add(get(MASK), i32(16))),
+        when(lessU(get(MASK), get(COUNT)), [brIf('other', get(DIFFERENT)), br('sixteen')]),
+        brIf('other', shl(get(DIFFERENT), add(i32(16), sub(get(MASK), get(COUNT))))), // those of the key alone
       ),
     ),
     set(NODE, load32At(get(CHILD), 8)),
@@ -297,12 +308,12 @@ const matchChild: readonly Code[] = [
 /** Whether the value stands at a place that is wanted. */
 const column = load32(get(NODE));
 
-const readValue = (endOfText: number): readonly Code[] => [
+const readValue = (): readonly Code[] => [
   when(is(QUOTE), [
-    ...text(endOfText),
+    ...text,
     when(get(NODE), [
       when(eqz(equal(column, i32(-1))), [
-        brIf('odd', get(MASK)),
+        brIf('odd', get(HAS_ESCAPE)),
         set(CELL, add(add(i32(CELLS), mul(column, i32(CELLS_BYTES))), shl(get(ROW), i32(3)))),
         brIf('odd', load32At(get(CELL), WORD_BYTES)),
         store32(get(CELL), sub(get(FROM), get(BASE))),

@@ -10,7 +10,6 @@ import { indexFunction } from '../byte-index.js';
 import { type CsvLayout, type CsvStyle, NO_QUOTE } from '../csv/layout.js';
 import { BLOCK_BYTES } from '../limits.js';
 import { csvRowsFunction } from './csv-rows.js';
-import { endOfTextFunction } from './end-of-text.js';
 import { gatherRowsFunction } from './gather-rows.js';
 import { hexCellsFunction } from './hex-cells.js';
 import {
@@ -76,11 +75,10 @@ let ofThread: WasmModule | null = null;
 /** The module of all kernels of a thread: 20 ms to put together and compile. */
 export function kernelModule(): WasmModule {
   ofThread ??= compiled([
-    endOfTextFunction(), // ndjsonRows calls it as the first
+    templateRowsFunction(), // ndjsonRows calls it as the first
+    ndjsonRowsFunction({ templateRows: 0 }),
     indexFunction(),
     csvRowsFunction(),
-    templateRowsFunction(),
-    ndjsonRowsFunction({ endOfText: 0, templateRows: 3 }),
     hexCellsFunction(),
     sha256BlocksFunction(),
     mixKeysFunction(),

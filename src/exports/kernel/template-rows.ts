@@ -45,10 +45,8 @@ import {
   set,
   shl,
   shl64,
-  splat8,
   store32,
   store32At,
-  store128,
   sub,
   tee,
   trailingZeros64,
@@ -57,8 +55,9 @@ import {
   when,
   widened,
 } from '../../core/wasm.js';
+import { constant } from './constant.js';
 import { skipEscape, textStops } from './end-of-text.js';
-import { CONSTANT, PIECES, ROW_LINES, ROW_TO, ROWS_MAX, STATE, WORD_BYTES } from './layout.js';
+import { PIECES, ROW_LINES, ROW_TO, ROWS_MAX, STATE, WORD_BYTES } from './layout.js';
 import { KIND, PIECE, PIECE_BYTES } from './row-template.js';
 import { numberAt, wordAt } from './token.js';
 
@@ -104,15 +103,6 @@ export function templateRowsFunction(): WasmFunction {
   const locals = [...Array<number>(BITS - AT).fill(I32), I64, ...Array<number>(NINES - BITS).fill(V128)];
   return { name: 'templateRows', paramCount: 4, locals, body };
 }
-
-/**
- * Sixteen times a byte. Taken from memory, it stays in its register; otherwise it is made anew for every value, for 6 ns a
- * row.
- */
-const constant = (local: number, byte: number): readonly Code[] => [
-  store128(i32(CONSTANT), splat8(i32(byte))),
-  set(local, load128(i32(CONSTANT))),
-];
 
 const is = (kind: number) => equal(get(KIND_OF), i32(kind));
 const ofRow = shl(get(ROW), i32(2));
