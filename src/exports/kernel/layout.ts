@@ -29,7 +29,6 @@ export const STATE = {
   lines: 8,
   otherCount: 12,
   isCut: 32,
-  hasEscape: 36,
   hasTemplate: 40,
   missedCount: 44,
 } as const;

@@ -54,8 +54,6 @@ import {
   when,
   xor,
 } from '../../core/wasm.js';
-import { constant } from './constant.js';
-import { skipEscape, textStops } from './end-of-text.js';
 import {
   CELL_BYTES,
   CELLS,
@@ -70,7 +68,7 @@ import {
   STATE,
   WORD_BYTES,
 } from './layout.js';
-import { numberAt, wordAt } from './token.js';
+import { numberAt, skipEscape, type TextLocals, textConstants, textStops, wordAt } from './token.js';
 
 const LINE_FEED = 0x0a;
 const QUOTE = 0x22;
@@ -100,7 +98,7 @@ const [
 const [CHILD, CHILDREN_END, KEY, WANTS_KEY, ROW_FLAG, COUNT, HAS_ESCAPE, DIFFERENT, LOCALS_END] = [
   16, 17, 18, 19, 20, 21, 22, 23, 24,
 ] as const;
-const [BYTES, TURNED, SPACES, BACKSLASHES] = [24, 25, 26, 27] as const;
+const TEXT: TextLocals = { bytes: 24, turned: 25, spaces: 26, backslashes: 27 };
 
 /** Its index among the functions of the module. */
 export interface NdjsonFunctions {
@@ -128,9 +126,7 @@ export function ndjsonRowsFunction({ templateRows }: NdjsonFunctions): WasmFunct
     ...endRow,
   ];
   const body = [
-    ...constant(TURNED, 0x02),
-    ...constant(SPACES, 0x20),
-    ...constant(BACKSLASHES, BACKSLASH),
+    ...textConstants(TEXT),
     set(AT, load32(i32(STATE.at))),
     set(LINES, load32(i32(STATE.lines))),
     set(ROW, i32(0)),
@@ -221,14 +217,13 @@ const text: readonly Code[] = [
     'text read',
     loop(
       'more',
-      set(BYTES, load128(get(PLACE))),
-      set(MASK, textStops(BYTES, get(TURNED), get(SPACES), get(BACKSLASHES))),
+      set(MASK, textStops(PLACE, 0, TEXT)),
       when(eqz(get(MASK)), [set(PLACE, add(get(PLACE), i32(16))), br('more')]),
       set(PLACE, add(get(PLACE), trailingZeros(get(MASK)))),
       look,
       brIf('text read', is(QUOTE)),
       oddUnless(is(BACKSLASH)),
-      ...skipEscape(PLACE, BYTE, 'odd'),
+      ...skipEscape(PLACE, BYTE),
       set(HAS_ESCAPE, i32(1)),
       br('more'),
     ),

@@ -56,10 +56,9 @@ import {
   widened,
 } from '../../core/wasm.js';
 import { constant } from './constant.js';
-import { skipEscape, textStops } from './end-of-text.js';
 import { PIECES, ROW_LINES, ROW_TO, ROWS_MAX, STATE, WORD_BYTES } from './layout.js';
 import { KIND, PIECE, PIECE_BYTES } from './row-template.js';
-import { numberAt, wordAt } from './token.js';
+import { numberAt, skipEscape, type TextLocals, textConstants, textStops, wordAt } from './token.js';
 
 const BACKSLASH = 0x5c;
 
@@ -67,13 +66,12 @@ const [TO, BASE, ROW_BYTES_MAX, ROW] = [0, 1, 2, 3] as const;
 const [AT, LINES, PLACE, AT_PIECE, FROM, KIND_OF, BYTE, MASK, COUNT, CELL] = [
   4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
 ] as const;
-const [BITS, BYTES, TURNED, SPACES, BACKSLASHES, ZEROS, NINES] = [14, 15, 16, 17, 18, 19, 20] as const;
+const [BITS, ZEROS, NINES] = [14, 15, 16] as const;
+const TEXT: TextLocals = { bytes: 17, turned: 18, spaces: 19, backslashes: 20 };
 
 export function templateRowsFunction(): WasmFunction {
   const body: readonly Code[] = [
-    ...constant(TURNED, 0x02),
-    ...constant(SPACES, 0x20),
-    ...constant(BACKSLASHES, BACKSLASH),
+    ...textConstants(TEXT),
     ...constant(ZEROS, 0x30),
     ...constant(NINES, 9),
     set(AT, load32(i32(STATE.at))),
@@ -100,7 +98,7 @@ export function templateRowsFunction(): WasmFunction {
     store32(i32(STATE.lines), get(LINES)),
     get(ROW),
   ];
-  const locals = [...Array<number>(BITS - AT).fill(I32), I64, ...Array<number>(NINES - BITS).fill(V128)];
+  const locals = [...Array<number>(BITS - AT).fill(I32), I64, ...Array<number>(TEXT.backslashes - BITS).fill(V128)];
   return { name: 'templateRows', paramCount: 4, locals, body };
 }
 
@@ -123,7 +121,7 @@ const comparePiece: readonly Code[] = [
       set(AT_PIECE, sub(get(AT_PIECE), i32(PIECE_BYTES))),
       brIf('odd', moreU(load8At(get(AT_PIECE), PIECE.kind), i32(KIND.text64))),
       brIf('odd', load32At(get(AT_PIECE), PIECE.cells)),
-      ...skipEscape(PLACE, BYTE, 'odd'),
+      ...skipEscape(PLACE, BYTE),
     ],
   ),
   set(KIND_OF, load8At(get(AT_PIECE), PIECE.kind)),
@@ -132,11 +130,8 @@ const comparePiece: readonly Code[] = [
 /** A bit for each of `width` bytes at `PLACE` that does not simply stand in a text. */
 const stops = (width: number): Code => {
   const parts = Array.from({ length: width / 16 }, (_, index) => {
-    const load = set(BYTES, load128(get(PLACE), 16 * index));
-    const bits = widened(textStops(BYTES, get(TURNED), get(SPACES), get(BACKSLASHES)));
-    const placed = index === 0 ? bits : shl64(bits, i64(BigInt(16 * index)));
-    const both: Code = (labels) => [...load(labels), ...placed(labels)];
-    return both;
+    const bits = widened(textStops(PLACE, 16 * index, TEXT));
+    return index === 0 ? bits : shl64(bits, i64(BigInt(16 * index)));
   });
   return parts.reduce((all, part) => or64(all, part));
 };

@@ -1,5 +1,5 @@
 /**
- * Numbers and words of JSON (RFC 8259, 3 and 6) as parts of a WebAssembly function: ndjson/token.ts.
+ * Texts, numbers and words of JSON (RFC 8259, 3, 6 and 7) as parts of a WebAssembly function: ndjson/token.ts.
  * @module
  */
 import {
@@ -11,6 +11,7 @@ import {
   brIf,
   type Code,
   equal,
+  equal8,
   eqz,
   get,
   i32,
@@ -21,6 +22,7 @@ import {
   loop,
   moreU,
   or,
+  or128,
   set,
   shl,
   splat8,
@@ -30,10 +32,62 @@ import {
   trailingZeros,
   when,
   xor,
+  xor128,
 } from '../../core/wasm.js';
+import { constant } from './constant.js';
 
+const BACKSLASH = 0x5c;
 const [MINUS, PLUS, POINT, ZERO, LETTER_E] = [0x2d, 0x2b, 0x2e, 0x30, 0x65] as const;
 const [TRUE, FALSE, NULL] = [0x65757274, 0x736c6166, 0x6c6c756e] as const; // as words, the first letter lowest
+
+/** Locals of sixteen bytes that are used for texts: all but the first hold constants. */
+export interface TextLocals {
+  readonly bytes: number;
+  readonly turned: number;
+  readonly spaces: number;
+  readonly backslashes: number;
+}
+
+export const textConstants = ({ turned, spaces, backslashes }: TextLocals): readonly Code[] => [
+  ...constant(turned, 0x02),
+  ...constant(spaces, 0x20),
+  ...constant(backslashes, BACKSLASH),
+];
+
+/**
+ * A bit for each of sixteen bytes behind `place` that does not simply stand in a text: a quote, a backslash, a control character.
+ * With bit 1 turned over, a quote is 0x20, and control characters are those below it.
+ */
+export function textStops(place: number, offset: number, { bytes, turned, spaces, backslashes }: TextLocals): Code {
+  const load = set(bytes, load128(get(place), offset));
+  const isQuoteOrControl = atMostU8(xor128(get(bytes), get(turned)), get(spaces));
+  const stops = bitmask8(or128(isQuoteOrControl, equal8(get(bytes), get(backslashes))));
+  return (labels) => [...load(labels), ...stops(labels)];
+}
+
+/** From the backslash at `place` behind the escape; to the label `odd` where it is none. `letter` is a local of 32 bits. */
+export function skipEscape(place: number, letter: number): readonly Code[] {
+  const isAmong = (letters: string) =>
+    [...letters].map((one) => equal(get(letter), i32(one.charCodeAt(0)))).reduce((all, one) => or(all, one));
+  const isHexDigit = or(
+    lessU(sub(get(letter), i32(0x30)), i32(10)),
+    lessU(sub(or(get(letter), i32(0x20)), i32(0x61)), i32(6)),
+  );
+  return [
+    set(letter, load8(add(get(place), i32(1)))),
+    set(place, add(get(place), i32(2))),
+    block(
+      'escape read',
+      brIf('escape read', isAmong('"\\/bfnrt')),
+      brIf('odd', eqz(isAmong('u'))),
+      ...[0, 1, 2, 3].flatMap(() => [
+        set(letter, load8(get(place))),
+        brIf('odd', eqz(isHexDigit)),
+        set(place, add(get(place), i32(1))),
+      ]),
+    ),
+  ];
+}
 
 /** From `place` behind the word that stands there; to the label `odd` where there is none. `word` is a local of 32 bits. */
 export const wordAt = (place: number, word: number): readonly Code[] => [
