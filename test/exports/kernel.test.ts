@@ -510,7 +510,7 @@ describe('rows a batch at a time', () => {
   });
 
   test('NDJSON rows that are nearly like those before', () => {
-    const [first = '', ...more] = VALUES.filter((one) => /^[0-9a-f-]{36}$/i.test(one));
+    const [first = '', ...more] = [21, 20, 18].map((index) => VALUES[index] ?? ''); // the first has not opted out
     const row = (number: string, text: string, id: string, letters: string) =>
       `{"n":${number},"a key of more than 16 bytes":"${text}","ifa":"${id}","t":"${letters}"}\n`;
     const like = Array.from({ length: 20 }, (_, index) =>
@@ -553,6 +553,17 @@ describe('rows a batch at a time', () => {
         );
       }
     }
+  });
+
+  test.each([1, 7, 15, 16, 17, 31, 32, 33])('NDJSON with a wanted key of %i bytes, and others like it', (length) => {
+    const key = 'abcdefghijklmnopqrstuvwxyz0123456789'.slice(0, length);
+    const others = [...key].map((_, at) => `${key.slice(0, at)}#${key.slice(at + 1)}`);
+    const rows = [key, ...others, `${key}#`, key.slice(1), key].map((one) => `{"${one}":"${VALUES[21]}"}\n`);
+    const mapping = parseMapping({ maid: ['other', key] });
+    const block = Buffer.from(rows.join(''));
+    const found = resultOf(new NdjsonBatchScanner(pathTree(mapping), 400), mapping, block, false, plainTable());
+    expect(found).toEqual(resultOf(new NdjsonScanner(pathTree(mapping), 400), mapping, block, false, plainTable()));
+    expect(found.prints.length).toBeGreaterThan(0);
   });
 
   test('a row that is deep, and one in the last block that has no line end', () => {
