@@ -15,6 +15,7 @@ import { CsvBatchScanner } from '../../src/exports/csv/batch-scan.js';
 import { layoutOf, NO_QUOTE } from '../../src/exports/csv/layout.js';
 import { CsvScanner } from '../../src/exports/csv/scan.js';
 import { parseMapping } from '../../src/exports/index.js';
+import { PathTree } from '../../src/exports/kernel/path-tree.js';
 import { MESSAGE_TEXT_MAX, RowKernel } from '../../src/exports/kernel/row-kernel.js';
 import type { ColumnMapping } from '../../src/exports/mapping.js';
 import { NdjsonBatchScanner } from '../../src/exports/ndjson/batch-scan.js';
@@ -551,6 +552,28 @@ describe('rows a batch at a time', () => {
         expect(resultOf(batches, MAPPING, block, false, table)).toEqual(
           resultOf(scanner, MAPPING, block, false, table),
         );
+      }
+    }
+  });
+
+  test('NDJSON that is in order is left to nobody, whether its rows are alike or not', () => {
+    const kernel = RowKernel.ofNdjson(new PathTree(pathTree(MAPPING)));
+    const ids = Array.from({ length: 1500 }, (_, row) => `${String(row).padStart(8, '0')}-8246-4ba4-ae5b-76104861e7dc`);
+    const rows = (note: (row: number) => string) =>
+      ids.map((id, row) => `{"n":${row / 8},"ifa":"${id}",${note(row)}}\n`);
+    for (const lines of [
+      rows((row) => `"t":"${'t'.repeat(row % 70)}"`),
+      rows((row) => `"${row}":[{"a\\n":-1e5},true]`),
+    ]) {
+      const block = Buffer.from(lines.join(''));
+      kernel.beginNdjson(block, block.length);
+      for (let done = 0, count = 0; done < ids.length; done += count) {
+        count = kernel.nextNdjsonRows(1000);
+        const batch = Array.from({ length: count }, (_, row) => row);
+        const cells = batch.map((row) => block.toString('latin1', kernel.cellFrom(0, row), kernel.cellTo(0, row)));
+        expect(count).toBe(Math.min(512, ids.length - done));
+        expect(batch.filter((row) => kernel.isOther(row))).toEqual([]);
+        expect(cells).toEqual(ids.slice(done, done + count));
       }
     }
   });
