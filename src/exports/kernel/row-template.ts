@@ -15,7 +15,10 @@
 
 export const PIECE_BYTES = 32;
 export const PIECE = { ignored: 16, length: 18, kind: 19, textLength: 20, cells: 24 } as const;
-/** What follows: a text or number that mostly ends within so many bytes, `true`, `false` or `null`, more of the row as it stands, nothing. */
+/**
+ * What follows: a text or number that mostly ends within so many bytes, `true`, `false` or `null`, more of the row as it stands,
+ * nothing.
+ */
 export const KIND = {
   text16: 0,
   text32: 1,

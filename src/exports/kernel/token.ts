@@ -55,8 +55,8 @@ export const textConstants = ({ turned, spaces, backslashes }: TextLocals): read
 ];
 
 /**
- * A bit for each of sixteen bytes behind `place` that does not simply stand in a text: a quote, a backslash, a control character.
- * With bit 1 turned over, a quote is 0x20, and control characters are those below it.
+ * A bit for each of sixteen bytes behind `place` that does not simply stand in a text: a quote, a backslash, a control
+ * character. With bit 1 turned over, a quote is 0x20, and control characters are those below it.
  */
 export function textStops(place: number, offset: number, { bytes, turned, spaces, backslashes }: TextLocals): Code {
   const load = set(bytes, load128(get(place), offset));
@@ -133,7 +133,10 @@ export function numberAt(
   ];
 }
 
-/** From `from` behind a number without sign and exponent, whose digits are found in so many bytes; to the label `long` where it is another. */
+/**
+ * From `from` behind a number without sign and exponent, whose digits are found in so many bytes; to the label `long` where it
+ * is another.
+ */
 function numberWithin(
   width: 16 | 32,
   { place, byte, from, mask, count }: NumberLocals,
