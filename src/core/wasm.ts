@@ -228,8 +228,9 @@ export const copyMemory = op(0xfc, 0x0a, 0, 0);
 export const fillMemory = op(0xfc, 0x0b, 0);
 
 /** With a fixed distance from the address, in bytes. */
-export const load32At = (address: Code, offset: number) => op(0x28, 0, ...unsigned(offset))(address);
 export const load8At = (address: Code, offset: number) => op(0x2d, 0, ...unsigned(offset))(address);
+export const load16At = (address: Code, offset: number) => op(0x2f, 0, ...unsigned(offset))(address);
+export const load32At = (address: Code, offset: number) => op(0x28, 0, ...unsigned(offset))(address);
 export const store32At = (address: Code, offset: number, value: Code) =>
   op(0x36, 0, ...unsigned(offset))(address, value);
 
@@ -249,6 +250,7 @@ export const constant128 = (bytes: readonly number[]) => op(0xfd, 0x0c, ...bytes
 export const splat8 = op(0xfd, 0x0f);
 export const equal8 = op(0xfd, 0x23);
 export const lessU8 = op(0xfd, 0x26);
+export const atMostU8 = op(0xfd, 0x2a);
 export const equal32x4 = op(0xfd, 0x37);
 export const and128 = op(0xfd, 0x4e);
 export const or128 = op(0xfd, 0x50);

@@ -15,6 +15,7 @@ import { CsvBatchScanner } from '../../src/exports/csv/batch-scan.js';
 import { layoutOf, NO_QUOTE } from '../../src/exports/csv/layout.js';
 import { CsvScanner } from '../../src/exports/csv/scan.js';
 import { parseMapping } from '../../src/exports/index.js';
+import { PathTree } from '../../src/exports/kernel/path-tree.js';
 import { MESSAGE_TEXT_MAX, RowKernel } from '../../src/exports/kernel/row-kernel.js';
 import type { ColumnMapping } from '../../src/exports/mapping.js';
 import { NdjsonBatchScanner } from '../../src/exports/ndjson/batch-scan.js';
@@ -397,6 +398,195 @@ describe('rows a batch at a time', () => {
       ),
       { numRuns: 600 * RUNS },
     );
+  });
+
+  test('NDJSON whose rows are like those before, or nearly', () => {
+    const lengths = fc.constantFrom(0, 1, 5, 13, 14, 15, 16, 17, 29, 31, 32, 33, 45, 47, 48, 49, 62, 63, 64, 65, 130);
+    const plain = fc
+      .tuple(fc.constantFrom('abcdefghij0123456789-é.', 'bnrt/fu', 'x y'), lengths)
+      .map(([letters, length]) => letters.repeat(length).slice(0, length));
+    const escaped = fc.constantFrom('\\n', '\\"', '\\\\', '\\/', '\\u00e9', '\\ud83d\\ude00', '\\u00g9', '\\x', '\\');
+    const withEscape = fc.tuple(plain, escaped, plain).map((parts) => parts.join(''));
+    const text = fc
+      .oneof({ weight: 6, arbitrary: plain }, { weight: 1, arbitrary: withEscape })
+      .map((one) => `"${one}"`);
+    const id = value.map((one) => JSON.stringify(one));
+    const digits = fc
+      .constantFrom(1, 2, 14, 15, 16, 17, 30, 31, 32, 33)
+      .map((count) => '1234567890'.repeat(4).slice(0, count));
+    const number = fc.oneof(
+      digits,
+      fc.tuple(digits, digits).map((parts) => parts.join('.')),
+      fc.tuple(fc.constantFrom('-', '0.', '-0.', '1e', '2.5E-', '-7e+'), digits).map((parts) => parts.join('')),
+      fc.constantFrom('0', '-0', '0.0'),
+      fc.constantFrom('--1', '-', '01', '-01', '1.', '.5', '1.e5', '1e', '1e+', '+1', '1.2.3', '0x1', '1-', '1e5.5'),
+    );
+    const word = fc.constantFrom('true', 'false', 'null', 'true', 'false', 'null', 'nul', 'falsy', 'truee');
+    const seen = fc.nat(1e9).map((second) => `"${new Date(1.7e12 + 1000 * second).toISOString()}"`);
+    const letters = fc
+      .string({ unit: fc.constantFrom('b', 'n', 'r'), minLength: 12, maxLength: 12 })
+      .map((one) => `"${one}"`);
+    const maid = uuid.map((one) => `"${one}"`);
+    const kinds = { text, id, number, word, seen, letters, maid } as const;
+    const kind = fc.constantFrom(...(Object.keys(kinds) as (keyof typeof kinds)[]));
+    const key = fc.constantFrom('ifa', 'mail', 'uid2', 'x', 'a', 'é', 'state', 'a key of more than 16 bytes', 'i\\fa');
+    const part = fc.oneof(
+      { weight: 8, arbitrary: fc.tuple(key, kind).map(([name, type]) => ({ before: `"${name}":`, type, after: '' })) },
+      fc.tuple(key, kind).map(([name, type]) => ({ before: `"${name}" : `, type, after: ' ' })),
+      fc.tuple(kind).map(([type]) => ({ before: '"x":{"hash":', type, after: '}' })),
+      fc.tuple(kind).map(([type]) => ({ before: '"x":{"y":[{"z":[', type, after: ']}]}' })),
+      fc.tuple(kind).map(([type]) => ({ before: '"e":[],"o":{},"x":[1,', type, after: ',{"ifa":null}]' })),
+    );
+    const shape = fc.tuple(fc.array(part, { minLength: 1, maxLength: 6 }), fc.constantFrom('\n', '\n', '\r\n', ' \n'));
+    /** A row of the shape, whose values are good ones, or any. */
+    const rowOf = ([parts, end]: readonly [
+      readonly { before: string; type: keyof typeof kinds; after: string }[],
+      string,
+    ]) =>
+      fc
+        .tuple(
+          ...parts.map(({ type }) =>
+            fc.oneof({ weight: 12, arbitrary: kinds[type] }, fc.oneof(...Object.values(kinds))),
+          ),
+        )
+        .map((values) => {
+          const members = parts.map(({ before, after }, index) => before + values[index] + after);
+          return Buffer.from(`{${members.join(',')}}${end}`);
+        });
+    const byte = fc.oneof(
+      fc.constantFrom(...Buffer.from('"\\{}[],: \t\n\r\0\x1f\x7f019eE.-+tn'), 0x80, 0xff),
+      fc.nat(255),
+    );
+    const change = fc.record({ at: fc.nat(), byte, cutCount: fc.nat(2), isLonger: fc.boolean() });
+    const changed = (
+      row: Buffer,
+      { at, byte: other, cutCount, isLonger }: { at: number; byte: number; cutCount: number; isLonger: boolean },
+    ) => {
+      const from = at % row.length;
+      return Buffer.concat([
+        row.subarray(0, from),
+        Buffer.from(isLonger ? [other] : []),
+        row.subarray(from + cutCount),
+      ]);
+    };
+    const isJson = (row: Buffer) => {
+      try {
+        JSON.parse(row.toString());
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const input = shape.chain((one) =>
+      fc.record({
+        rows: fc.array(rowOf(one), { minLength: 12, maxLength: 40 }),
+        changes: fc.array(fc.option(change, { freq: 1 }), { maxLength: 40 }),
+        endCut: fc.nat(40),
+        isLast: fc.boolean(),
+      }),
+    );
+    const root = pathTree(MAPPING);
+    const scanner = new NdjsonScanner(root, 400);
+    const batches = new NdjsonBatchScanner(root, 400);
+    const table = plainTable();
+    fc.assert(
+      fc.property(input, ({ rows, changes, endCut, isLast }) => {
+        // first rows that are read, again and again: a template is made of them
+        const like = Buffer.concat(rows.filter(isJson));
+        for (let times = 0; times < 3; times++) {
+          expect(resultOf(batches, MAPPING, like, false, table)).toEqual(
+            resultOf(scanner, MAPPING, like, false, table),
+          );
+        }
+        const near = rows.map((row, index) => {
+          const one = changes[index];
+          return one ? changed(row, one) : row;
+        });
+        const block = Buffer.concat(near);
+        const cut = block.subarray(0, Math.max(0, block.length - endCut));
+        expect(resultOf(batches, MAPPING, cut, isLast, table)).toEqual(resultOf(scanner, MAPPING, cut, isLast, table));
+      }),
+      { numRuns: 500 * RUNS },
+    );
+  });
+
+  test('NDJSON rows that are nearly like those before', () => {
+    const [first = '', ...more] = [21, 20, 18].map((index) => VALUES[index] ?? ''); // the first has not opted out
+    const row = (number: string, text: string, id: string, letters: string) =>
+      `{"n":${number},"a key of more than 16 bytes":"${text}","ifa":"${id}","t":"${letters}"}\n`;
+    const like = Array.from({ length: 20 }, (_, index) =>
+      row(String(index), `bnrt${'/'.repeat(index)}`, more[index % more.length] ?? first, 'bnrtbnrtbnrt'),
+    );
+    const usual = row('1', 'bnrt', first, 'bnrtbnrtbnrt');
+    const near = [
+      ...['1\\n2', '1\\n', '\\n1', '-', '', '"1"', 'null', '1 ', '[1]'].map((one) =>
+        row(one, 'bnrt', first, 'bnrtbnrtbnrt'),
+      ),
+      ...['bn\x01nrt', 'bn\x01', '\x1f', 'b\\n', '\\n', '\\', '\\\\', '\\u00e', '\\u00e9', 'b"n', '"', '","x":"'].map(
+        (one) => row('1', one, first, 'bnrtbnrtbnrt'),
+      ),
+      ...['bnrtbn\x01nbnrt', 'bnrtbn\\nbnrt', 'bnrt","b":"n', 'bnrtbnrtbn"t', 'bnrtbnrtbnr', 'bnrtbnrtbnrtb', ''].map(
+        (one) => row('1', 'bnrt', first, one),
+      ),
+      ...[
+        `${first.slice(0, 20)}","x":"${first.slice(27)}`,
+        `${first.slice(0, 20)}","ifa":"${first.slice(29)}`,
+        first.slice(1),
+      ].map((one) => row('1', 'bnrt', one, 'bnrtbnrtbnrt')),
+      row('1', 'bnrt', first.replace('-', '\\u002d'), 'bnrtbnrtbnrt'),
+      row('1', 'bnrt', `\x00${first.slice(1)}`, 'bnrtbnrtbnrt'),
+      ...[' than', ' \\nthan', '\tthan', 'than'].map((one) => usual.replace(' than', one)),
+      ...['\\n', '\\', ' ', '{', '\n', ','].flatMap((one) => [one + usual, usual.slice(0, -1) + one + usual.slice(-1)]),
+      usual.replace('"t"', '"ifa"'),
+      usual.replace('"n":1', `"ifa":"${first}"`),
+      usual.replace('"ifa"', '"ifb"'),
+      usual.replace('"ifa"', '"t"').replace('"t":"b', '"ifa":"b'),
+    ];
+    const root = pathTree(MAPPING);
+    const scanner = new NdjsonScanner(root, 400);
+    const batches = new NdjsonBatchScanner(root, 400);
+    const table = plainTable();
+    for (const one of near) {
+      for (const rows of [like, like, [...like, one, usual], [one, ...like]]) {
+        const block = Buffer.from(rows.join(''), 'latin1');
+        expect(resultOf(batches, MAPPING, block, false, table)).toEqual(
+          resultOf(scanner, MAPPING, block, false, table),
+        );
+      }
+    }
+  });
+
+  test('NDJSON that is in order is left to nobody, whether its rows are alike or not', () => {
+    const kernel = RowKernel.ofNdjson(new PathTree(pathTree(MAPPING)));
+    const ids = Array.from({ length: 1500 }, (_, row) => `${String(row).padStart(8, '0')}-8246-4ba4-ae5b-76104861e7dc`);
+    const rows = (note: (row: number) => string) =>
+      ids.map((id, row) => `{"n":${row / 8},"ifa":"${id}",${note(row)}}\n`);
+    for (const lines of [
+      rows((row) => `"t":"${'t'.repeat(row % 70)}"`),
+      rows((row) => `"${row}":[{"a\\n":-1e5},true]`),
+    ]) {
+      const block = Buffer.from(lines.join(''));
+      kernel.beginNdjson(block, block.length);
+      for (let done = 0, count = 0; done < ids.length; done += count) {
+        count = kernel.nextNdjsonRows(1000);
+        const batch = Array.from({ length: count }, (_, row) => row);
+        const cells = batch.map((row) => block.toString('latin1', kernel.cellFrom(0, row), kernel.cellTo(0, row)));
+        expect(count).toBe(Math.min(512, ids.length - done));
+        expect(batch.filter((row) => kernel.isOther(row))).toEqual([]);
+        expect(cells).toEqual(ids.slice(done, done + count));
+      }
+    }
+  });
+
+  test.each([1, 7, 15, 16, 17, 31, 32, 33])('NDJSON with a wanted key of %i bytes, and others like it', (length) => {
+    const key = 'abcdefghijklmnopqrstuvwxyz0123456789'.slice(0, length);
+    const others = [...key].map((_, at) => `${key.slice(0, at)}#${key.slice(at + 1)}`);
+    const rows = [key, ...others, `${key}#`, key.slice(1), key].map((one) => `{"${one}":"${VALUES[21]}"}\n`);
+    const mapping = parseMapping({ maid: ['other', key] });
+    const block = Buffer.from(rows.join(''));
+    const found = resultOf(new NdjsonBatchScanner(pathTree(mapping), 400), mapping, block, false, plainTable());
+    expect(found).toEqual(resultOf(new NdjsonScanner(pathTree(mapping), 400), mapping, block, false, plainTable()));
+    expect(found.prints.length).toBeGreaterThan(0);
   });
 
   test('a row that is deep, and one in the last block that has no line end', () => {

@@ -23,7 +23,15 @@ export const DEPTH_MAX = 32;
 const ROW_WORDS_BYTES = ROWS_MAX * WORD_BYTES;
 
 /** Words that a call leaves for the next one, and for the one who calls. */
-export const STATE = { at: 0, mark: 4, lines: 8, otherCount: 12, isCut: 32, hasEscape: 36 } as const;
+export const STATE = {
+  at: 0,
+  mark: 4,
+  lines: 8,
+  otherCount: 12,
+  isCut: 32,
+  hasTemplate: 40,
+  missedCount: 44,
+} as const;
 /** First words of digests of nothing, four of them with the zeros that stand for the rest. */
 export const JUNK = 16;
 /** Columns wanted, in order, then -1. */
@@ -50,4 +58,9 @@ export const ROUND_CONSTANTS = MESSAGES + ROWS_MAX * MESSAGE_BYTES;
 export const SCHEDULE = ROUND_CONSTANTS + 64 * WORD_BYTES;
 /** A byte for each row: 1 if it leaves. */
 export const LEAVES = SCHEDULE + 64 * 16;
-export const CELLS = LEAVES + ROWS_MAX;
+/** One constant of sixteen bytes at a time. */
+export const CONSTANT = LEAVES + ROWS_MAX;
+/** The template of rows of JSON, in pieces (row-template.ts): half of the nearest cache. */
+export const PIECES = CONSTANT + 16;
+export const PIECES_BYTES = 16 * 1024;
+export const CELLS = PIECES + PIECES_BYTES;

@@ -10,13 +10,14 @@
  * a number, an escape in a wanted value or in a key, or are nested deeply. It stops before a row that does not end in the
  * block, or is too long. As a row that it takes must be one that `JSON.parse` reads, it follows RFC 8259 to the letter.
  *
+ * Rows that are like the template, if there is one, are taken by template-rows.ts; the others are walked through.
+ *
  * A node of the tree of paths, in words: its column or -1, how many children it has, and of each child the key's address and
  * length in bytes, and its node.
  * @module
  */
 import {
   add,
-  and,
   atLeastU,
   bitmask8,
   block,
@@ -27,10 +28,10 @@ import {
   equal,
   equal8,
   eqz,
+  fillMemory,
   get,
   I32,
   i32,
-  lessS,
   lessU,
   load8,
   load32,
@@ -51,8 +52,8 @@ import {
   V128,
   type WasmFunction,
   when,
+  xor,
 } from '../../core/wasm.js';
-import { textStops } from './end-of-text.js';
 import {
   CELL_BYTES,
   CELLS,
@@ -67,13 +68,14 @@ import {
   STATE,
   WORD_BYTES,
 } from './layout.js';
+import { numberAt, skipEscape, type TextLocals, textConstants, textStops, wordAt } from './token.js';
 
 const LINE_FEED = 0x0a;
 const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 const [COMMA, COLON, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [
   0x2c, 0x3a, 0x5b, 0x5d, 0x7b, 0x7d,
 ] as const;
-const [TRUE, FALSE, NULL] = [0x65757274, 0x736c6166, 0x6c6c756e] as const; // as words, the first letter lowest
 
 const [
   TO,
@@ -93,27 +95,29 @@ const [
   MASK,
   CELL,
 ] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] as const;
-const [CHILD, CHILDREN_END, KEY, WANTS_KEY, ROW_FLAG, COUNT, LOCALS_END, BYTES] = [
-  16, 17, 18, 19, 20, 21, 22, 22,
+const [CHILD, CHILDREN_END, KEY, WANTS_KEY, ROW_FLAG, COUNT, HAS_ESCAPE, DIFFERENT, LOCALS_END] = [
+  16, 17, 18, 19, 20, 21, 22, 23, 24,
 ] as const;
+const TEXT: TextLocals = { bytes: 24, turned: 25, spaces: 26, backslashes: 27 };
 
 /** Its index among the functions of the module. */
 export interface NdjsonFunctions {
-  readonly endOfText: number;
+  readonly templateRows: number;
 }
 
-export function ndjsonRowsFunction({ endOfText }: NdjsonFunctions): WasmFunction {
-  const locals = [...Array<number>(LOCALS_END - AT).fill(I32), V128];
+export function ndjsonRowsFunction({ templateRows }: NdjsonFunctions): WasmFunction {
+  const locals = [...Array<number>(LOCALS_END - AT).fill(I32), V128, V128, V128, V128];
   const row: readonly Code[] = [
+    store32(i32(STATE.missedCount), add(load32(i32(STATE.missedCount)), i32(1))),
     set(PLACE, get(AT)),
-    ...clearCells,
+    when(load32(i32(STATE.hasTemplate)), clearCells),
     ...skipSpace,
     set(ROW_FLAG, i32(FLAG)),
     block(
       'row read',
       brIf('row read', is(LINE_FEED)),
       set(ROW_FLAG, i32(0)),
-      block('odd', block('parsed', ...walk(endOfText)), ...skipSpace, brIf('odd', eqz(is(LINE_FEED))), br('row read')),
+      block('odd', block('parsed', ...walk()), ...skipSpace, brIf('odd', eqz(is(LINE_FEED))), br('row read')),
       set(ROW_FLAG, i32(OTHER_FLAG)),
       ...clearCells,
       set(PLACE, get(AT)),
@@ -122,13 +126,20 @@ export function ndjsonRowsFunction({ endOfText }: NdjsonFunctions): WasmFunction
     ...endRow,
   ];
   const body = [
+    ...textConstants(TEXT),
     set(AT, load32(i32(STATE.at))),
     set(LINES, load32(i32(STATE.lines))),
     set(ROW, i32(0)),
+    fillMemory(i32(CELLS), i32(0), mul(get(COLUMN_COUNT), i32(CELLS_BYTES))),
     block(
       'stop',
       loop(
         'row',
+        when(load32(i32(STATE.hasTemplate)), [
+          set(ROW, call(templateRows, get(TO), get(BASE), get(ROW_BYTES_MAX), get(ROW))),
+          set(AT, load32(i32(STATE.at))),
+          set(LINES, load32(i32(STATE.lines))),
+        ]),
         brIf('stop', atLeastU(get(AT), get(TO))),
         brIf('stop', equal(get(ROW), i32(ROWS_MAX))),
         ...row,
@@ -198,22 +209,26 @@ const endRow: readonly Code[] = [
   store32(i32(STATE.lines), get(LINES)),
 ];
 
-/** From the opening quote at `PLACE` behind the closing one; `MASK` is 1 where escapes stand between. */
-const text = (endOfText: number): readonly Code[] => [
-  set(FROM, add(get(PLACE), i32(1))),
-  set(BYTES, load128(get(FROM))),
-  set(MASK, textStops(BYTES)),
-  // most texts end within 16 bytes; nothing is looked at twice for them
-  set(PLACE, add(get(FROM), trailingZeros(or(get(MASK), i32(0x10000))))),
-  when(
-    equal(load8(get(PLACE)), i32(QUOTE)),
-    [step, set(MASK, i32(0))],
-    [
-      set(PLACE, call(endOfText, get(PLACE))),
-      brIf('odd', lessS(get(PLACE), i32(0))),
-      set(MASK, load32(i32(STATE.hasEscape))),
-    ],
+/** From the opening quote at `PLACE` behind the closing one; `HAS_ESCAPE` is 1 where escapes stand between. */
+const text: readonly Code[] = [
+  set(PLACE, tee(FROM, add(get(PLACE), i32(1)))),
+  set(HAS_ESCAPE, i32(0)),
+  block(
+    'text read',
+    loop(
+      'more',
+      set(MASK, textStops(PLACE, 0, TEXT)),
+      when(eqz(get(MASK)), [set(PLACE, add(get(PLACE), i32(16))), br('more')]),
+      set(PLACE, add(get(PLACE), trailingZeros(get(MASK)))),
+      look,
+      brIf('text read', is(QUOTE)),
+      oddUnless(is(BACKSLASH)),
+      ...skipEscape(PLACE, BYTE),
+      set(HAS_ESCAPE, i32(1)),
+      br('more'),
+    ),
   ),
+  step,
 ];
 
 /** The parent of what is read now, and whether that is an object. */
@@ -227,26 +242,24 @@ const push = (isObject: 0 | 1): readonly Code[] => [
   ...skipSpace,
 ];
 
-function walk(endOfText: number): readonly Code[] {
-  return [
-    set(DEPTH, i32(0)),
-    set(NODE, get(ROOT)),
-    set(WANTS_KEY, i32(0)),
-    loop(
-      'step',
-      when(get(WANTS_KEY), readKey(endOfText)),
-      block('value read', ...readValue(endOfText)),
-      loop('after', brIf('parsed', eqz(get(DEPTH))), ...skipSpace, ...afterValue),
-    ),
-  ];
-}
+const walk = (): readonly Code[] => [
+  set(DEPTH, i32(0)),
+  set(NODE, get(ROOT)),
+  set(WANTS_KEY, i32(0)),
+  loop(
+    'step',
+    when(get(WANTS_KEY), readKey()),
+    block('value read', ...readValue()),
+    loop('after', brIf('parsed', eqz(get(DEPTH))), ...skipSpace, ...afterValue),
+  ),
+];
 
-const readKey = (endOfText: number): readonly Code[] => [
+const readKey = (): readonly Code[] => [
   oddUnless(is(QUOTE)),
-  ...text(endOfText),
+  ...text,
   set(NODE, load32(stackTop)),
   when(get(NODE), [
-    brIf('odd', get(MASK)),
+    brIf('odd', get(HAS_ESCAPE)),
     set(CHILD, add(get(NODE), i32(8))),
     set(CHILDREN_END, add(get(CHILD), mul(load32At(get(NODE), WORD_BYTES), i32(12)))),
     set(COUNT, sub(sub(get(PLACE), get(FROM)), i32(1))),
@@ -270,11 +283,14 @@ const matchChild: readonly Code[] = [
     block(
       'same',
       loop(
-        'byte',
-        brIf('same', equal(get(MASK), get(COUNT))),
-        brIf('other', eqz(equal(load8(add(get(KEY), get(MASK))), load8(add(get(FROM), get(MASK)))))),
-        set(MASK, add(get(MASK), i32(1))),
-        br('byte'),
+        'sixteen',
+        set(
+          DIFFERENT,
+          xor(bitmask8(equal8(load128(add(get(KEY), get(MASK))), load128(add(get(FROM), get(MASK))))), i32(0xffff)),
+        ),
+        set(MASK, add(get(MASK), i32(16))),
+        when(lessU(get(MASK), get(COUNT)), [brIf('other', get(DIFFERENT)), br('sixteen')]),
+        brIf('other', shl(get(DIFFERENT), add(i32(16), sub(get(MASK), get(COUNT))))), // those of the key alone
       ),
     ),
     set(NODE, load32At(get(CHILD), 8)),
@@ -287,12 +303,12 @@ const matchChild: readonly Code[] = [
 /** Whether the value stands at a place that is wanted. */
 const column = load32(get(NODE));
 
-const readValue = (endOfText: number): readonly Code[] => [
+const readValue = (): readonly Code[] => [
   when(is(QUOTE), [
-    ...text(endOfText),
+    ...text,
     when(get(NODE), [
       when(eqz(equal(column, i32(-1))), [
-        brIf('odd', get(MASK)),
+        brIf('odd', get(HAS_ESCAPE)),
         set(CELL, add(add(i32(CELLS), mul(column, i32(CELLS_BYTES))), shl(get(ROW), i32(3)))),
         brIf('odd', load32At(get(CELL), WORD_BYTES)),
         store32(get(CELL), sub(get(FROM), get(BASE))),
@@ -313,17 +329,10 @@ const readValue = (endOfText: number): readonly Code[] => [
     set(WANTS_KEY, i32(0)),
     br('step'),
   ]),
-  when(moreU(get(BYTE), i32(0x39)), [
-    set(MASK, load32(get(PLACE))),
-    set(PLACE, add(get(PLACE), i32(4))),
-    brIf('value read', or(equal(get(MASK), i32(TRUE)), equal(get(MASK), i32(NULL)))),
-    oddUnless(and(equal(get(MASK), i32(FALSE)), equal(load8(get(PLACE)), i32(0x65)))),
-    step,
-    br('value read'),
-  ]),
+  when(moreU(get(BYTE), i32(0x39)), [...wordAt(PLACE, MASK), br('value read')]),
   // a number
   when(get(NODE), [oddUnless(equal(column, i32(-1)))]),
-  ...readNumber(),
+  ...numberAt({ place: PLACE, byte: BYTE, from: FROM, mask: MASK, count: COUNT }),
 ];
 
 const afterValue: readonly Code[] = [
@@ -341,17 +350,3 @@ const afterValue: readonly Code[] = [
   step,
   br('after'),
 ];
-
-function readNumber(): readonly Code[] {
-  const digits: readonly Code[] = [
-    look,
-    oddUnless(lessU(sub(get(BYTE), i32(0x30)), i32(10))),
-    loop('digit', step, look, brIf('digit', lessU(sub(get(BYTE), i32(0x30)), i32(10)))),
-  ];
-  return [
-    when(is(0x2d), [step, look]),
-    when(is(0x30), [step, look], digits),
-    when(is(0x2e), [step, ...digits]),
-    when(equal(or(get(BYTE), i32(0x20)), i32(0x65)), [step, look, when(or(is(0x2b), is(0x2d)), [step]), ...digits]),
-  ];
-}

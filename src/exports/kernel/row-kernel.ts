@@ -10,7 +10,6 @@ import { indexFunction } from '../byte-index.js';
 import { type CsvLayout, type CsvStyle, NO_QUOTE } from '../csv/layout.js';
 import { BLOCK_BYTES } from '../limits.js';
 import { csvRowsFunction } from './csv-rows.js';
-import { endOfTextFunction } from './end-of-text.js';
 import { gatherRowsFunction } from './gather-rows.js';
 import { hexCellsFunction } from './hex-cells.js';
 import {
@@ -18,6 +17,7 @@ import {
   CELLS_BYTES,
   COLUMNS,
   COLUMNS_MAX,
+  FLAG,
   HIGH,
   JUNK,
   KEY_ROW,
@@ -27,6 +27,8 @@ import {
   MESSAGES,
   OTHER_FLAG,
   OTHER_ROW,
+  PIECES,
+  PIECES_BYTES,
   ROUND_CONSTANTS,
   ROW_LINES,
   ROW_TO,
@@ -37,7 +39,10 @@ import {
 import { mixKeysFunction } from './mix-keys.js';
 import { ndjsonRowsFunction } from './ndjson-rows.js';
 import type { PathTree } from './path-tree.js';
+import { rowTemplate } from './row-template.js';
 import { roundConstants, sha256BlocksFunction } from './sha256-blocks.js';
+import { TemplatePace } from './template-pace.js';
+import { templateRowsFunction } from './template-rows.js';
 
 /** Longest message that is hashed here: one block of SHA-256 has room for no more. */
 export const MESSAGE_TEXT_MAX = 55;
@@ -45,6 +50,9 @@ export const MESSAGE_TEXT_MAX = 55;
 export const MESSAGES_MAX = ROWS_MAX;
 /** Bytes looked at together: so many stand behind the block, too. */
 export const PAD_BYTES = 128;
+/** Rows that a template is made of, and bytes of each, at most. */
+const TEMPLATE_ROWS_MAX = 8;
+const TEMPLATE_ROW_BYTES_MAX = 16 * 1024;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const JUNK_WORDS = 4;
@@ -67,10 +75,10 @@ let ofThread: WasmModule | null = null;
 /** The module of all kernels of a thread: 20 ms to put together and compile. */
 export function kernelModule(): WasmModule {
   ofThread ??= compiled([
-    endOfTextFunction(), // ndjsonRows calls it as the first
+    templateRowsFunction(), // ndjsonRows calls it as the first
+    ndjsonRowsFunction({ templateRows: 0 }),
     indexFunction(),
     csvRowsFunction(),
-    ndjsonRowsFunction({ endOfText: 0 }),
     hexCellsFunction(),
     sha256BlocksFunction(),
     mixKeysFunction(),
@@ -105,6 +113,7 @@ export class RowKernel {
   readonly #base: number;
   /** Where the block stands. */
   #blockAt: number;
+  readonly #templatePace = new TemplatePace();
   #inputBytes = 0;
   #markCount = 0;
   #length = 0;
@@ -235,8 +244,34 @@ export class RowKernel {
 
   /** HOT. As {@link nextCsvRows}. */
   nextNdjsonRows(rowBytesMax: number): number {
-    const at = this.#blockAt;
-    return this.#wasm.ndjsonRows(at + this.#length, this.#root, this.#columnCount, at, rowBytesMax);
+    const base = this.#blockAt;
+    const from = this.at;
+    this.#state[STATE.missedCount / WORD_BYTES] = 0;
+    const rowCount = this.#wasm.ndjsonRows(base + this.#length, this.#root, this.#columnCount, base, rowBytesMax);
+    const next = this.#templatePace.afterBatch(rowCount, this.#state[STATE.missedCount / WORD_BYTES]!);
+    if (next !== 'same') this.#state[STATE.hasTemplate / WORD_BYTES] = 0;
+    if (next === 'another') this.#makeTemplate(from, rowCount);
+    return rowCount;
+  }
+
+  /** Of the last rows of a batch that were read and are of usual length. The batch begins at `batchFrom`. */
+  #makeTemplate(batchFrom: number, rowCount: number): void {
+    const fromOf = (row: number) => (row === 0 ? batchFrom : this.rowTo[row - 1]!);
+    const rows: number[] = [];
+    for (let row = rowCount - 1; row >= 0 && rows.length < TEMPLATE_ROWS_MAX; row--) {
+      const isRead = (this.rowLines[row]! & (FLAG | OTHER_FLAG)) === 0;
+      if (isRead && this.rowTo[row]! - fromOf(row) <= TEMPLATE_ROW_BYTES_MAX) rows.push(row);
+    }
+    const [first] = rows;
+    if (first === undefined) return;
+    const cells = new Map<number, number>();
+    for (let column = 0; column < this.#columnCount; column++) {
+      cells.set(this.cellFrom(column, first), CELLS + column * CELLS_BYTES);
+    }
+    const template = rowTemplate(this.#all.subarray(this.#blockAt), rows.map(fromOf), cells);
+    if (template.length > PIECES_BYTES) return;
+    this.#all.set(template, PIECES);
+    this.#state[STATE.hasTemplate / WORD_BYTES] = 1;
   }
 
   /**
