@@ -5,23 +5,28 @@
  * be the same file then.
  * @module
  */
-import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { GateError } from '../core/errors.js';
 import { type Compression, decompressedSource } from './compression.js';
 import { type ByteSource, fileBytes } from './file-bytes.js';
+import { type FileHash, fileHash, type Hashing } from './file-hash.js';
+import { HASH_THREAD_BYTES_MIN } from './limits.js';
 
 export interface InputFileOptions {
   /** How it is compressed; its first bytes say so unless told. */
   readonly compression?: Compression | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Default: by a thread of its own if it is as long as `HASH_THREAD_BYTES_MIN`, or a pipe, whose length nobody knows. */
+  readonly hashing?: Hashing | undefined;
 }
 
 export class InputFile implements AsyncIterable<Uint8Array> {
   readonly #options: InputFileOptions;
   readonly #found: Stats;
-  readonly #hash = createHash('sha256');
+  /** How it is hashed. */
+  readonly hashing: Hashing;
+  readonly #hash: FileHash;
   #bytesRead = 0;
   #isStream = false;
 
@@ -33,6 +38,9 @@ export class InputFile implements AsyncIterable<Uint8Array> {
   ) {
     this.#found = found;
     this.#options = options;
+    const isLong = !found.isFile() || found.size >= HASH_THREAD_BYTES_MIN;
+    this.hashing = options.hashing ?? (isLong ? 'thread' : 'here');
+    this.#hash = fileHash(this.hashing);
   }
 
   /** @throws the system's error where there is no such file. */
@@ -71,26 +79,31 @@ export class InputFile implements AsyncIterable<Uint8Array> {
       const isSame = (['dev', 'ino', 'size', 'mtimeMs'] as const).every((name) => now[name] === this.#found[name]);
       if (!isSame || this.#bytesRead !== now.size) throw new GateError('export.input_changed');
     }
-    return { bytes: this.#bytesRead, sha256: this.#hash.digest('hex') };
+    return { bytes: this.#bytesRead, sha256: await this.#hash.digest() };
+  }
+
+  /** Lets go of it. Never throws. */
+  discard(): Promise<void> {
+    return this.#hash.discard();
   }
 
   /** What is on disk, counted and hashed as it is read. */
   #onDisk(): ByteSource {
     const source = fileBytes(this.path, this.#options.signal);
-    const note = (bytes: Uint8Array): void => {
-      this.#hash.update(bytes);
+    const note = (bytes: Uint8Array): Promise<void> => {
       this.#bytesRead += bytes.length;
+      return this.#hash.update(bytes);
     };
     return {
       readInto: async (memory) => {
         const length = await source.readInto(memory);
-        note(memory.subarray(0, length));
+        await note(memory.subarray(0, length));
         return length;
       },
       close: () => source.close(),
       async *[Symbol.asyncIterator]() {
         for await (const bytes of source) {
-          note(bytes);
+          await note(bytes);
           yield bytes;
         }
       },

@@ -42,5 +42,8 @@ export const BATCH_KEYS_MAX = 4096;
 /** Bytes of a file, or read of a stream, from which on threads are started: to start them costs what so much takes on one. */
 export const THREADS_BYTES_MIN = 64 * 1024 * 1024;
 
+/** Bytes of a file from which on a thread of its own hashes it. */
+export const HASH_THREAD_BYTES_MIN = 64 * 1024 * 1024;
+
 /** Threads that a filter may have. */
 export const THREADS_MAX = 64;

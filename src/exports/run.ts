@@ -7,7 +7,6 @@
  * are used up; then `seqEnd` is what the last pass began with.
  * @module
  */
-import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { GateError } from '../core/errors.js';
@@ -16,8 +15,9 @@ import { removeLeftovers } from '../temporary-files.js';
 import { AtomicFile, EXPORT_LEFTOVER_AGE_MS } from './atomic-file.js';
 import { type Compression, compressed } from './compression.js';
 import { keepEarlierProof, removeEarlierIndex } from './earlier-proof.js';
+import { fileHash, type Hashing } from './file-hash.js';
 import { type FilterProgress, tableOf } from './filter.js';
-import { InputFile } from './input-file.js';
+import { InputFile, type InputFileOptions } from './input-file.js';
 import { LineageBuilder, LineageFile } from './lineage-file.js';
 import {
   LINEAGE_SUFFIX,
@@ -84,6 +84,8 @@ export interface RunOptions extends RunFacts {
   readonly pass: Pass<InputFile>;
   /** How the files are compressed. Default: the input as its first bytes say, the output not at all. */
   readonly compression?: { readonly input?: Compression | undefined; readonly output: Compression };
+  /** Of both files. Default: by threads of their own where the input is long. */
+  readonly hashing?: 'here' | 'thread' | undefined;
   readonly set: ExportSet;
   /** Filter what was kept again where the set has moved. Default: true. */
   readonly recheck?: boolean;
@@ -155,11 +157,12 @@ class Run {
         await removeLeftovers(`${output}${suffix}`, startedAtMs, EXPORT_LEFTOVER_AGE_MS);
     const seqStart = await set.catchUp();
     const { seed, epoch } = set; // of the table that catching up has brought
-    const source = await this.#source(input, this.#options.compression?.input);
+    const { compression, hashing } = this.#options;
+    const source = await this.#source(input, { compression: compression?.input, hashing });
     const refuseReplaced = () => {
       if (set.seed !== seed || set.epoch !== epoch) throw new GateError('export.set_replaced');
     };
-    let { counts, written } = await this.#pass(source);
+    let { counts, written } = await this.#pass(source, source.hashing);
     refuseReplaced();
     const read = await source.finish();
     let rows = manifestRows(counts);
@@ -170,7 +173,9 @@ class Run {
       if (seq === seqEnd) break;
       const before = written;
       await before.lineage?.discard(); // its memory is needed for the next one
-      ({ counts, written } = await this.#pass(await this.#source(before.file?.temporaryPath ?? '', this.#packing)));
+      const path = before.file?.temporaryPath ?? '';
+      const kept = await this.#source(path, { compression: this.#packing, hashing: 'none' });
+      ({ counts, written } = await this.#pass(kept, source.hashing));
       refuseReplaced();
       await this.#drop(before);
       rows = recheckedRows(rows, counts);
@@ -189,18 +194,18 @@ class Run {
     return this.#options.compression?.output ?? 'none';
   }
 
-  #source(path: string, compression: Compression | undefined): Promise<InputFile> {
-    return InputFile.open(path, { compression, signal: this.#options.signal });
+  async #source(path: string, options: InputFileOptions): Promise<InputFile> {
+    return this.#keep(await InputFile.open(path, { ...options, signal: this.#options.signal }));
   }
 
   /** Filters a file into a temporary one. */
-  async #pass(source: InputFile): Promise<{ counts: PassCounts; written: Written }> {
+  async #pass(source: InputFile, hashing: Hashing): Promise<{ counts: PassCounts; written: Written }> {
     const { pass, output, runId, isDryRun = false, signal } = this.#options;
     const passNumber = ++this.#passCount;
     const file = isDryRun ? null : this.#keep(await AtomicFile.create(output, `${runId}-${passNumber}`));
     const lineage =
       file === null ? null : this.#keep(new LineageBuilder(`${file.temporaryPath.slice(0, -4)}-index.tmp`));
-    const hash = createHash('sha256');
+    const hash = this.#keep(fileHash(isDryRun ? 'none' : hashing));
     let bytes = 0;
     const filtering = pass(source, {
       isRecheck: passNumber > 1,
@@ -211,14 +216,14 @@ class Run {
     filtering.done.catch(() => {}); // looked at below, unless writing fails first
     for await (const chunk of compressed(filtering.output, isDryRun ? 'none' : this.#packing)) {
       signal?.throwIfAborted();
-      hash.update(chunk);
       bytes += chunk.length;
+      await hash.update(chunk);
       await file?.write(chunk);
       await lineage?.settled();
     }
     const counts = await filtering.done;
     await file?.seal();
-    return { counts, written: { file, lineage, sha256: hash.digest('hex'), bytes } };
+    return { counts, written: { file, lineage, sha256: isDryRun ? '' : await hash.digest(), bytes } };
   }
 
   #tell(passNumber: number, { bytesStreamed, bytesTotal }: InputFile, { rowsIn, bytesIn }: FilterProgress): void {

@@ -49,10 +49,10 @@ const runOf = (more: Partial<RunOptions> = {}) =>
   });
 const linesOut = async () => (await readFile(output, 'latin1')).split('\n').slice(0, -1);
 
-test('the output, its manifest and its index agree', async () => {
+test.each(['here', 'thread'] as const)('the output, its manifest and its index agree, hashed %s', async (hashing) => {
   set.record(7);
   set.record(99_999);
-  const manifest = await runOf({ operator: 'night job' });
+  const manifest = await runOf({ operator: 'night job', hashing });
   const text = await readFile(output);
   expect(text.toString()).toBe(linesOf(0, 7) + linesOf(8, 99_999));
   expect(JSON.parse(await readFile(`${output}.manifest.json`, 'utf8'))).toEqual(manifest);
@@ -78,22 +78,25 @@ test('the output, its manifest and its index agree', async () => {
 });
 
 describe('an opt-out that comes in while the run goes on', () => {
-  test('is honoured in the output, though its row had been written', async () => {
-    let chunkCount = 0;
-    const pass = linePass(set, async (isRecheck) => {
-      chunkCount++;
-      await pause(20); // a slow reader
-      if (!isRecheck && chunkCount === 1) set.record(3);
-    });
-    const manifest = await runOf({ pass });
-    expect(chunkCount).toBeGreaterThan(2);
-    expect(await linesOut()).not.toContain(maidOf(3).value);
-    expect(manifest.set).toMatchObject({ seqStart: 0, seqEnd: 1, passes: 2 });
-    expect(manifest.rows).toMatchObject({ in: 100_000, kept: 99_999, droppedSuppressed: 1, suppressedOnRecheck: 1 });
-    expect(manifest.rows.byKind).toEqual({ maid: 1 });
-    expect(manifest.fingerprintCount).toBe(99_999);
-    expect(manifest.output?.sha256).toBe(sha256(await readFile(output)));
-  });
+  test.each(['here', 'thread'] as const)(
+    'is honoured in the output, though its row had been written (%s)',
+    async (hashing) => {
+      let chunkCount = 0;
+      const pass = linePass(set, async (isRecheck) => {
+        chunkCount++;
+        await pause(20); // a slow reader
+        if (!isRecheck && chunkCount === 1) set.record(3);
+      });
+      const manifest = await runOf({ pass, hashing });
+      expect(chunkCount).toBeGreaterThan(2);
+      expect(await linesOut()).not.toContain(maidOf(3).value);
+      expect(manifest.set).toMatchObject({ seqStart: 0, seqEnd: 1, passes: 2 });
+      expect(manifest.rows).toMatchObject({ in: 100_000, kept: 99_999, droppedSuppressed: 1, suppressedOnRecheck: 1 });
+      expect(manifest.rows.byKind).toEqual({ maid: 1 });
+      expect(manifest.fingerprintCount).toBe(99_999);
+      expect(manifest.output?.sha256).toBe(sha256(await readFile(output)));
+    },
+  );
 
   test('and another one during the second pass is, too', async () => {
     let recheckCount = 0;
@@ -325,4 +328,22 @@ describe('a process of its own', () => {
     expect(said).toEqual(['begun', 'export.io EFBIG']);
     expect(await readdir(target)).toEqual([]);
   });
+});
+
+test('whatever goes wrong, no thread is left', async () => {
+  const workers: { threadId: number }[] = [];
+  const onWorker = (worker: { threadId: number }) => workers.push(worker);
+  process.on('worker', onWorker);
+  try {
+    await runOf({ hashing: 'thread' });
+    const pass = linePass(set, () => {
+      throw new Error('the reader is gone');
+    });
+    await expect(runOf({ hashing: 'thread', pass })).rejects.toThrow('the reader is gone');
+    await runOf({ hashing: 'thread', isDryRun: true });
+  } finally {
+    process.off('worker', onWorker);
+  }
+  expect(workers.length).toBe(5); // two, two, and one for the input
+  expect(workers.every(({ threadId }) => threadId === -1)).toBe(true); // ended
 });
