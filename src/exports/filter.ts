@@ -5,13 +5,14 @@
  * are judged by the table as it is when they are read.
  * @module
  */
+import { availableParallelism } from 'node:os';
 import { GateError } from '../core/errors.js';
 import { SuppressionTable, TableHolder } from '../core/suppression/index.js';
 import type { BlockTerms, RowLayout } from './block-filter.js';
 import { BlockReader } from './block-reader.js';
 import { filterBlocks } from './block-results.js';
 import { delimiterByte, endOfHeader, layoutOf, NO_QUOTE, QUOTE } from './csv/layout.js';
-import { BLOCK_BYTES, HEADER_BYTES_MAX, ROW_BYTES_MAX, THREADS_BYTES_MIN, THREADS_MAX } from './limits.js';
+import { BLOCK_BYTES, HEADER_BYTES_MAX, ROW_BYTES_MAX, THREADS_MAX, threadsBytesMinFor } from './limits.js';
 import type { ColumnMapping } from './mapping.js';
 import { pathTree } from './ndjson/path.js';
 import { type RowCounts, RowTotals } from './row-counts.js';
@@ -45,7 +46,10 @@ export interface FilterOptions {
   readonly onUnidentifiable?: (typeof ON_UNIDENTIFIABLE)[number] | undefined;
   /** Threads that judge, this one among them, which also reads and hands on. With 0 or 1, the default, it does all. */
   readonly threads?: number | undefined;
-  /** Bytes read, or of a file of Parquet, before threads are started. Default: `THREADS_BYTES_MIN`. */
+  /**
+   * Bytes read, or of a file of Parquet, before threads are started. Default: `THREADS_BYTES_MIN`, and for rows of text
+   * `THREADS_BYTES_MIN_CROWDED` on a machine that has no more cores than threads are asked for.
+   */
   readonly threadsBytesMin?: number | undefined;
   /** Longest row, in bytes. Default: `ROW_BYTES_MAX`. */
   readonly rowBytesMax?: number | undefined;
@@ -122,7 +126,7 @@ async function* filtered(
   totals: RowTotals,
 ): AsyncGenerator<Uint8Array> {
   const { blockBytes = BLOCK_BYTES, rowBytesMax = ROW_BYTES_MAX, threads = 1, isOutputLent = false } = options;
-  const { threadsBytesMin = THREADS_BYTES_MIN, onFingerprints, onProgress } = options;
+  const { threadsBytesMin = threadsBytesMinFor(threads, availableParallelism()), onFingerprints, onProgress } = options;
   const reader = new BlockReader(input, {
     blockBytes,
     rowBytesMax,

@@ -39,8 +39,15 @@ export const BATCH_COLUMN_BYTES_MAX = 1024 * 1024;
 /** Keys looked up together, at most; a row with more is looked up in parts. */
 export const BATCH_KEYS_MAX = 4096;
 
-/** Bytes of a file, or read of a stream, from which on threads are started: to start them costs what so much takes on one. */
+/** Bytes of a file, or read of a stream, from which on threads are started: to start one takes as long as so much on one. */
 export const THREADS_BYTES_MIN = 64 * 1024 * 1024;
+/** The same for rows of text where there are no more cores than threads: what they take to start is taken from the work then. */
+export const THREADS_BYTES_MIN_CROWDED = 512 * 1024 * 1024;
+
+/** Bytes of rows of text from which on so many threads are started. */
+export function threadsBytesMinFor(threadCount: number, coreCount: number): number {
+  return coreCount > threadCount ? THREADS_BYTES_MIN : THREADS_BYTES_MIN_CROWDED;
+}
 
 /** Bytes of a file from which on a thread of its own hashes it. */
 export const HASH_THREAD_BYTES_MIN = 64 * 1024 * 1024;

@@ -13,7 +13,7 @@ import {
   parseMapping,
   ROW_BYTES_MAX,
 } from '../../src/exports/index.js';
-import { HEADER_BYTES_MAX } from '../../src/exports/limits.js';
+import { HEADER_BYTES_MAX, threadsBytesMinFor } from '../../src/exports/limits.js';
 import { naiveCsv } from '../reference/naive-filter.js';
 import { filter, naiveOptions, optedOutTable, pieces, termsOf, VALUES } from './people.js';
 import { heldBack, threadsReady } from './ready-threads.js';
@@ -408,6 +408,12 @@ describe('on other threads', () => {
     } finally {
       process.off('worker', onWorker);
     }
+  });
+
+  test('they are started later where there is no core beside them', () => {
+    expect(threadsBytesMinFor(2, 4)).toBe(64 * 1024 * 1024);
+    expect(threadsBytesMinFor(2, 2)).toBe(512 * 1024 * 1024);
+    expect(threadsBytesMinFor(8, 2)).toBe(512 * 1024 * 1024);
   });
 
   test('errors have the same line', async () => {
