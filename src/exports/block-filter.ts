@@ -65,23 +65,27 @@ export class BlockFilter {
         : new NdjsonBatchScanner(pathTree(terms.mapping), rowBytesMax, blockBytes);
   }
 
-  /** As `RowKernel.makeSlots`; none where rows are read without a kernel. */
+  /**
+   * As `RowKernel.makeSlots`; none where rows are read without a kernel. To be called before any block, with 0 if blocks come in other
+   * memory only: they are copied then, since rows that leave are put together faster in the kernel's.
+   */
   makeSlots(count: number): readonly Uint8Array[] {
-    return this.#scanner.kernel?.makeSlots(count) ?? [];
+    const slots = this.#scanner.kernel?.makeSlots(count + 2) ?? [];
+    this.#copies = slots.slice(count);
+    return slots.slice(0, count);
   }
 
-  /** Copies blocks to memory of the kernel's own from now on: rows that leave are put together faster there. */
-  useCopies(): void {
-    this.#copies = this.makeSlots(2);
+  /** Whether memory is the kernel's own, which cannot be handed to other threads. */
+  holds(memory: Uint8Array): boolean {
+    return this.#scanner.kernel?.holds(memory) === true;
   }
 
   /** The rows of a block, judged by the table as it is now. @param room Where what leaves may be written, as much as fits. */
   run(block: Block, room: Uint8Array, table: SuppressionTable): BlockResult {
     const [bytes, copiedRoom] = this.#copies;
     const { length } = block;
-    if (bytes === undefined || copiedRoom === undefined || !this.#scanner.isForKernel(length, this.#sink)) {
-      return this.#run(block, room, table);
-    }
+    const isCopied = !this.holds(block.bytes) && this.#scanner.isForKernel(length, this.#sink);
+    if (bytes === undefined || copiedRoom === undefined || !isCopied) return this.#run(block, room, table);
     bytes.set(length === block.bytes.length ? block.bytes : block.bytes.subarray(0, length));
     const result = this.#run({ ...block, bytes }, copiedRoom, table);
     const { output } = result;

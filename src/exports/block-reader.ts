@@ -44,6 +44,7 @@ export class BlockReader {
   readonly #spare: Uint8Array[] = [];
   /** Memory that was given for blocks, and belongs to somebody else. */
   #slotsBuffer: ArrayBufferLike | null = null;
+  #hasSlots = false;
   /** The next block, which is read from the source meanwhile. */
   #coming: Promise<Filling> | null = null;
   #countsQuotes = false;
@@ -57,6 +58,7 @@ export class BlockReader {
   /** Memory to read blocks into, as long as there is enough: each piece for one block. */
   useSlots(slots: readonly Uint8Array[]): void {
     this.#slotsBuffer = slots[0]?.buffer ?? null;
+    this.#hasSlots = true;
     this.#spare.push(...slots);
   }
 
@@ -115,10 +117,18 @@ export class BlockReader {
 
   /** Takes back memory that nobody uses any more. */
   recycle(memory: Uint8Array): void {
-    if (this.isSlot(memory)) this.#spare.push(memory);
-    else if (memory.byteLength === this.#options.blockBytes + SPARE_BYTES && this.#spare.length < SPARE_COUNT_MAX) {
+    if (this.isSlot(memory)) {
+      if (this.#hasSlots) this.#spare.push(memory);
+    } else if (memory.byteLength === this.#options.blockBytes + SPARE_BYTES && this.#spare.length < SPARE_COUNT_MAX) {
       this.#spare.push(memory);
     }
+  }
+
+  /** Reads no more blocks into that memory. */
+  leaveSlots(): void {
+    this.#hasSlots = false;
+    const others = this.#spare.filter((memory) => !this.isSlot(memory));
+    this.#spare.splice(0, this.#spare.length, ...others);
   }
 
   /** Whether these bytes stand in the memory given. */

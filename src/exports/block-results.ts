@@ -61,7 +61,6 @@ class BlockFlow {
   readonly #pool: ThreadPool<BlockJob, FilteredBlock>;
   /** Blocks that were begun with, the oldest first. */
   readonly #begun: (Promise<FilteredBlock> | 'too_long')[] = [];
-  readonly #aheadCount: number;
   #hasThreads = false;
   #hasMore = true;
   /** Of a row that did not end in the blocks so far. */
@@ -72,14 +71,13 @@ class BlockFlow {
     this.#reader = reader;
     this.#terms = terms;
     this.#options = options;
-    this.#aheadCount = Math.max(options.threadCount, 1) * BLOCKS_PER_THREAD;
-    if (options.threadCount > 1) filter.useCopies();
-    else reader.useSlots(filter.makeSlots(SLOT_COUNT)); // which cannot be handed to other threads
+    reader.useSlots(filter.makeSlots(SLOT_COUNT));
     this.#pool = new ThreadPool<BlockJob, FilteredBlock>({
       module: workerUrl('./filter-thread.js', import.meta.url),
       workerData: { terms, kernelModule: kernelModule() } satisfies BlockThreadTerms,
       tableNow: options.tableNow,
       memoryOf,
+      canLeave: ({ block, room }) => !filter.holds(block.bytes) && !filter.holds(room),
       here: (job, table) => {
         const { changeCount } = table;
         const isOutdated = () => options.tableNow() !== table || table.changeCount !== changeCount;
@@ -112,7 +110,10 @@ class BlockFlow {
 
   /** Begins with as many blocks as may be under way. */
   async #begin(): Promise<void> {
-    while (this.#hasMore && this.#begun.length < this.#aheadCount) {
+    while (
+      this.#hasMore &&
+      this.#begun.length < BLOCKS_PER_THREAD * (this.#hasThreads ? this.#options.threadCount : 1)
+    ) {
       const next = await this.#reader.next();
       this.#hasMore = next !== null && next !== 'too_long' && !next.isLast;
       if (next === 'too_long') this.#begun.push(next);
@@ -133,6 +134,7 @@ class BlockFlow {
     const { threadCount, threadsBytesMin } = this.#options;
     if (this.#hasThreads || threadCount <= 1 || this.#reader.bytesIn < threadsBytesMin) return;
     this.#hasThreads = true;
+    this.#reader.leaveSlots();
     this.#pool.start(threadCount - 1);
   }
 

@@ -15,7 +15,7 @@ function serve(): void {
   const { terms, kernelModule } = workerData as BlockThreadTerms;
   useKernelModule(kernelModule);
   const filter = new BlockFilter(terms);
-  filter.useCopies();
+  filter.makeSlots(0);
   const attached = new AttachedTable();
   port.on('message', (message: BlockJob & WithTable) => {
     const answer = blockAnswer(filter, message, attached.of(message));

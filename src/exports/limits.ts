@@ -42,7 +42,7 @@ export const BATCH_KEYS_MAX = 4096;
 /** Bytes of a file, or read of a stream, from which on threads are started: to start one takes as long as so much on one. */
 export const THREADS_BYTES_MIN = 64 * 1024 * 1024;
 /** The same for rows of text where there are no more cores than threads: what they take to start is taken from the work then. */
-export const THREADS_BYTES_MIN_CROWDED = 512 * 1024 * 1024;
+export const THREADS_BYTES_MIN_CROWDED = 1024 * 1024 * 1024;
 
 /** Bytes of rows of text from which on so many threads are started. */
 export function threadsBytesMinFor(threadCount: number, coreCount: number): number {

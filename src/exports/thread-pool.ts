@@ -26,6 +26,8 @@ export interface ThreadPoolOptions<Job, Answer> {
   readonly tableNow: () => SuppressionTable;
   /** Memory of a job that is handed over to another thread, not copied. */
   readonly memoryOf?: (job: Job) => readonly ArrayBuffer[];
+  /** Whether another thread can do a job. Default: any. */
+  readonly canLeave?: (job: Job) => boolean;
   /** Does a job on this thread. */
   readonly here: (job: Job, table: SuppressionTable) => Answer | Promise<Answer>;
 }
@@ -110,9 +112,12 @@ export class ThreadPool<Job extends object, Answer> {
       return;
     }
     while (this.#queue.length > 0) {
-      const thread = this.#freest();
+      const { canLeave } = this.#options;
+      const staysHere = canLeave !== undefined && !canLeave(this.#queue[0]!.job);
+      const thread = staysHere ? null : this.#freest();
       if (thread !== null) this.#send(thread);
-      else if (!this.#isBusyHere && (this.#isHelping || !this.#threads.some(({ isReady }) => isReady))) this.#begin();
+      else if (!this.#isBusyHere && (staysHere || this.#isHelping || !this.#threads.some(({ isReady }) => isReady)))
+        this.#begin();
       else return;
     }
   }

@@ -117,7 +117,7 @@ describe('who stops early', () => {
     const onWorker = (worker: { threadId: number }) => workers.push(worker);
     process.on('worker', onWorker);
     const file = Buffer.from(`mail,note\n${'ok@x.com,note\n'.repeat(1000)}`);
-    for (let stopAt = 1; stopAt < 12; stopAt++) {
+    for (let stopAt = 1; stopAt < 18; stopAt++) {
       const options = { ...csv, threads: 2, threadsBytesMin, blockBytes: 500 };
       const { output } = filterRows(pieces(file, [250]), options);
       let count = 0;

@@ -412,8 +412,8 @@ describe('on other threads', () => {
 
   test('they are started later where there is no core beside them', () => {
     expect(threadsBytesMinFor(2, 4)).toBe(64 * 1024 * 1024);
-    expect(threadsBytesMinFor(2, 2)).toBe(512 * 1024 * 1024);
-    expect(threadsBytesMinFor(8, 2)).toBe(512 * 1024 * 1024);
+    expect(threadsBytesMinFor(2, 2)).toBe(1024 * 1024 * 1024);
+    expect(threadsBytesMinFor(8, 2)).toBe(1024 * 1024 * 1024);
   });
 
   test('errors have the same line', async () => {
