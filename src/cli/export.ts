@@ -73,7 +73,7 @@ Options:
   --compression C     of the output, where its name does not tell: none, gzip, or zstd from Node.js 22.15 on
   --delimiter C       between cells
   --quote double|none none: a quote is a character like others, as in many .tsv files (default: double)
-  --threads N         threads that judge rows (default: 1)
+  --threads N         threads that judge rows; more pay for long files on more than two cores (default: 1)
   --no-recheck        do not look again for opt-outs that came in while the run went on
   --operator NAME     who runs it, for the record
   --dry-run           count, write and record nothing
