@@ -17,6 +17,7 @@ import { chunkEntry, copiedEntry, type Footer, groupEntry, readFooter, writeFoot
 import { MAGIC } from './format.js';
 import { GroupFilter, type GroupResult, type MappedColumns } from './group-filter.js';
 import { mappedColumns } from './mapped-columns.js';
+import { pageModule } from './page-kernel.js';
 import { type ReadAt, readerOf } from './read-at.js';
 import { answered, type GroupAnswer, type GroupJob, type GroupThreadTerms, resultOf } from './thread-messages.js';
 import type { ThriftStruct } from './thrift.js';
@@ -80,7 +81,13 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
     const threadCount = fileBytes < threadsBytesMin ? 1 : Math.min(wanted, footer.groups.length);
     const threads = new ThreadPool<GroupJob, GroupAnswer>({
       module: workerUrl('./group-thread.js', import.meta.url),
-      workerData: { descriptor: file.fd, fileBytes, terms, kernelModule: kernelModule() } satisfies GroupThreadTerms,
+      workerData: {
+        descriptor: file.fd,
+        fileBytes,
+        terms,
+        kernelModule: kernelModule(),
+        pageModule: pageModule(),
+      } satisfies GroupThreadTerms,
       tableNow,
       // a filter gives out its own memory, and where there are threads several groups are under way
       here: ({ index, rowsBefore }, table) =>

@@ -3,12 +3,15 @@
  * @module
  */
 import type { SuppressionTable } from '../../core/suppression/index.js';
-import { DROP, filterChunk, KEEP } from './chunk-filter.js';
+import { TALLY } from '../row-counts.js';
+import { ChunkFilter } from './chunk-filter.js';
 import type { Chunk, Footer, RowGroup, WrittenChunk } from './footer.js';
-import { type ChunkPages, readPages } from './page.js';
+import { COLUMN_META } from './format.js';
+import { type ChunkPages, pagesOf, readPages } from './page.js';
 import type { ReadAt } from './read-at.js';
 import { hasUnusedValues } from './remains.js';
 import { Scratch } from './scratch.js';
+import { numberIn } from './thrift.js';
 import { GroupJudge, type VerdictTerms } from './verdicts.js';
 
 /** The columns of a file that a mapping names: index in the mapping, and of the column. */
@@ -33,9 +36,8 @@ export class GroupFilter {
   readonly #mapped: MappedColumns;
   readonly #judge: GroupJudge;
   readonly #isBlanking: boolean;
-  /** Of mapped columns, and of the column at hand. */
-  readonly #groupScratch = new Scratch();
-  readonly #chunkScratch = new Scratch();
+  /** Of mapped columns, and behind them of the column at hand. */
+  readonly #scratch = new Scratch();
 
   constructor(readAt: ReadAt, footer: Footer, mapped: MappedColumns, terms: VerdictTerms) {
     this.#readAt = readAt;
@@ -53,16 +55,18 @@ export class GroupFilter {
   async run(index: number, rowsBefore: number, table: SuppressionTable): Promise<GroupResult> {
     const group = this.#footer.groups[index];
     if (group === undefined) throw new RangeError(`index: expected a row group, got ${index}`);
-    this.#groupScratch.clear();
+    const scratch = this.#scratch;
+    scratch.clear(this.#bytesOf(group));
+    const fates = scratch.bytes(group.rowCount);
     const decoded = await this.#readMapped(group);
     const columns = this.#mapped.map(({ place, column }) => {
       const found = decoded.get(column);
       if (found === undefined) throw new Error('unreachable: every mapped column was read');
       return { place, leaf: found.chunk.leaf, pages: found.pages };
     });
-    const { fates, tally, fingerprints } = this.#judge.run(columns, group.rowCount, rowsBefore, table);
-    const keptCount = fates.length - countOf(fates, DROP);
-    const blankedCount = keptCount - countOf(fates, KEEP);
+    const { tally, fingerprints } = this.#judge.run(columns, fates, rowsBefore, table);
+    const blankedCount = tally[TALLY.blanked] ?? 0;
+    const keptCount = (tally[TALLY.kept] ?? 0) + blankedCount;
     const isWhole = keptCount === fates.length && blankedCount === 0;
     // rows were taken away before, and of other columns nobody knows what is left of them
     const isAnew = isWhole && columns.some(({ pages }) => hasUnusedValues(pages));
@@ -73,35 +77,74 @@ export class GroupFilter {
         chunks.push(null);
         continue;
       }
-      this.#chunkScratch.clear();
-      const pages = found?.pages ?? (await this.#readChunk(chunk, this.#chunkScratch));
-      const isBlanked = this.#isBlanking && found !== undefined;
-      chunks.push(filterChunk(chunk, pages, fates, isBlanked, this.#chunkScratch));
-      decoded.delete(column);
+      const { taken } = scratch;
+      chunks.push(found === undefined ? await this.#filterRead(chunk, fates) : this.#filterDecoded(found, fates));
+      scratch.release(taken);
     }
     return { keptCount, blankedCount, chunks, tally, fingerprints };
   }
 
-  async #readMapped({ chunks }: RowGroup): Promise<Map<number, { readonly chunk: Chunk; readonly pages: ChunkPages }>> {
-    const decoded = new Map<number, { readonly chunk: Chunk; readonly pages: ChunkPages }>();
+  /** A column that was read for its identifiers. */
+  #filterDecoded({ chunk, pages: { dictionary, pages } }: DecodedChunk, fates: Uint8Array): WrittenChunk {
+    const filter = new ChunkFilter(chunk, fates, this.#isBlanking, this.#scratch);
+    if (dictionary !== null) filter.add(dictionary);
+    for (const page of pages) {
+      const { taken } = this.#scratch;
+      filter.add(page);
+      if (filter.isSettled) this.#scratch.release(taken);
+    }
+    return filter.end();
+  }
+
+  /** A column that was not read before: a page at a time, where pages do not depend on a dictionary. */
+  async #filterRead(chunk: Chunk, fates: Uint8Array): Promise<WrittenChunk> {
+    const filter = new ChunkFilter(chunk, fates, false, this.#scratch);
+    const bytes = await this.#readBytes(chunk);
+    const { taken } = this.#scratch;
+    for (const page of pagesOf(chunk, bytes, this.#scratch, false)) {
+      filter.add(page);
+      if (filter.isSettled) this.#scratch.release(taken);
+    }
+    return filter.end();
+  }
+
+  /** Memory that a group takes, about: of each mapped column, and of the largest one. What a footer says is no promise. */
+  #bytesOf({ chunks, rowCount }: RowGroup): number {
+    const mapped = new Set(this.#mapped.map(({ column }) => column));
+    let mappedBytes = 0;
+    let largestBytes = 0;
+    for (const [column, { meta, byteCount }] of chunks.entries()) {
+      const rawBytes = numberIn(meta, COLUMN_META.rawBytes) ?? 0;
+      const valueCount = numberIn(meta, COLUMN_META.valueCount) ?? 0;
+      if (mapped.has(column)) mappedBytes += byteCount + rawBytes + SPAN_BYTES * valueCount;
+      // raw, filtered, and compressed again; as indexes, as levels and as a mask
+      largestBytes = Math.max(largestBytes, byteCount + 4 * rawBytes + SPAN_BYTES * valueCount);
+    }
+    return rowCount + mappedBytes + largestBytes + BYTES_MORE;
+  }
+
+  async #readMapped({ chunks }: RowGroup): Promise<Map<number, DecodedChunk>> {
+    const decoded = new Map<number, DecodedChunk>();
     for (const { column } of this.#mapped) {
       const chunk = chunks[column];
-      if (chunk !== undefined && !decoded.has(column)) {
-        decoded.set(column, { chunk, pages: await this.#readChunk(chunk, this.#groupScratch) });
-      }
+      if (chunk === undefined || decoded.has(column)) continue;
+      const bytes = await this.#readBytes(chunk);
+      decoded.set(column, { chunk, pages: readPages(chunk, bytes, this.#scratch) });
     }
     return decoded;
   }
 
-  async #readChunk(chunk: Chunk, scratch: Scratch): Promise<ChunkPages> {
-    const { offset, byteCount } = chunk;
-    return readPages(chunk, await this.#readAt(offset, byteCount, scratch.bytes(byteCount)), scratch);
+  #readBytes({ offset, byteCount }: Chunk): Promise<Uint8Array> {
+    return this.#readAt(offset, byteCount, this.#scratch.bytes(byteCount));
   }
 }
 
-/** HOT. */
-function countOf(fates: Uint8Array, fate: number): number {
-  let count = 0;
-  for (let row = 0; row < fates.length; row++) count += fates[row] === fate ? 1 : 0;
-  return count;
+interface DecodedChunk {
+  readonly chunk: Chunk;
+  readonly pages: ChunkPages;
 }
+
+/** Of a text: where it begins and ends. */
+const SPAN_BYTES = 8;
+/** What alignment takes, and headers. */
+const BYTES_MORE = 256 * 1024;

@@ -9,14 +9,16 @@ import { AttachedTable, type WithTable } from '../thread-table.js';
 import { readFooter } from './footer.js';
 import { GroupFilter } from './group-filter.js';
 import { mappedColumns } from './mapped-columns.js';
+import { usePageModule } from './page-kernel.js';
 import { readerOf } from './read-at.js';
 import { answered, type GroupJob, type GroupThreadTerms } from './thread-messages.js';
 
 async function serve(): Promise<void> {
   const port = parentPort;
   if (port === null) throw new TypeError('expected to run in a worker thread');
-  const { descriptor, fileBytes, terms, kernelModule } = workerData as GroupThreadTerms;
+  const { descriptor, fileBytes, terms, kernelModule, pageModule } = workerData as GroupThreadTerms;
   useKernelModule(kernelModule);
+  usePageModule(pageModule);
   const readAt = readerOf(descriptor);
   const footer = await readFooter(readAt, fileBytes);
   const filter = new GroupFilter(readAt, footer, mappedColumns(footer, terms), terms);

@@ -9,6 +9,7 @@ import type { BaseKind } from '../../core/vocabulary.js';
 import type { RowJudge } from '../judge.js';
 import type { RowKernel } from '../kernel/row-kernel.js';
 import { BATCH_COLUMN_BYTES_MAX } from '../limits.js';
+import type { Spans } from './delta.js';
 import { TYPE } from './format.js';
 import type { ChunkPages, DataPage } from './page.js';
 import { damaged, ParquetError } from './parquet-error.js';
@@ -70,10 +71,11 @@ export class IdentifierColumn {
    */
   fill(kernel: RowKernel, column: number, rowCount: number): boolean {
     const page = this.#current;
-    if (page === null || page.values.kind !== 'spans' || page.repetition !== null) return false;
+    const spans = page === null ? null : spansOf(page.values);
+    if (page === null || spans === null || page.repetition !== null) return false;
     if (page.entryCount - this.#entry < rowCount) return false;
-    const { definition, values } = page;
-    const { bytes, starts, ends } = values.spans;
+    const { definition } = page;
+    const { bytes, starts, ends } = spans;
     const { maxDefinition } = this.leaf;
     const first = this.#value;
     let end = first;
@@ -112,8 +114,9 @@ export class IdentifierColumn {
       index = values.indexes[index]!;
       values = this.pages.dictionary?.values ?? values;
     }
-    if (values.kind === 'spans') {
-      const { bytes, starts, ends } = values.spans;
+    const spans = spansOf(values);
+    if (spans !== null) {
+      const { bytes, starts, ends } = spans;
       const end = ends[index];
       if (end === undefined) throw damaged('an index of a dictionary');
       this.#addBytes(bytes, starts[index]!, end);
@@ -146,6 +149,11 @@ export class IdentifierColumn {
     else if (type === TYPE.int64) this.judge.addText(this.place, String(value.readBigInt64LE()));
     else this.judge.addText(this.place, value.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'));
   }
+}
+
+/** Where texts stand; `null` for values that are none. */
+function spansOf(values: PageValues): Spans | null {
+  return values.kind === 'spans' || values.kind === 'texts' ? values.spans : null;
 }
 
 /** HOT. */

@@ -47,7 +47,7 @@ import {
   when,
   xor64,
 } from '../../core/wasm.js';
-import { copyBytes, increase } from './snappy-copies.js';
+import { copyBytes, increase } from './copies.js';
 
 const HASH_BITS = 14;
 /** A shorter match saves nothing over the bytes themselves; hexadecimal text is full of them. */

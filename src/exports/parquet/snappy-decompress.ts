@@ -35,7 +35,7 @@ import {
   type WasmFunction,
   when,
 } from '../../core/wasm.js';
-import { copyBytes, copyInSteps, increase } from './snappy-copies.js';
+import { copyBytes, copyInSteps, increase } from './copies.js';
 
 const [FROM, TO, OUT, OUT_END, ORIGIN, TAG, LENGTH, BACK, SOURCE, END] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
 const failUnless = (condition: Code) => when(eqz(condition), [leave(i32(-1))]);

@@ -16,6 +16,7 @@ export interface GroupThreadTerms {
   readonly fileBytes: number;
   readonly terms: VerdictTerms;
   readonly kernelModule: WasmModule;
+  readonly pageModule: WasmModule;
 }
 
 /** A row group to be filtered. */

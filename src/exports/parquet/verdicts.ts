@@ -32,8 +32,6 @@ export interface MappedColumn {
 }
 
 export interface Verdicts {
-  /** {@link DROP}, {@link KEEP} or {@link BLANK} for each row. */
-  readonly fates: Uint8Array;
   readonly tally: Float64Array;
   /** Of the rows that leave as they came; `null` where nobody wants them. */
   readonly fingerprints: BigUint64Array | null;
@@ -51,17 +49,18 @@ export class GroupJudge {
   }
 
   /**
+   * @param fates Is set to {@link DROP}, {@link KEEP} or {@link BLANK} for each row.
    * @param rowsBefore Rows of the file before this group, for errors to count from.
    * @throws {RowError} `row.unidentifiable`, {ParquetError} `parquet.damaged`.
    */
-  run(mapped: readonly MappedColumn[], rowCount: number, rowsBefore: number, table: SuppressionTable): Verdicts {
+  run(mapped: readonly MappedColumn[], fates: Uint8Array, rowsBefore: number, table: SuppressionTable): Verdicts {
+    const rowCount = fates.length;
     const judge = this.#judge;
     judge.use(table);
     const columns = mapped.map(
       ({ place, leaf, pages }) =>
         new IdentifierColumn(judge, place, this.#terms.mapping[place]?.base ?? 'email', leaf, pages),
     );
-    const fates = new Uint8Array(rowCount);
     const tally = new Float64Array(TALLY.kinds + judge.kinds.length);
     let fingerprintCount = 0;
     for (let batchFrom = 0; batchFrom < rowCount; batchFrom += BATCH_ROWS_MAX) {
@@ -75,7 +74,7 @@ export class GroupJudge {
       judge.clear();
     }
     if (columns.some(({ isAtEnd }) => !isAtEnd)) throw damaged('the rows of a column');
-    return { fates, tally, fingerprints: this.#terms.wantsFingerprints ? judge.fingerprints.take() : null };
+    return { tally, fingerprints: this.#terms.wantsFingerprints ? judge.fingerprints.take() : null };
   }
 
   /** HOT. The identifiers of the next rows, a column at a time. */
