@@ -8,6 +8,7 @@
 import { type Codec, codecOf } from './codecs.js';
 import type { Chunk, WrittenChunk } from './footer.js';
 import { ENCODING } from './format.js';
+import type { GroupBytes } from './group-bytes.js';
 import {
   bodyOf,
   type DataPage,
@@ -43,6 +44,12 @@ interface IndexedPage {
   readonly indexes: Int32Array;
 }
 
+/** A column that was written, and where. */
+export interface FilteredChunk extends Omit<WrittenChunk, 'bytes'> {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** The rows of a column for which `fates` is not {@link DROP}. Pages that were added are of no use afterwards. */
 export class ChunkFilter {
   readonly #leaf: Leaf;
@@ -51,7 +58,8 @@ export class ChunkFilter {
   /** Values of rows to be blanked become null. */
   readonly #isBlanked: boolean;
   readonly #scratch: Scratch;
-  readonly #bytes: ChunkBytes;
+  readonly #out: GroupBytes;
+  readonly #from: number;
   #dictionary: DictionaryPage | null = null;
   #isUsed: Uint8Array = new Uint8Array(0);
   /** Those that wait for the dictionary to be known. */
@@ -61,13 +69,15 @@ export class ChunkFilter {
   #rawBytes = 0;
   #valueCount = 0;
 
-  constructor(chunk: Chunk, fates: Uint8Array, isBlanked: boolean, scratch: Scratch) {
+  /** @param out Where it is written. */
+  constructor(chunk: Chunk, fates: Uint8Array, isBlanked: boolean, scratch: Scratch, out: GroupBytes) {
     this.#leaf = chunk.leaf;
     this.#codec = codecOf(chunk.codec);
     this.#fates = fates;
     this.#isBlanked = isBlanked;
     this.#scratch = scratch;
-    this.#bytes = new ChunkBytes(chunk.byteCount);
+    this.#out = out;
+    this.#from = out.length;
   }
 
   /** Nothing of the pages that were added is needed any more. */
@@ -84,11 +94,12 @@ export class ChunkFilter {
   }
 
   /** @throws {ParquetError} `parquet.damaged` where the column has fewer rows than there are fates. */
-  end(): WrittenChunk {
+  end(): FilteredChunk {
     if (this.#row !== this.#fates.length) throw damaged('the rows of a column');
     const dictionaryPageBytes = this.#writeWaiting();
     return {
-      bytes: this.#bytes.taken,
+      from: this.#from,
+      to: this.#out.length,
       rawBytes: this.#rawBytes,
       valueCount: this.#valueCount,
       encodings: [...this.#encodings],
@@ -153,33 +164,7 @@ export class ChunkFilter {
 
   #write({ parts, rawBytes }: WrittenPage): void {
     this.#rawBytes += rawBytes;
-    for (const part of parts) this.#bytes.add(part);
-  }
-}
-
-/** In memory of their own, which can be handed to another thread. */
-class ChunkBytes {
-  #bytes: Uint8Array;
-  #length = 0;
-
-  /** @param byteCount As many as are expected. */
-  constructor(byteCount: number) {
-    this.#bytes = new Uint8Array(Buffer.allocUnsafeSlow(byteCount).buffer);
-  }
-
-  get taken(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
-  }
-
-  add(part: Uint8Array): void {
-    const length = this.#length + part.length;
-    if (length > this.#bytes.length) {
-      const larger = new Uint8Array(Buffer.allocUnsafeSlow(length + (length >> 1)).buffer);
-      larger.set(this.taken);
-      this.#bytes = larger;
-    }
-    this.#bytes.set(part, this.#length);
-    this.#length = length;
+    for (const part of parts) this.#out.add(part);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Filters a Parquet file: what may leave comes out as another one, with the same schema, row groups, pages and codecs.
  *
- * Row groups are read as output is taken, as many at a time as there are threads, and memory is bounded by these. Rows are
+ * Row groups are read as output is taken, one at a time or one more than there are threads, and memory is bounded by these. Rows are
  * judged by the table as it is when their group is read. A group of which every row stays is copied, unless it holds more than its
  * rows (remains.ts); one of which none does is left out.
  * @module
@@ -15,7 +15,7 @@ import { RowTotals } from '../row-counts.js';
 import { ThreadPool } from '../thread-pool.js';
 import { chunkEntry, copiedEntry, type Footer, groupEntry, readFooter, writeFooter } from './footer.js';
 import { MAGIC } from './format.js';
-import { GroupFilter, type GroupResult, type MappedColumns } from './group-filter.js';
+import { byteCountOf, GroupFilter, type GroupResult, type MappedColumns } from './group-filter.js';
 import { mappedColumns } from './mapped-columns.js';
 import { pageModule } from './page-kernel.js';
 import { type ReadAt, readerOf } from './read-at.js';
@@ -35,6 +35,7 @@ export type ParquetFilterOptions = Pick<
   | 'threadsBytesMin'
   | 'onFingerprints'
   | 'onProgress'
+  | 'isOutputLent'
 >;
 
 /**
@@ -90,13 +91,18 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
       } satisfies GroupThreadTerms,
       tableNow,
       // a filter gives out its own memory, and where there are threads several groups are under way
-      here: ({ index, rowsBefore }, table) =>
-        answered((threadCount > 1 ? newFilter() : filter).run(index, rowsBefore, table)),
+      here: ({ index, rowsBefore, room }, table) =>
+        answered((threadCount > 1 ? newFilter() : filter).run(index, rowsBefore, table, room)),
+      memoryOf: ({ room }) => (room === undefined ? [] : [room]),
     });
-    const run = async (index: number, rowsBefore: number) => resultOf(await threads.run({ index, rowsBefore }));
+    const rooms: ArrayBuffer[] = [];
+    const run = async (index: number, rowsBefore: number) =>
+      resultOf(await threads.run({ index, rowsBefore, room: rooms.pop() }));
     try {
       if (threadCount > 1) threads.start(threadCount);
-      yield* written({ readAt, footer, mapped }, results(footer, threadCount, run), totals, options);
+      // one more than threads, so that none waits for a slower one
+      const aheadCount = threadCount > 1 ? threadCount + 1 : 1;
+      yield* written({ readAt, footer, mapped, rooms }, results(footer, aheadCount, run), totals, options);
     } finally {
       await threads.close();
     }
@@ -138,13 +144,15 @@ interface Source {
   readonly readAt: ReadAt;
   readonly footer: Footer;
   readonly mapped: MappedColumns;
+  /** Memory that nobody uses any more. */
+  readonly rooms: ArrayBuffer[];
 }
 
 async function* written(
-  { readAt, footer, mapped }: Source,
+  { readAt, footer, mapped, rooms }: Source,
   groupResults: AsyncIterable<GroupResult>,
   totals: RowTotals,
-  { onFingerprints, onProgress }: ParquetFilterOptions,
+  { onFingerprints, onProgress, isOutputLent = false }: ParquetFilterOptions,
 ): AsyncGenerator<Uint8Array> {
   const withIdentifiers = new Set(mapped.map(({ column }) => column));
   const entries: ThriftStruct[] = [];
@@ -152,10 +160,10 @@ async function* written(
   let rowCount = 0;
   let index = 0;
   yield MAGIC;
-  for await (const { keptCount, blankedCount, chunks, tally, fingerprints } of groupResults) {
+  for await (const { keptCount, blankedCount, chunks, room, tally, fingerprints } of groupResults) {
     const group = footer.groups[index++];
     totals.add(tally);
-    totals.bytesIn += group?.chunks.reduce((sum, { byteCount }) => sum + byteCount, 0) ?? 0;
+    totals.bytesIn += group === undefined ? 0 : byteCountOf(group);
     onProgress?.(totals);
     if (keptCount === 0 || group === undefined) continue;
     const start = offset;
@@ -169,6 +177,8 @@ async function* written(
       offset += bytes.length;
       yield bytes;
     }
+
+    if (isOutputLent) rooms.push(room);
     entries.push(groupEntry(group, { rowCount: keptCount, isSorted: blankedCount === 0 }, columns, start));
     rowCount += keptCount;
     if (fingerprints !== null && fingerprints.length > 0) onFingerprints?.(fingerprints);

@@ -4,9 +4,10 @@
  */
 import type { SuppressionTable } from '../../core/suppression/index.js';
 import { TALLY } from '../row-counts.js';
-import { ChunkFilter } from './chunk-filter.js';
+import { ChunkFilter, type FilteredChunk } from './chunk-filter.js';
 import type { Chunk, Footer, RowGroup, WrittenChunk } from './footer.js';
 import { COLUMN_META } from './format.js';
+import { GroupBytes } from './group-bytes.js';
 import { type ChunkPages, pagesOf, readPages } from './page.js';
 import type { ReadAt } from './read-at.js';
 import { hasUnusedValues } from './remains.js';
@@ -25,6 +26,8 @@ export interface GroupResult {
   readonly blankedCount: number;
   /** One for each column; `null`: every row leaves as it came and can be copied, or none leaves. */
   readonly chunks: readonly (WrittenChunk | null)[];
+  /** The memory that chunks stand in. */
+  readonly room: ArrayBuffer;
   readonly tally: Float64Array;
   /** Of the rows that leave as they came; `null` where nobody wants them. */
   readonly fingerprints: BigUint64Array | null;
@@ -50,9 +53,10 @@ export class GroupFilter {
   /**
    * The group of this index, judged by the table as it is now.
    * @param rowsBefore Rows of the file before it.
+   * @param room Memory that may be used for what is written.
    * @throws {ParquetError}, {RowError} `row.unidentifiable`.
    */
-  async run(index: number, rowsBefore: number, table: SuppressionTable): Promise<GroupResult> {
+  async run(index: number, rowsBefore: number, table: SuppressionTable, room?: ArrayBuffer): Promise<GroupResult> {
     const group = this.#footer.groups[index];
     if (group === undefined) throw new RangeError(`index: expected a row group, got ${index}`);
     const scratch = this.#scratch;
@@ -70,23 +74,33 @@ export class GroupFilter {
     const isWhole = keptCount === fates.length && blankedCount === 0;
     // rows were taken away before, and of other columns nobody knows what is left of them
     const isAnew = isWhole && columns.some(({ pages }) => hasUnusedValues(pages));
-    const chunks: (WrittenChunk | null)[] = [];
+    const out = new GroupBytes(room, keptCount === 0 || isWhole ? 0 : byteCountOf(group));
+    const filtered: (FilteredChunk | null)[] = [];
     for (const [column, chunk] of group.chunks.entries()) {
       const found = decoded.get(column);
       if (keptCount === 0 || (isWhole && !isAnew && found?.pages.hasMore !== true)) {
-        chunks.push(null);
+        filtered.push(null);
         continue;
       }
       const { taken } = scratch;
-      chunks.push(found === undefined ? await this.#filterRead(chunk, fates) : this.#filterDecoded(found, fates));
+      filtered.push(
+        found === undefined ? await this.#filterRead(chunk, fates, out) : this.#filterDecoded(found, fates, out),
+      );
       scratch.release(taken);
     }
-    return { keptCount, blankedCount, chunks, tally, fingerprints };
+    const chunks = filtered.map((chunk) =>
+      chunk === null ? null : { ...chunk, bytes: out.between(chunk.from, chunk.to) },
+    );
+    return { keptCount, blankedCount, chunks, room: out.memory, tally, fingerprints };
   }
 
   /** A column that was read for its identifiers. */
-  #filterDecoded({ chunk, pages: { dictionary, pages } }: DecodedChunk, fates: Uint8Array): WrittenChunk {
-    const filter = new ChunkFilter(chunk, fates, this.#isBlanking, this.#scratch);
+  #filterDecoded(
+    { chunk, pages: { dictionary, pages } }: DecodedChunk,
+    fates: Uint8Array,
+    out: GroupBytes,
+  ): FilteredChunk {
+    const filter = new ChunkFilter(chunk, fates, this.#isBlanking, this.#scratch, out);
     if (dictionary !== null) filter.add(dictionary);
     for (const page of pages) {
       const { taken } = this.#scratch;
@@ -97,8 +111,8 @@ export class GroupFilter {
   }
 
   /** A column that was not read before: a page at a time, where pages do not depend on a dictionary. */
-  async #filterRead(chunk: Chunk, fates: Uint8Array): Promise<WrittenChunk> {
-    const filter = new ChunkFilter(chunk, fates, false, this.#scratch);
+  async #filterRead(chunk: Chunk, fates: Uint8Array, out: GroupBytes): Promise<FilteredChunk> {
+    const filter = new ChunkFilter(chunk, fates, false, this.#scratch, out);
     const bytes = await this.#readBytes(chunk);
     const { taken } = this.#scratch;
     for (const page of pagesOf(chunk, bytes, this.#scratch, false)) {
@@ -143,6 +157,9 @@ interface DecodedChunk {
   readonly chunk: Chunk;
   readonly pages: ChunkPages;
 }
+
+/** What it takes in the file. */
+export const byteCountOf = ({ chunks }: RowGroup): number => chunks.reduce((sum, { byteCount }) => sum + byteCount, 0);
 
 /** Of a text: where it begins and ends. */
 const SPAN_BYTES = 8;

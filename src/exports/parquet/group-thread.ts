@@ -24,12 +24,8 @@ async function serve(): Promise<void> {
   const filter = new GroupFilter(readAt, footer, mappedColumns(footer, terms), terms);
   const attached = new AttachedTable();
   const work = async (message: GroupJob & WithTable) => {
-    const answer = await answered(filter.run(message.index, message.rowsBefore, attached.of(message)));
-    const chunks = answer.kind === 'result' ? answer.result.chunks : [];
-    port.postMessage(
-      answer,
-      chunks.flatMap((chunk) => (chunk === null ? [] : [chunk.bytes.buffer as ArrayBuffer])),
-    );
+    const answer = await answered(filter.run(message.index, message.rowsBefore, attached.of(message), message.room));
+    port.postMessage(answer, answer.kind === 'result' ? [answer.result.room] : []);
   };
   let before = Promise.resolve();
   port.on('message', (message: GroupJob & WithTable) => {

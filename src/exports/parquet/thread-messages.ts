@@ -23,6 +23,8 @@ export interface GroupThreadTerms {
 export interface GroupJob {
   readonly index: number;
   readonly rowsBefore: number;
+  /** Memory for what is written, handed over. */
+  readonly room?: ArrayBuffer | undefined;
 }
 
 /** Classes do not survive being posted. */

@@ -3,7 +3,7 @@
  * @module
  */
 import type { SuppressionTable } from '../../core/suppression/index.js';
-import { CLEAR, RowJudge, SUPPRESSED } from '../judge.js';
+import { RowJudge, SUPPRESSED } from '../judge.js';
 import { RowKernel } from '../kernel/row-kernel.js';
 import { BATCH_COLUMNS_MAX, BATCH_ROWS_MAX } from '../limits.js';
 import type { ColumnMapping } from '../mapping.js';
@@ -101,7 +101,13 @@ export class GroupJudge {
   #decide(fates: Uint8Array, from: number, tally: Float64Array, rowsBefore: number): void {
     const { mode, onUnidentifiable } = this.#terms;
     const judge = this.#judge;
+    let clearCount = 0;
     for (let row = 0; row < judge.rowCount; row++) {
+      const isClear = judge.clearBit(row);
+      clearCount += isClear;
+      fates[from + row] = KEEP;
+      this.#leaves[row] = 1;
+      if (isClear === 1) continue;
       const verdict = judge.verdict(row);
       let fate = KEEP;
       let count: number = TALLY.kept;
@@ -111,9 +117,9 @@ export class GroupJudge {
         for (let bits = judge.hitKinds(row); bits !== 0; bits &= bits - 1) {
           tally[TALLY.kinds + 31 - Math.clz32(bits & -bits)]!++;
         }
-      } else if (verdict !== CLEAR && onUnidentifiable === 'keep') {
+      } else if (onUnidentifiable === 'keep') {
         tally[TALLY.keptUnidentifiable]!++;
-      } else if (verdict !== CLEAR) {
+      } else {
         if (onUnidentifiable === 'fail') {
           throw new RowError('row.unidentifiable', null, `row ${rowsBefore + from + row + 1}`);
         }
@@ -125,5 +131,7 @@ export class GroupJudge {
       tally[TALLY.rowsIn]!++;
       tally[count]!++;
     }
+    tally[TALLY.rowsIn]! += clearCount;
+    tally[TALLY.kept]! += clearCount;
   }
 }

@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import * as zlib from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -333,6 +334,22 @@ describe('threads', () => {
     expect(readFileSync(spread.out).equals(readFileSync(alone.out))).toBe(true);
     expect([spread.counts, many]).toEqual([alone.counts, one]);
     expect(one.length).toBeGreaterThan(0);
+  });
+
+  test.each([1, 2, 3])('%i use memory again that was lent, once all of it was taken', async (threads) => {
+    const alone = await filter(path('many.parquet'), {});
+    const options = { table, terms: termsOf(), mapping: parseMapping(MAPPING), threads, threadsBytesMin: 0 };
+    const { output, done } = filterParquet(path('many.parquet'), { ...options, isOutputLent: true });
+    const pieces: Uint8Array[] = [];
+    const memories = new Set<ArrayBufferLike>();
+    for await (const piece of output) {
+      await nextTurn(); // whoever used it too early has done so by now
+      pieces.push(Uint8Array.from(piece));
+      memories.add(piece.buffer);
+    }
+    expect(Buffer.concat(pieces).equals(readFileSync(alone.out))).toBe(true);
+    expect(await done).toEqual(alone.counts);
+    if (threads === 1) expect(memories.size).toBeLessThan(6); // of fifteen groups
   });
 
   test('one that has several groups at once filters one after another', async () => {
