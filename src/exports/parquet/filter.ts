@@ -75,8 +75,7 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
     const { rightsMask } = exportTerms;
     const terms: VerdictTerms = { mapping, rightsMask, mode, onUnidentifiable, wantsFingerprints };
     const mapped = mappedColumns(footer, terms);
-    const newFilter = () => new GroupFilter(readAt, footer, mapped, terms);
-    const filter = newFilter();
+    const filter = new GroupFilter(readAt, footer, mapped, terms);
     const tableNow = () => tableOf(options.table);
     const { threads: wanted = 1, threadsBytesMin = THREADS_BYTES_MIN } = options;
     const threadCount = fileBytes < threadsBytesMin ? 1 : Math.min(wanted, footer.groups.length);
@@ -90,9 +89,7 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
         pageModule: pageModule(),
       } satisfies GroupThreadTerms,
       tableNow,
-      // a filter gives out its own memory, and where there are threads several groups are under way
-      here: ({ index, rowsBefore, room }, table) =>
-        answered((threadCount > 1 ? newFilter() : filter).run(index, rowsBefore, table, room)),
+      here: ({ index, rowsBefore, room }, table) => answered(filter.run(index, rowsBefore, table, room)),
       memoryOf: ({ room }) => (room === undefined ? [] : [room]),
     });
     const rooms: ArrayBuffer[] = [];
