@@ -6,7 +6,7 @@
  * @module
  */
 import { type Codec, codecOf } from './codecs.js';
-import type { Chunk, WrittenChunk } from './footer.js';
+import type { ChunkPlace, WrittenChunk } from './footer.js';
 import { ENCODING } from './format.js';
 import type { GroupBytes } from './group-bytes.js';
 import {
@@ -70,7 +70,7 @@ export class ChunkFilter {
   #valueCount = 0;
 
   /** @param out Where it is written. */
-  constructor(chunk: Chunk, fates: Uint8Array, isBlanked: boolean, scratch: Scratch, out: GroupBytes) {
+  constructor(chunk: ChunkPlace, fates: Uint8Array, isBlanked: boolean, scratch: Scratch, out: GroupBytes) {
     this.#leaf = chunk.leaf;
     this.#codec = codecOf(chunk.codec);
     this.#fates = fates;

@@ -13,7 +13,16 @@ import { kernelModule } from '../kernel/row-kernel.js';
 import { THREADS_BYTES_MIN, THREADS_MAX } from '../limits.js';
 import { RowTotals } from '../row-counts.js';
 import { ThreadPool } from '../thread-pool.js';
-import { chunkEntry, copiedEntry, type Footer, groupEntry, readFooter, writeFooter } from './footer.js';
+import {
+  chunkEntry,
+  copiedEntry,
+  type Footer,
+  groupEntry,
+  placeOf,
+  type RowGroup,
+  readFooter,
+  writeFooter,
+} from './footer.js';
 import { MAGIC } from './format.js';
 import { byteCountOf, GroupFilter, type GroupResult, type MappedColumns } from './group-filter.js';
 import { mappedColumns } from './mapped-columns.js';
@@ -75,7 +84,7 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
     const { rightsMask } = exportTerms;
     const terms: VerdictTerms = { mapping, rightsMask, mode, onUnidentifiable, wantsFingerprints };
     const mapped = mappedColumns(footer, terms);
-    const filter = new GroupFilter(readAt, footer, mapped, terms);
+    const filter = new GroupFilter(readAt, mapped, terms);
     const tableNow = () => tableOf(options.table);
     const { threads: wanted = 1, threadsBytesMin = THREADS_BYTES_MIN } = options;
     const threadCount = fileBytes < threadsBytesMin ? 1 : Math.min(wanted, footer.groups.length);
@@ -83,18 +92,18 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
       module: workerUrl('./group-thread.js', import.meta.url),
       workerData: {
         descriptor: file.fd,
-        fileBytes,
+        mapped,
         terms,
         kernelModule: kernelModule(),
         pageModule: pageModule(),
       } satisfies GroupThreadTerms,
       tableNow,
-      here: ({ index, rowsBefore, room }, table) => answered(filter.run(index, rowsBefore, table, room)),
+      here: ({ group, rowsBefore, room }, table) => answered(filter.run(group, rowsBefore, table, room)),
       memoryOf: ({ room }) => (room === undefined ? [] : [room]),
     });
     const rooms: ArrayBuffer[] = [];
-    const run = async (index: number, rowsBefore: number) =>
-      resultOf(await threads.run({ index, rowsBefore, room: rooms.pop() }));
+    const run = async (group: RowGroup, rowsBefore: number) =>
+      resultOf(await threads.run({ group: placeOf(group), rowsBefore, room: rooms.pop() }));
     try {
       if (threadCount > 1) threads.start(threadCount);
       // one more than threads, so that none waits for a slower one
@@ -113,7 +122,7 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
 async function* results(
   { groups }: Footer,
   aheadCount: number,
-  run: (index: number, rowsBefore: number) => Promise<GroupResult>,
+  run: (group: RowGroup, rowsBefore: number) => Promise<GroupResult>,
 ): AsyncGenerator<GroupResult> {
   const ahead: Promise<GroupResult>[] = [];
   let next = 0;
@@ -121,7 +130,7 @@ async function* results(
   const start = () => {
     const group = groups[next];
     if (group === undefined) return;
-    const result = run(next, rowsBefore);
+    const result = run(group, rowsBefore);
     result.catch(() => {}); // its turn comes
     ahead.push(result);
     rowsBefore += group.rowCount;

@@ -5,14 +5,12 @@
 import type { SuppressionTable } from '../../core/suppression/index.js';
 import { TALLY } from '../row-counts.js';
 import { ChunkFilter, type FilteredChunk } from './chunk-filter.js';
-import type { Chunk, Footer, RowGroup, WrittenChunk } from './footer.js';
-import { COLUMN_META } from './format.js';
+import type { ChunkPlace, GroupPlace, WrittenChunk } from './footer.js';
 import { GroupBytes } from './group-bytes.js';
 import { type ChunkPages, pagesOf, readPages } from './page.js';
 import type { ReadAt } from './read-at.js';
 import { hasUnusedValues } from './remains.js';
 import { Scratch } from './scratch.js';
-import { numberIn } from './thrift.js';
 import { GroupJudge, type VerdictTerms } from './verdicts.js';
 
 /** The columns of a file that a mapping names: index in the mapping, and of the column. */
@@ -35,30 +33,26 @@ export interface GroupResult {
 
 export class GroupFilter {
   readonly #readAt: ReadAt;
-  readonly #footer: Footer;
   readonly #mapped: MappedColumns;
   readonly #judge: GroupJudge;
   readonly #isBlanking: boolean;
   /** Of mapped columns, and behind them of the column at hand. */
   readonly #scratch = new Scratch();
 
-  constructor(readAt: ReadAt, footer: Footer, mapped: MappedColumns, terms: VerdictTerms) {
+  constructor(readAt: ReadAt, mapped: MappedColumns, terms: VerdictTerms) {
     this.#readAt = readAt;
-    this.#footer = footer;
     this.#mapped = mapped;
     this.#judge = new GroupJudge(terms);
     this.#isBlanking = terms.mode === 'blank';
   }
 
   /**
-   * The group of this index, judged by the table as it is now.
+   * A group, judged by the table as it is now.
    * @param rowsBefore Rows of the file before it.
    * @param room Memory that may be used for what is written.
    * @throws {ParquetError}, {RowError} `row.unidentifiable`.
    */
-  async run(index: number, rowsBefore: number, table: SuppressionTable, room?: ArrayBuffer): Promise<GroupResult> {
-    const group = this.#footer.groups[index];
-    if (group === undefined) throw new RangeError(`index: expected a row group, got ${index}`);
+  async run(group: GroupPlace, rowsBefore: number, table: SuppressionTable, room?: ArrayBuffer): Promise<GroupResult> {
     const scratch = this.#scratch;
     scratch.clear(this.#bytesOf(group));
     const fates = scratch.bytes(group.rowCount);
@@ -111,7 +105,7 @@ export class GroupFilter {
   }
 
   /** A column that was not read before: a page at a time, where pages do not depend on a dictionary. */
-  async #filterRead(chunk: Chunk, fates: Uint8Array, out: GroupBytes): Promise<FilteredChunk> {
+  async #filterRead(chunk: ChunkPlace, fates: Uint8Array, out: GroupBytes): Promise<FilteredChunk> {
     const filter = new ChunkFilter(chunk, fates, false, this.#scratch, out);
     const bytes = await this.#readBytes(chunk);
     const { taken } = this.#scratch;
@@ -123,21 +117,19 @@ export class GroupFilter {
   }
 
   /** Memory that a group takes, about: of each mapped column, and of the largest one. What a footer says is no promise. */
-  #bytesOf({ chunks, rowCount }: RowGroup): number {
+  #bytesOf({ chunks, rowCount }: GroupPlace): number {
     const mapped = new Set(this.#mapped.map(({ column }) => column));
     let mappedBytes = 0;
     let largestBytes = 0;
-    for (const [column, { meta, byteCount }] of chunks.entries()) {
-      const rawBytes = numberIn(meta, COLUMN_META.rawBytes) ?? 0;
-      const valueCount = numberIn(meta, COLUMN_META.valueCount) ?? 0;
-      if (mapped.has(column)) mappedBytes += byteCount + rawBytes + SPAN_BYTES * valueCount;
+    for (const [column, { byteCount, saidRawBytes, saidValueCount }] of chunks.entries()) {
+      if (mapped.has(column)) mappedBytes += byteCount + saidRawBytes + SPAN_BYTES * saidValueCount;
       // raw, filtered, and compressed again; as indexes, as levels and as a mask
-      largestBytes = Math.max(largestBytes, byteCount + 4 * rawBytes + SPAN_BYTES * valueCount);
+      largestBytes = Math.max(largestBytes, byteCount + 4 * saidRawBytes + SPAN_BYTES * saidValueCount);
     }
     return rowCount + mappedBytes + largestBytes + BYTES_MORE;
   }
 
-  async #readMapped({ chunks }: RowGroup): Promise<Map<number, DecodedChunk>> {
+  async #readMapped({ chunks }: GroupPlace): Promise<Map<number, DecodedChunk>> {
     const decoded = new Map<number, DecodedChunk>();
     for (const { column } of this.#mapped) {
       const chunk = chunks[column];
@@ -148,18 +140,19 @@ export class GroupFilter {
     return decoded;
   }
 
-  #readBytes({ offset, byteCount }: Chunk): Promise<Uint8Array> {
+  #readBytes({ offset, byteCount }: ChunkPlace): Promise<Uint8Array> {
     return this.#readAt(offset, byteCount, this.#scratch.bytes(byteCount));
   }
 }
 
 interface DecodedChunk {
-  readonly chunk: Chunk;
+  readonly chunk: ChunkPlace;
   readonly pages: ChunkPages;
 }
 
 /** What it takes in the file. */
-export const byteCountOf = ({ chunks }: RowGroup): number => chunks.reduce((sum, { byteCount }) => sum + byteCount, 0);
+export const byteCountOf = ({ chunks }: GroupPlace): number =>
+  chunks.reduce((sum, { byteCount }) => sum + byteCount, 0);
 
 /** Of a text: where it begins and ends. */
 const SPAN_BYTES = 8;

@@ -3,7 +3,7 @@
  * @module
  */
 import { type Codec, codecOf } from './codecs.js';
-import type { Chunk } from './footer.js';
+import type { ChunkPlace } from './footer.js';
 import { DATA_PAGE, DATA_PAGE_V2, DICTIONARY_PAGE, ENCODING, PAGE_HEADER, PAGE_TYPE } from './format.js';
 import { bitWidth, endOfHybrid, hybridBytesMax, readHybrid, valueOfRun, writeHybrid, writeRun } from './hybrid.js';
 import { PAGE_BYTES_MAX, PAGE_VALUES_MAX } from './limits.js';
@@ -54,7 +54,7 @@ export interface ChunkPages {
 }
 
 /** All pages of a chunk, most of it in memory of the scratch. @throws {ParquetError}; whatever the bytes are, nothing else. */
-export function readPages(chunk: Chunk, bytes: Uint8Array, scratch: Scratch): ChunkPages {
+export function readPages(chunk: ChunkPlace, bytes: Uint8Array, scratch: Scratch): ChunkPages {
   let dictionary: DictionaryPage | null = null;
   const pages: DataPage[] = [];
   let hasMore = false;
@@ -69,7 +69,7 @@ export function readPages(chunk: Chunk, bytes: Uint8Array, scratch: Scratch): Ch
 
 /** The pages of a chunk, read one after the other. @param wantsSpans It is asked where texts stand. @throws As {@link readPages}. */
 export function* pagesOf(
-  { leaf, codec: codecNumber }: Chunk,
+  { leaf, codec: codecNumber }: ChunkPlace,
   bytes: Uint8Array,
   scratch: Scratch,
   wantsSpans: boolean,
