@@ -3,6 +3,7 @@
  * @module
  */
 import { damaged, type ParquetError } from './parquet-error.js';
+import type { Scratch } from './scratch.js';
 import { NumberReader } from './varint.js';
 
 const BLOCK_VALUES_MAX = 1 << 16;
@@ -13,10 +14,10 @@ interface DeltaNumbers {
   readonly end: number;
 }
 
-/** DELTA_BINARY_PACKED: `count` numbers at most. @throws {ParquetError} `parquet.damaged`. */
-export function readDeltaNumbers(bytes: Uint8Array, from: number, count: number): DeltaNumbers {
+/** DELTA_BINARY_PACKED: `count` numbers at most, in memory of `scratch`. @throws {ParquetError} `parquet.damaged`. */
+export function readDeltaNumbers(bytes: Uint8Array, from: number, count: number, scratch: Scratch): DeltaNumbers {
   const reader = new DeltaReader(bytes, from);
-  const numbers = reader.numbers(count);
+  const numbers = reader.numbers(count, scratch);
   return { numbers, end: reader.at };
 }
 
@@ -25,13 +26,14 @@ class DeltaReader extends NumberReader {
     return damaged('a delta block');
   }
 
-  numbers(countMax: number): BigInt64Array {
+  numbers(countMax: number, scratch: Scratch): BigInt64Array {
     const blockValues = this.count(BLOCK_VALUES_MAX);
     const miniCount = this.count(blockValues);
     const total = this.count(countMax);
     const miniValues = blockValues / miniCount;
     if (!(miniValues >= 8 && Number.isInteger(miniValues / 8))) throw damaged('a delta block');
-    const numbers = new BigInt64Array(total);
+    const { buffer, byteOffset } = scratch.bytes(8 * total);
+    const numbers = new BigInt64Array(buffer, byteOffset, total);
     let value = this.zigzag();
     if (total > 0) numbers[0] = value;
     for (let done = 1; done < total; ) {
@@ -72,10 +74,10 @@ export interface Spans {
 }
 
 /** DELTA_LENGTH_BYTE_ARRAY. @throws {ParquetError} `parquet.damaged`. */
-export function readDeltaLengths(bytes: Uint8Array, from: number, count: number): Spans {
-  const { numbers: lengths, end } = readDeltaNumbers(bytes, from, count);
-  const starts = new Int32Array(lengths.length);
-  const ends = new Int32Array(lengths.length);
+export function readDeltaLengths(bytes: Uint8Array, from: number, count: number, scratch: Scratch): Spans {
+  const { numbers: lengths, end } = readDeltaNumbers(bytes, from, count, scratch);
+  const starts = scratch.integers(lengths.length);
+  const ends = scratch.integers(lengths.length);
   let at = end;
   for (let index = 0; index < lengths.length; index++) {
     const length = Number(lengths[index]);
@@ -88,12 +90,18 @@ export function readDeltaLengths(bytes: Uint8Array, from: number, count: number)
 }
 
 /** DELTA_BYTE_ARRAY: each value begins with a part of the one before. @throws {ParquetError} `parquet.damaged`. */
-export function readDeltaBytes(bytes: Uint8Array, from: number, count: number, bytesMax: number): Spans {
-  const { numbers: prefixes, end } = readDeltaNumbers(bytes, from, count);
-  const suffixes = readDeltaLengths(bytes, end, count);
+export function readDeltaBytes(
+  bytes: Uint8Array,
+  from: number,
+  count: number,
+  bytesMax: number,
+  scratch: Scratch,
+): Spans {
+  const { numbers: prefixes, end } = readDeltaNumbers(bytes, from, count, scratch);
+  const suffixes = readDeltaLengths(bytes, end, count, scratch);
   if (suffixes.starts.length !== prefixes.length) throw damaged('a count');
-  const starts = new Int32Array(prefixes.length);
-  const ends = new Int32Array(prefixes.length);
+  const starts = scratch.integers(prefixes.length);
+  const ends = scratch.integers(prefixes.length);
   let total = 0;
   for (let index = 0; index < prefixes.length; index++) {
     const prefix = Number(prefixes[index]);
@@ -104,12 +112,12 @@ export function readDeltaBytes(bytes: Uint8Array, from: number, count: number, b
     ends[index] = total;
     if (total > bytesMax) throw damaged('a length');
   }
-  const out = Buffer.allocUnsafe(total);
+  const out = scratch.bytes(total);
   for (let index = 0; index < prefixes.length; index++) {
     const prefix = Number(prefixes[index]);
     const start = starts[index] ?? 0;
     const last = index === 0 ? 0 : (starts[index - 1] ?? 0);
-    out.copy(out, start, last, last + prefix);
+    out.copyWithin(start, last, last + prefix);
     out.set(suffixes.bytes.subarray(suffixes.starts[index], suffixes.ends[index]), start + prefix);
   }
   return { bytes: out, starts, ends };

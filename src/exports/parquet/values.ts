@@ -73,19 +73,19 @@ export function readValues(
     case ENCODING.deltaBinaryPacked:
       return {
         kind: 'fixed',
-        ...plainNumbers(leaf, exact(readDeltaNumbers(bytes, from, count).numbers, count)),
+        ...plainNumbers(leaf, exact(readDeltaNumbers(bytes, from, count, scratch).numbers, count), scratch),
         from: 0,
       };
     case ENCODING.deltaLengthBytes:
-      return { kind: 'spans', spans: exactSpans(readDeltaLengths(bytes, from, count), count) };
+      return { kind: 'spans', spans: exactSpans(readDeltaLengths(bytes, from, count, scratch), count) };
     case ENCODING.deltaBytes: {
-      const spans = exactSpans(readDeltaBytes(bytes, from, count, PAGE_BYTES_MAX), count);
+      const spans = exactSpans(readDeltaBytes(bytes, from, count, PAGE_BYTES_MAX, scratch), count);
       if (leaf.type !== TYPE.fixed) return { kind: 'spans', spans };
       if (spans.bytes.length !== count * leaf.typeLength) throw damaged('a length');
       return { kind: 'fixed', bytes: spans.bytes, from: 0, width: leaf.typeLength };
     }
     case ENCODING.byteStreamSplit:
-      return { kind: 'fixed', ...joinedStreams(leaf, bytes, from, count), from: 0 };
+      return { kind: 'fixed', ...joinedStreams(leaf, bytes, from, count, scratch), from: 0 };
     default:
       throw new ParquetError('parquet.unsupported', `encoding ${encoding}`);
   }
@@ -147,13 +147,14 @@ function plainSpans(bytes: Uint8Array, from: number, count: number, scratch: Scr
   return { bytes, starts, ends };
 }
 
-function plainNumbers({ type }: Leaf, numbers: BigInt64Array): { bytes: Uint8Array; width: number } {
-  if (type === TYPE.int64) return { bytes: new Uint8Array(numbers.buffer), width: 8 };
+function plainNumbers({ type }: Leaf, numbers: BigInt64Array, scratch: Scratch): { bytes: Uint8Array; width: number } {
+  const { buffer, byteOffset, byteLength, length } = numbers;
+  if (type === TYPE.int64) return { bytes: new Uint8Array(buffer, byteOffset, byteLength), width: 8 };
   if (type !== TYPE.int32) throw damaged('an encoding');
-  return {
-    bytes: new Uint8Array(Int32Array.from(numbers, (value) => Number(BigInt.asIntN(32, value))).buffer),
-    width: 4,
-  };
+  const words = new Int32Array(buffer, byteOffset, 2 * length);
+  const lows = scratch.integers(length);
+  for (let index = 0; index < length; index++) lows[index] = words[2 * index] ?? 0;
+  return { bytes: new Uint8Array(lows.buffer, lows.byteOffset, lows.byteLength), width: 4 };
 }
 
 /** BYTE_STREAM_SPLIT: first the first bytes of all values, then the second ones, and so on. */
@@ -162,10 +163,11 @@ function joinedStreams(
   bytes: Uint8Array,
   from: number,
   count: number,
+  scratch: Scratch,
 ): { bytes: Uint8Array; width: number } {
   const width = widthOf(leaf);
   if (width === 0 || from + width * count > bytes.length) throw damaged('a page');
-  const out = new Uint8Array(width * count);
+  const out = scratch.bytes(width * count);
   for (let stream = 0, at = from; stream < width; stream++) {
     for (let index = 0; index < count; index++) out[index * width + stream] = bytes[at++] ?? 0;
   }
@@ -218,7 +220,7 @@ export function keepPlain(
     case 'texts':
       return keepTexts(values, mask, out, from, scratch);
     case 'spans':
-      return keepSpans(values.spans, mask, out, from);
+      return keepSpans(values.spans, mask, out, from, scratch);
     case 'flags':
       return keepFlags(values.flags, mask, out, from);
     default:
@@ -277,7 +279,18 @@ function keepTexts(
   return end;
 }
 
-function keepSpans({ bytes, starts, ends }: Spans, mask: Uint8Array, out: Uint8Array, from: number): number {
+function keepSpans(
+  { bytes, starts, ends }: Spans,
+  mask: Uint8Array,
+  out: Uint8Array,
+  from: number,
+  scratch: Scratch,
+): number {
+  const [source, target, masks] = [scratch.addressOf(bytes), scratch.addressOf(out), scratch.addressOf(mask)];
+  const [startsAt, endsAt] = [scratch.addressOf(starts), scratch.addressOf(ends)];
+  if (source > 0 && target > 0 && masks > 0 && startsAt > 0 && endsAt > 0) {
+    return scratch.kernel.keepSpans(source, startsAt, endsAt, mask.length, masks, target + from) - target;
+  }
   const view = new DataView(out.buffer, out.byteOffset, out.length);
   let end = from;
   for (let index = 0; index < mask.length; index++) {

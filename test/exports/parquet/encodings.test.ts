@@ -106,6 +106,7 @@ describe('runs and packed bits', () => {
 });
 
 describe('deltas', () => {
+  const scratch = new Scratch();
   /** Varints of one byte. */
   const zigzag = (value: number) => (value < 0 ? -2 * value - 1 : 2 * value);
   /** One block of 128 values in four parts, of which the first has bits. */
@@ -116,9 +117,20 @@ describe('deltas', () => {
   ];
 
   test('the examples of the format', () => {
-    expect([...readDeltaNumbers(Uint8Array.from(block(5, 1, 1, 0, [])), 0, 5).numbers]).toEqual([1n, 2n, 3n, 4n, 5n]);
+    expect([...readDeltaNumbers(Uint8Array.from(block(5, 1, 1, 0, [])), 0, 5, scratch).numbers]).toEqual([
+      1n,
+      2n,
+      3n,
+      4n,
+      5n,
+    ]);
     // 7 5 3 1 2 3 4 5: deltas -2 -2 -2 1 1 1 1, less -2: 0 0 0 3 3 3 3 in two bits
-    const numbers = readDeltaNumbers(Uint8Array.from(block(8, 7, -2, 2, [0b11000000, 0b00111111])), 0, 8).numbers;
+    const numbers = readDeltaNumbers(
+      Uint8Array.from(block(8, 7, -2, 2, [0b11000000, 0b00111111])),
+      0,
+      8,
+      scratch,
+    ).numbers;
     expect([...numbers]).toEqual([7n, 5n, 3n, 1n, 2n, 3n, 4n, 5n]);
   });
 
@@ -126,7 +138,7 @@ describe('deltas', () => {
     // Hello World Foobar ABCDEF: lengths 5 5 6 6, deltas 0 1 0
     const lengths = block(4, 5, 0, 1, [0b010]);
     const bytes = Uint8Array.from([...lengths, ...Buffer.from('HelloWorldFoobarABCDEF')]);
-    expect(textsOf(readDeltaLengths(bytes, 0, 4))).toEqual(['Hello', 'World', 'Foobar', 'ABCDEF']);
+    expect(textsOf(readDeltaLengths(bytes, 0, 4, scratch))).toEqual(['Hello', 'World', 'Foobar', 'ABCDEF']);
     // axis axle babble babyhood: beginnings of 0 2 0 3, and axis le babble yhood
     const numbers = (values: readonly number[]) => {
       const deltas = values.slice(1).map((value, index) => value - (values[index] ?? 0));
@@ -139,15 +151,15 @@ describe('deltas', () => {
       ...numbers(rest.map(({ length }) => length)),
       ...Buffer.from(rest.join('')),
     ]);
-    expect(textsOf(readDeltaBytes(all, 0, 4, 100))).toEqual(['axis', 'axle', 'babble', 'babyhood']);
+    expect(textsOf(readDeltaBytes(all, 0, 4, 100, scratch))).toEqual(['axis', 'axle', 'babble', 'babyhood']);
   });
 
   test('any bytes at all are refused in order', () =>
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
-        refusedInOrder(() => readDeltaNumbers(bytes, 0, 100));
-        refusedInOrder(() => readDeltaLengths(bytes, 0, 100));
-        refusedInOrder(() => readDeltaBytes(bytes, 0, 100, 1000));
+        refusedInOrder(() => readDeltaNumbers(bytes, 0, 100, scratch));
+        refusedInOrder(() => readDeltaLengths(bytes, 0, 100, scratch));
+        refusedInOrder(() => readDeltaBytes(bytes, 0, 100, 1000, scratch));
       }),
     ));
 });

@@ -137,6 +137,32 @@ describe('values', () => {
     ),
   );
 
+  test('that are texts of which it is known where they stand', () =>
+    fc.assert(
+      fc.property(
+        texts.chain((all) => fc.tuple(fc.constant(all), mask(all.length))),
+        ([all, masks]) => {
+          const ends = Int32Array.from(all, (_, index) =>
+            all.slice(0, index + 1).reduce((sum, { length }) => sum + length, 0),
+          );
+          const hex = agreed((memory) => {
+            const spans = {
+              bytes: memory.bytes(Buffer.concat(all)),
+              starts: memory.integers(Int32Array.from(all, ({ length }, index) => (ends[index] ?? 0) - length)),
+              ends: memory.integers(ends),
+            };
+            const values: PlainValues = { kind: 'spans', spans };
+            const out = memory.bytes(new Uint8Array(plainBytesMax(values, all.length)));
+            const behind = memory.bytes(new Uint8Array(SLACK_BYTES).fill(0x55));
+            const end = keepPlain(values, memory.bytes(masks), out, 0, scratch);
+            expect(behind.every((byte) => byte === 0x55)).toBe(true);
+            return Buffer.from(out.subarray(0, end)).toString('hex');
+          });
+          expect(hex).toBe(textsIn(all.filter((_, index) => masks[index] !== 0)).toString('hex'));
+        },
+      ),
+    ));
+
   test('that are texts, cut off or damaged anywhere, are refused alike', () =>
     fc.assert(
       fc.property(
