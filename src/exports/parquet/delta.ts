@@ -7,6 +7,8 @@ import type { Scratch } from './scratch.js';
 import { NumberReader } from './varint.js';
 
 const BLOCK_VALUES_MAX = 1 << 16;
+/** So many bits are in any four bytes from the byte on that they begin in. */
+const SMALL_WIDTH_MAX = 25;
 
 /** Numbers of a section, and where it ends. */
 interface DeltaNumbers {
@@ -34,8 +36,8 @@ class DeltaReader extends NumberReader {
     if (!(miniValues >= 8 && Number.isInteger(miniValues / 8))) throw damaged('a delta block');
     const { buffer, byteOffset } = scratch.bytes(8 * total);
     const numbers = new BigInt64Array(buffer, byteOffset, total);
-    let value = this.zigzag();
-    if (total > 0) numbers[0] = value;
+    const first = this.zigzag();
+    if (total > 0) numbers[0] = first;
     for (let done = 1; done < total; ) {
       const smallest = this.zigzag();
       const widths = this.take(miniCount);
@@ -43,13 +45,50 @@ class DeltaReader extends NumberReader {
         const width = widths[mini] ?? 0;
         if (width > 64) throw damaged('a bit width');
         const packed = this.take((miniValues * width) / 8);
-        for (let index = 0; index < miniValues && done < total; index++) {
-          value = BigInt.asIntN(64, value + smallest + bitsAt(packed, index * width, width));
-          numbers[done++] = value;
-        }
+        const end = Math.min(done + miniValues, total);
+        if (width > 0 && width <= SMALL_WIDTH_MAX)
+          addSmall(numbers, done, end, smallest, this.bytes, this.at - packed.length, width);
+        else addLarge(numbers, done, end, smallest, packed, width);
+        done = end;
       }
     }
     return numbers;
+  }
+}
+
+/** HOT. Fills `numbers[from..to)`, each from the one before. Where bits come as `BigInt`, a value takes 50 ns more. */
+function addSmall(
+  numbers: BigInt64Array,
+  from: number,
+  to: number,
+  smallest: bigint,
+  bytes: Uint8Array,
+  packedAt: number,
+  width: number,
+): void {
+  const mask = (1 << width) - 1;
+  let value = numbers[from - 1]!;
+  for (let index = from, bit = 0; index < to; index++, bit += width) {
+    const at = packedAt + (bit >> 3);
+    const four = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    value = BigInt.asIntN(64, value + smallest + BigInt((four >>> (bit & 7)) & mask));
+    numbers[index] = value;
+  }
+}
+
+/** The same for any width; quicker where there are no bits at all. */
+function addLarge(
+  numbers: BigInt64Array,
+  from: number,
+  to: number,
+  smallest: bigint,
+  packed: Uint8Array,
+  width: number,
+): void {
+  let value = numbers[from - 1] ?? 0n;
+  for (let index = from; index < to; index++) {
+    value = BigInt.asIntN(64, value + smallest + bitsAt(packed, (index - from) * width, width));
+    numbers[index] = value;
   }
 }
 

@@ -134,6 +134,57 @@ describe('deltas', () => {
     expect([...numbers]).toEqual([7n, 5n, 3n, 1n, 2n, 3n, 4n, 5n]);
   });
 
+  /** As a writer packs them: blocks of 128 in four parts, each with the width that it needs. */
+  function packed(values: readonly bigint[]): Uint8Array {
+    const bytes: number[] = [];
+    const varint = (value: bigint) => {
+      let rest = value;
+      for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+      bytes.push(Number(rest));
+    };
+    const zigzag = (value: bigint) => varint(BigInt.asUintN(64, (value << 1n) ^ (value >> 63n)));
+    for (const count of [128, 4, values.length]) varint(BigInt(count));
+    zigzag(values[0] ?? 0n);
+    const deltas = values.slice(1).map((value, index) => BigInt.asIntN(64, value - (values[index] ?? 0n)));
+    for (let from = 0; from < deltas.length; from += 128) {
+      const some = deltas.slice(from, from + 128);
+      const smallest = some.reduce((least, delta) => (delta < least ? delta : least));
+      const parts = [0, 32, 64, 96].map((at) =>
+        some.slice(at, at + 32).map((delta) => BigInt.asUintN(64, delta - smallest)),
+      );
+      const widths = parts.map((part) =>
+        Math.max(0, ...part.map((delta) => (delta === 0n ? 0 : delta.toString(2).length))),
+      );
+      zigzag(smallest);
+      bytes.push(...widths);
+      for (const [index, part] of parts.entries()) {
+        const width = widths[index] ?? 0;
+        const bits = part.reduce((all, delta, at) => all | (delta << BigInt(at * width)), 0n);
+        if (part.length > 0)
+          for (let byte = 0; byte < 4 * width; byte++) bytes.push(Number((bits >> BigInt(8 * byte)) & 0xffn));
+      }
+    }
+    return Uint8Array.from(bytes);
+  }
+
+  test('numbers of any size, with steps of any size, both ways', () =>
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+        fc.integer({ min: 0, max: 64 }),
+        fc.array(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { maxLength: 300 }),
+        (first, width, steps) => {
+          const values = [first];
+          for (const step of steps) {
+            const delta = BigInt.asIntN(width, step);
+            values.push(BigInt.asIntN(64, (values.at(-1) ?? 0n) + delta));
+          }
+          expect([...readDeltaNumbers(packed(values), 0, values.length, scratch).numbers]).toEqual(values);
+        },
+      ),
+      { numRuns: 300 },
+    ));
+
   test('lengths, then the texts; beginnings, then what differs', () => {
     // Hello World Foobar ABCDEF: lengths 5 5 6 6, deltas 0 1 0
     const lengths = block(4, 5, 0, 1, [0b010]);
