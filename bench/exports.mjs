@@ -117,7 +117,7 @@ const CONTENDERS = {
     return async () => {
       const { output: pieces, done } =
         format === 'parquet'
-          ? filterParquet(input, options)
+          ? filterParquet(input, { ...options, isOutputLent: true })
           : filterRows(fileBytes(input), { ...options, format, isOutputLent: true });
       const file = await open(output, 'w');
       for await (const piece of pieces) await file.write(piece);

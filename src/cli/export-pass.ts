@@ -36,7 +36,7 @@ export function passOf(
     const kept = isRecheck ? 'keep' : onUnidentifiable;
     const options = { table, terms, mapping, mode, onUnidentifiable: kept, threads, onFingerprints, onProgress };
     return format === 'parquet'
-      ? filterParquet(input.path, options)
+      ? filterParquet(input.path, { ...options, isOutputLent })
       : filterRows(input.rows(), { ...options, format, delimiter, quote, isOutputLent });
   };
 }

@@ -296,3 +296,9 @@ export const loadWord32 = (address: Code, offset: number, vector: Code, lane: nu
   op(0xfd, 0x56, 0, ...unsigned(offset), lane)(address, vector);
 export const storeWord32At = (address: Code, offset: number, vector: Code, lane: number) =>
   op(0xfd, 0x5a, 0, ...unsigned(offset), lane)(address, vector);
+
+export const countBits = op(0x69);
+export const load64At = (address: Code, offset: number) => op(0x29, 0, ...unsigned(offset))(address);
+/** The first where the third is not 0, else the second. */
+export const select = op(0x1b);
+export const leadingZeros64 = op(0x79);

@@ -2,7 +2,8 @@
  * The table that threads judge by: handed to them with every job, attached to anew only where it is another one.
  * @module
  */
-import { SuppressionTable, type TableShare } from '../core/suppression/index.js';
+import type { TableShare } from '../core/suppression/index.js';
+import { SuppressionTable } from '../core/suppression/table.js';
 
 /** What every job comes with. */
 export interface WithTable {

@@ -5,15 +5,16 @@
  * has, and a blanked value is gone from both.
  * @module
  */
-import { codecOf } from './codecs.js';
-import type { Chunk, WrittenChunk } from './footer.js';
+import { type Codec, codecOf } from './codecs.js';
+import type { ChunkPlace, WrittenChunk } from './footer.js';
 import { ENCODING } from './format.js';
-import { hybridBytesMax, writeHybrid } from './hybrid.js';
+import type { GroupBytes } from './group-bytes.js';
 import {
-  type ChunkPages,
+  bodyOf,
   type DataPage,
   type DictionaryPage,
-  type KeptPage,
+  type KeptEntries,
+  type Page,
   type WrittenPage,
   writeDataPage,
   writeDictionaryPage,
@@ -21,7 +22,16 @@ import {
 import { damaged } from './parquet-error.js';
 import type { Leaf } from './schema.js';
 import type { Scratch } from './scratch.js';
-import { indexWidth, keptIndexes, keptPlain } from './values.js';
+import {
+  indexBytesMax,
+  indexWidth,
+  keepPlain,
+  keptIndexes,
+  type PlainValues,
+  plainBytesMax,
+  renumber,
+  writeIndexes,
+} from './values.js';
 
 /** What becomes of a row. A blanked row is kept, without the values of the columns that are mapped. */
 export const DROP = 0;
@@ -29,148 +39,182 @@ export const KEEP = 1;
 export const BLANK = 2;
 
 /** A page on its way: its indexes are still those of the whole dictionary. */
-interface HalfPage extends Omit<KeptPage, 'encoding' | 'values'> {
-  readonly indexes: Int32Array | null;
-  readonly plain: Uint8Array | null;
+interface IndexedPage {
+  readonly entries: KeptEntries;
+  readonly indexes: Int32Array;
 }
 
-/**
- * The rows for which `fates` is not {@link DROP}. The pages are of no use afterwards.
- * @param isBlanked Values of rows to be blanked become null.
- * @throws {ParquetError} `parquet.damaged` where the column has not one row for each fate.
- */
-export function filterChunk(
-  chunk: Chunk,
-  { dictionary, pages }: ChunkPages,
-  fates: Uint8Array,
-  isBlanked: boolean,
-  scratch: Scratch,
-): WrittenChunk {
-  const { leaf } = chunk;
-  const codec = codecOf(chunk.codec);
-  const isUsed = new Uint8Array(dictionary?.valueCount ?? 0);
-  const kept: HalfPage[] = [];
-  let row = 0;
-  for (const page of pages) {
-    const { rowEnd, half } = filterPage(leaf, page, fates, row, isBlanked, isUsed);
-    row = rowEnd;
-    if (half.entryCount > 0) kept.push(half);
+/** A column that was written, and where. */
+export interface FilteredChunk extends Omit<WrittenChunk, 'bytes'> {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The rows of a column for which `fates` is not {@link DROP}. Pages that were added are of no use afterwards. */
+export class ChunkFilter {
+  readonly #leaf: Leaf;
+  readonly #codec: Codec;
+  readonly #fates: Uint8Array;
+  /** Values of rows to be blanked become null. */
+  readonly #isBlanked: boolean;
+  readonly #scratch: Scratch;
+  readonly #out: GroupBytes;
+  readonly #from: number;
+  #dictionary: DictionaryPage | null = null;
+  #isUsed: Uint8Array = new Uint8Array(0);
+  /** Those that wait for the dictionary to be known. */
+  readonly #waiting: (IndexedPage | WrittenPage)[] = [];
+  readonly #encodings = new Set<number>([ENCODING.rle]);
+  #row = 0;
+  #rawBytes = 0;
+  #valueCount = 0;
+
+  /** @param out Where it is written. */
+  constructor(chunk: ChunkPlace, fates: Uint8Array, isBlanked: boolean, scratch: Scratch, out: GroupBytes) {
+    this.#leaf = chunk.leaf;
+    this.#codec = codecOf(chunk.codec);
+    this.#fates = fates;
+    this.#isBlanked = isBlanked;
+    this.#scratch = scratch;
+    this.#out = out;
+    this.#from = out.length;
   }
-  if (row !== fates.length) throw damaged('the rows of a column');
-  const written: WrittenPage[] = [];
-  const encodings = new Set<number>([ENCODING.rle]);
-  let newIndexes: Int32Array | null = null;
-  if (dictionary !== null && kept.some(({ indexes }) => indexes !== null)) {
-    const smaller = smallerDictionary(dictionary, isUsed);
-    newIndexes = smaller.newIndexes;
-    written.push(writeDictionaryPage(codec, smaller.values, smaller.valueCount, scratch));
-    encodings.add(ENCODING.plain).add(ENCODING.rleDictionary);
-    const width = indexWidth(smaller.valueCount);
-    for (const page of kept) {
-      written.push(writeDataPage(leaf, codec, wholePage(page, newIndexes, width, scratch), scratch));
+
+  /** Nothing of the pages that were added is needed any more. */
+  get isSettled(): boolean {
+    return this.#dictionary === null;
+  }
+
+  /** @throws {ParquetError} `parquet.damaged` where the column has more rows than there are fates, or is damaged. */
+  add(page: Page): void {
+    if (page.kind === 'dictionary') {
+      this.#dictionary = page;
+      this.#isUsed = this.#scratch.bytes(page.valueCount).fill(0);
+    } else if (page.kind === 'data') this.#addData(page);
+  }
+
+  /** @throws {ParquetError} `parquet.damaged` where the column has fewer rows than there are fates. */
+  end(): FilteredChunk {
+    if (this.#row !== this.#fates.length) throw damaged('the rows of a column');
+    const dictionaryPageBytes = this.#writeWaiting();
+    return {
+      from: this.#from,
+      to: this.#out.length,
+      rawBytes: this.#rawBytes,
+      valueCount: this.#valueCount,
+      encodings: [...this.#encodings],
+      dataPageOffset: dictionaryPageBytes,
+      dictionaryPageOffset: dictionaryPageBytes === 0 ? null : 0,
+    };
+  }
+
+  #addData(page: DataPage): void {
+    const leaf = this.#leaf;
+    const isFlat = page.repetition === null && page.definition === null && !this.#isBlanked;
+    const { mask, rowEnd, entries } = isFlat
+      ? chooseFlat(page, this.#fates, this.#row, this.#scratch)
+      : chooseEntries(leaf, page, this.#fates, this.#row, this.#isBlanked, this.#scratch);
+    this.#row = rowEnd;
+    if (page.values.kind === 'indexes') {
+      if (this.#dictionary === null) throw damaged('no dictionary');
+      const indexes = keptIndexes(page.values.indexes, mask, this.#isUsed, this.#scratch);
+      if (entries.entryCount > 0) this.#waiting.push({ entries, indexes });
+    } else if (entries.entryCount > 0) {
+      const written = this.#plainPage(entries, page.values, mask);
+      if (this.#dictionary === null) this.#write(written);
+      else this.#waiting.push(written);
     }
-  } else {
-    for (const page of kept) {
-      written.push(writeDataPage(leaf, codec, wholePage(page, null, 0, scratch), scratch));
+    this.#valueCount += entries.entryCount;
+  }
+
+  #plainPage(entries: KeptEntries, values: PlainValues, mask: Uint8Array): WrittenPage {
+    this.#encodings.add(ENCODING.plain);
+    const body = bodyOf(this.#leaf, entries, plainBytesMax(values, mask.length), this.#scratch);
+    const end = keepPlain(values, mask, body.bytes, body.valuesFrom, this.#scratch);
+    return writeDataPage(this.#codec, entries, ENCODING.plain, body, end, this.#scratch);
+  }
+
+  /** @returns Bytes of the page with the dictionary; 0 where there is none. */
+  #writeWaiting(): number {
+    const dictionary = this.#dictionary;
+    let dictionaryPageBytes = 0;
+    let width = 0;
+    let newIndexes: Int32Array | null = null;
+    if (dictionary !== null && this.#waiting.some((page) => 'indexes' in page)) {
+      const smaller = smallerDictionary(dictionary, this.#isUsed, this.#scratch);
+      width = indexWidth(smaller.valueCount);
+      if (smaller.valueCount < dictionary.valueCount) newIndexes = smaller.newIndexes;
+      const page = writeDictionaryPage(this.#codec, smaller.values, smaller.valueCount, this.#scratch);
+      dictionaryPageBytes = page.byteCount;
+      this.#write(page);
+      this.#encodings.add(ENCODING.plain).add(ENCODING.rleDictionary);
     }
-  }
-  if (kept.some(({ plain }) => plain !== null)) encodings.add(ENCODING.plain);
-  return {
-    bytes: joined(written),
-    rawBytes: written.reduce((sum, { rawBytes }) => sum + rawBytes, 0),
-    valueCount: kept.reduce((sum, { entryCount }) => sum + entryCount, 0),
-    encodings: [...encodings],
-    dataPageOffset: newIndexes === null ? 0 : (written[0]?.byteCount ?? 0),
-    dictionaryPageOffset: newIndexes === null ? null : 0,
-  };
-}
-
-/** In memory of their own, which can be handed to another thread. */
-function joined(pages: readonly WrittenPage[]): Uint8Array {
-  const bytes = new Uint8Array(pages.reduce((sum, { byteCount }) => sum + byteCount, 0));
-  let at = 0;
-  for (const { parts } of pages) {
-    for (const part of parts) {
-      bytes.set(part, at);
-      at += part.length;
+    for (const page of this.#waiting) {
+      this.#write('indexes' in page ? this.#indexedPage(page, newIndexes, width) : page);
     }
+    return dictionaryPageBytes;
   }
-  return bytes;
-}
 
-function wholePage(
-  { indexes, plain, ...page }: HalfPage,
-  newIndexes: Int32Array | null,
-  width: number,
-  scratch: Scratch,
-): KeptPage {
-  if (indexes === null || newIndexes === null) {
-    return { ...page, encoding: ENCODING.plain, values: plain ?? new Uint8Array(0) };
+  #indexedPage({ entries, indexes }: IndexedPage, newIndexes: Int32Array | null, width: number): WrittenPage {
+    if (newIndexes !== null) renumber(indexes, newIndexes, this.#scratch);
+    const body = bodyOf(this.#leaf, entries, indexBytesMax(indexes.length, width), this.#scratch);
+    const end = writeIndexes(indexes, width, body.bytes, body.valuesFrom, this.#scratch);
+    return writeDataPage(this.#codec, entries, ENCODING.rleDictionary, body, end, this.#scratch);
   }
-  renumber(indexes, newIndexes);
-  const values = scratch.bytes(1 + hybridBytesMax(indexes.length, width));
-  values[0] = width;
-  const end = writeHybrid(indexes, indexes.length, width, values, 1);
-  return { ...page, encoding: ENCODING.rleDictionary, values: values.subarray(0, end) };
+
+  #write({ parts, rawBytes }: WrittenPage): void {
+    this.#rawBytes += rawBytes;
+    for (const part of parts) this.#out.add(part);
+  }
 }
 
-/** HOT. */
-function renumber(indexes: Int32Array, newIndexes: Int32Array): void {
-  for (let index = 0; index < indexes.length; index++) indexes[index] = newIndexes[indexes[index]!]!;
-}
-
-function smallerDictionary({ values }: DictionaryPage, isUsed: Uint8Array) {
+function smallerDictionary({ values, valueCount: oldCount }: DictionaryPage, isUsed: Uint8Array, scratch: Scratch) {
   if (values.kind === 'indexes') throw damaged('a dictionary');
-  const newIndexes = new Int32Array(isUsed.length);
+  const newIndexes = scratch.integers(oldCount);
   let valueCount = 0;
-  for (let index = 0; index < isUsed.length; index++) {
+  for (let index = 0; index < oldCount; index++) {
     newIndexes[index] = valueCount;
     valueCount += isUsed[index] ?? 0;
   }
-  return { newIndexes, valueCount, values: keptPlain(values, isUsed, valueCount) };
-}
-
-function filterPage(
-  leaf: Leaf,
-  page: DataPage,
-  fates: Uint8Array,
-  row: number,
-  isBlanked: boolean,
-  isUsed: Uint8Array,
-): { rowEnd: number; half: HalfPage } {
-  const isFlat = page.repetition === null && page.definition === null && !isBlanked;
-  const chosen = isFlat ? chooseFlat(page, fates, row) : chooseEntries(leaf, page, fates, row, isBlanked);
-  const { mask, valueCount, rowEnd, ...levels } = chosen;
-  const { values } = page;
-  const half: HalfPage = {
-    version: page.version,
-    valueCount,
-    ...levels,
-    indexes: values.kind === 'indexes' ? keptIndexes(values.indexes, mask, isUsed) : null,
-    plain: values.kind === 'indexes' ? null : keptPlain(values, mask, valueCount),
-  };
-  return { rowEnd, half };
+  const out = scratch.bytes(plainBytesMax(values, oldCount));
+  const end = keepPlain(values, isUsed, out, 0, scratch);
+  return { newIndexes, valueCount, values: out.subarray(0, end) };
 }
 
 interface Chosen {
   /** For each value of the page: 0 if it goes. */
   readonly mask: Uint8Array;
-  readonly valueCount: number;
-  readonly entryCount: number;
-  readonly rowCount: number;
-  readonly repetition: Uint8Array | null;
-  readonly definition: Uint8Array | null;
   readonly rowEnd: number;
+  readonly entries: KeptEntries;
 }
 
 /** HOT. Where each entry is a row and a value. */
-function chooseFlat({ entryCount }: DataPage, fates: Uint8Array, row: number): Chosen {
+function chooseFlat({ version, entryCount }: DataPage, fates: Uint8Array, row: number, scratch: Scratch): Chosen {
   const rowEnd = row + entryCount;
   if (rowEnd > fates.length) throw damaged('the rows of a column');
   const mask = fates.subarray(row, rowEnd);
+  const count = countKept(mask, scratch);
+  return {
+    mask,
+    rowEnd,
+    entries: {
+      version,
+      valueCount: count,
+      entryCount: count,
+      rowCount: count,
+      repetition: null,
+      definition: null,
+    },
+  };
+}
+
+/** HOT. */
+function countKept(mask: Uint8Array, scratch: Scratch): number {
+  const at = scratch.addressOf(mask);
+  if (at > 0) return scratch.kernel.countKept(at, mask.length);
   let count = 0;
-  for (let index = 0; index < entryCount; index++) count += mask[index] === DROP ? 0 : 1;
-  return { mask, valueCount: count, entryCount: count, rowCount: count, repetition: null, definition: null, rowEnd };
+  for (let index = 0; index < mask.length; index++) count += mask[index] === DROP ? 0 : 1;
+  return count;
 }
 
 /** HOT. `row` counts the rows that began before the page; the first entry may go on with the last of them. */
@@ -180,11 +224,12 @@ function chooseEntries(
   fates: Uint8Array,
   row: number,
   isBlanked: boolean,
+  scratch: Scratch,
 ): Chosen {
-  const { entryCount, repetition: oldRepetition, definition: oldDefinition } = page;
-  const repetition = maxRepetition === 0 ? null : new Uint8Array(entryCount);
-  const definition = maxDefinition === 0 ? null : new Uint8Array(entryCount);
-  const mask = new Uint8Array(entryCount);
+  const { version, entryCount, repetition: oldRepetition, definition: oldDefinition } = page;
+  const repetition = maxRepetition === 0 ? null : scratch.bytes(entryCount);
+  const definition = maxDefinition === 0 ? null : scratch.bytes(entryCount);
+  const mask = scratch.bytes(entryCount);
   let current = row - 1;
   let value = 0;
   let entries = 0;
@@ -198,7 +243,10 @@ function chooseEntries(
     const fate = fates[current]!;
     const isValue = defined === maxDefinition;
     const at = value;
-    if (isValue) value++;
+    if (isValue) {
+      mask[at] = 0;
+      value++;
+    }
     if (fate === DROP) continue;
     if (isBlanked && fate === BLANK && isValue) defined = maxDefinition - 1;
     else if (isValue) {
@@ -212,11 +260,14 @@ function chooseEntries(
   }
   return {
     mask: mask.subarray(0, value),
-    valueCount,
-    entryCount: entries,
-    rowCount,
-    repetition: repetition?.subarray(0, entries) ?? null,
-    definition: definition?.subarray(0, entries) ?? null,
     rowEnd: current + 1,
+    entries: {
+      version,
+      valueCount,
+      entryCount: entries,
+      rowCount,
+      repetition: repetition?.subarray(0, entries) ?? null,
+      definition: definition?.subarray(0, entries) ?? null,
+    },
   };
 }

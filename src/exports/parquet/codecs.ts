@@ -11,24 +11,24 @@ import { snappyCompress, snappyDecompress } from './snappy.js';
 export interface Codec {
   /** May take memory from `scratch`. @throws {ParquetError} `parquet.damaged` where it does not make `rawBytes` bytes. */
   decompress(bytes: Uint8Array, rawBytes: number, scratch: Scratch): Uint8Array;
-  /** A page, of which the parts are given. */
-  compress(parts: readonly Uint8Array[], scratch: Scratch): Uint8Array;
+  /** May take memory from `scratch`. */
+  compress(bytes: Uint8Array, scratch: Scratch): Uint8Array;
 }
 
 type Zstd = (bytes: Uint8Array, options?: { readonly maxOutputLength?: number }) => Buffer;
 /** Since Node 22.15. */
 const { zstdCompressSync, zstdDecompressSync } = zlib as { zstdCompressSync?: Zstd; zstdDecompressSync?: Zstd };
 
-const AS_IS: Codec = { decompress: (bytes, rawBytes) => exactly(bytes, rawBytes), compress: whole };
+const AS_IS: Codec = { decompress: (bytes, rawBytes) => exactly(bytes, rawBytes), compress: (bytes) => bytes };
 const SNAPPY: Codec = { decompress: snappyDecompress, compress: snappyCompress };
 /** As fast as it gets: who filters a file waits for it, and the file is read again soon. */
 const GZIP: Codec = {
   decompress: decompressWith((bytes, options) => zlib.gunzipSync(bytes, options)),
-  compress: (parts) => zlib.gzipSync(whole(parts), { level: 1 }),
+  compress: (bytes) => zlib.gzipSync(bytes, { level: 1 }),
 };
 const BROTLI: Codec = {
   decompress: decompressWith((bytes, options) => zlib.brotliDecompressSync(bytes, options)),
-  compress: (parts) => zlib.brotliCompressSync(whole(parts), { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 4 } }),
+  compress: (bytes) => zlib.brotliCompressSync(bytes, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 4 } }),
 };
 
 /** @throws {ParquetError} `parquet.unsupported`. */
@@ -46,27 +46,24 @@ export function codecOf(number: number): Codec {
       if (zstdCompressSync === undefined || zstdDecompressSync === undefined) {
         throw new ParquetError('parquet.unsupported', 'zstd, which needs Node 22.15 or later');
       }
-      return { decompress: decompressWith(zstdDecompressSync), compress: (parts) => zstdCompressSync(whole(parts)) };
+      return { decompress: decompressWith(zstdDecompressSync), compress: (bytes) => zstdCompressSync(bytes) };
     default:
       throw new ParquetError('parquet.unsupported', 'LZO and LZ4 compression');
   }
 }
 
 function decompressWith(decompress: (bytes: Uint8Array, options: { maxOutputLength: number }) => Buffer) {
-  return (bytes: Uint8Array, rawBytes: number): Uint8Array => {
+  return (bytes: Uint8Array, rawBytes: number, scratch: Scratch): Uint8Array => {
     let raw: Uint8Array;
     try {
       raw = decompress(bytes, { maxOutputLength: Math.max(1, rawBytes) });
     } catch (cause) {
       throw new ParquetError('parquet.damaged', 'a compressed page', { cause });
     }
-    return exactly(raw, rawBytes);
+    const own = scratch.bytes(exactly(raw, rawBytes).length);
+    own.set(raw);
+    return own;
   };
-}
-
-function whole(parts: readonly Uint8Array[]): Uint8Array {
-  const [first] = parts;
-  return first !== undefined && parts.length === 1 ? first : Buffer.concat(parts);
 }
 
 function exactly(bytes: Uint8Array, byteCount: number): Uint8Array {

@@ -3,9 +3,12 @@
  * @module
  */
 import { damaged, type ParquetError } from './parquet-error.js';
+import type { Scratch } from './scratch.js';
 import { NumberReader } from './varint.js';
 
 const BLOCK_VALUES_MAX = 1 << 16;
+/** So many bits are in any four bytes from the byte on that they begin in. */
+const SMALL_WIDTH_MAX = 25;
 
 /** Numbers of a section, and where it ends. */
 interface DeltaNumbers {
@@ -13,10 +16,10 @@ interface DeltaNumbers {
   readonly end: number;
 }
 
-/** DELTA_BINARY_PACKED: `count` numbers at most. @throws {ParquetError} `parquet.damaged`. */
-export function readDeltaNumbers(bytes: Uint8Array, from: number, count: number): DeltaNumbers {
+/** DELTA_BINARY_PACKED: `count` numbers at most, in memory of `scratch`. @throws {ParquetError} `parquet.damaged`. */
+export function readDeltaNumbers(bytes: Uint8Array, from: number, count: number, scratch: Scratch): DeltaNumbers {
   const reader = new DeltaReader(bytes, from);
-  const numbers = reader.numbers(count);
+  const numbers = reader.numbers(count, scratch);
   return { numbers, end: reader.at };
 }
 
@@ -25,15 +28,16 @@ class DeltaReader extends NumberReader {
     return damaged('a delta block');
   }
 
-  numbers(countMax: number): BigInt64Array {
+  numbers(countMax: number, scratch: Scratch): BigInt64Array {
     const blockValues = this.count(BLOCK_VALUES_MAX);
     const miniCount = this.count(blockValues);
     const total = this.count(countMax);
     const miniValues = blockValues / miniCount;
     if (!(miniValues >= 8 && Number.isInteger(miniValues / 8))) throw damaged('a delta block');
-    const numbers = new BigInt64Array(total);
-    let value = this.zigzag();
-    if (total > 0) numbers[0] = value;
+    const { buffer, byteOffset } = scratch.bytes(8 * total);
+    const numbers = new BigInt64Array(buffer, byteOffset, total);
+    const first = this.zigzag();
+    if (total > 0) numbers[0] = first;
     for (let done = 1; done < total; ) {
       const smallest = this.zigzag();
       const widths = this.take(miniCount);
@@ -41,13 +45,50 @@ class DeltaReader extends NumberReader {
         const width = widths[mini] ?? 0;
         if (width > 64) throw damaged('a bit width');
         const packed = this.take((miniValues * width) / 8);
-        for (let index = 0; index < miniValues && done < total; index++) {
-          value = BigInt.asIntN(64, value + smallest + bitsAt(packed, index * width, width));
-          numbers[done++] = value;
-        }
+        const end = Math.min(done + miniValues, total);
+        if (width > 0 && width <= SMALL_WIDTH_MAX)
+          addSmall(numbers, done, end, smallest, this.bytes, this.at - packed.length, width);
+        else addLarge(numbers, done, end, smallest, packed, width);
+        done = end;
       }
     }
     return numbers;
+  }
+}
+
+/** HOT. Fills `numbers[from..to)`, each from the one before. Where bits come as `BigInt`, a value takes 50 ns more. */
+function addSmall(
+  numbers: BigInt64Array,
+  from: number,
+  to: number,
+  smallest: bigint,
+  bytes: Uint8Array,
+  packedAt: number,
+  width: number,
+): void {
+  const mask = (1 << width) - 1;
+  let value = numbers[from - 1]!;
+  for (let index = from, bit = 0; index < to; index++, bit += width) {
+    const at = packedAt + (bit >> 3);
+    const four = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    value = BigInt.asIntN(64, value + smallest + BigInt((four >>> (bit & 7)) & mask));
+    numbers[index] = value;
+  }
+}
+
+/** The same for any width; quicker where there are no bits at all. */
+function addLarge(
+  numbers: BigInt64Array,
+  from: number,
+  to: number,
+  smallest: bigint,
+  packed: Uint8Array,
+  width: number,
+): void {
+  let value = numbers[from - 1] ?? 0n;
+  for (let index = from; index < to; index++) {
+    value = BigInt.asIntN(64, value + smallest + bitsAt(packed, (index - from) * width, width));
+    numbers[index] = value;
   }
 }
 
@@ -72,10 +113,10 @@ export interface Spans {
 }
 
 /** DELTA_LENGTH_BYTE_ARRAY. @throws {ParquetError} `parquet.damaged`. */
-export function readDeltaLengths(bytes: Uint8Array, from: number, count: number): Spans {
-  const { numbers: lengths, end } = readDeltaNumbers(bytes, from, count);
-  const starts = new Int32Array(lengths.length);
-  const ends = new Int32Array(lengths.length);
+export function readDeltaLengths(bytes: Uint8Array, from: number, count: number, scratch: Scratch): Spans {
+  const { numbers: lengths, end } = readDeltaNumbers(bytes, from, count, scratch);
+  const starts = scratch.integers(lengths.length);
+  const ends = scratch.integers(lengths.length);
   let at = end;
   for (let index = 0; index < lengths.length; index++) {
     const length = Number(lengths[index]);
@@ -88,12 +129,18 @@ export function readDeltaLengths(bytes: Uint8Array, from: number, count: number)
 }
 
 /** DELTA_BYTE_ARRAY: each value begins with a part of the one before. @throws {ParquetError} `parquet.damaged`. */
-export function readDeltaBytes(bytes: Uint8Array, from: number, count: number, bytesMax: number): Spans {
-  const { numbers: prefixes, end } = readDeltaNumbers(bytes, from, count);
-  const suffixes = readDeltaLengths(bytes, end, count);
+export function readDeltaBytes(
+  bytes: Uint8Array,
+  from: number,
+  count: number,
+  bytesMax: number,
+  scratch: Scratch,
+): Spans {
+  const { numbers: prefixes, end } = readDeltaNumbers(bytes, from, count, scratch);
+  const suffixes = readDeltaLengths(bytes, end, count, scratch);
   if (suffixes.starts.length !== prefixes.length) throw damaged('a count');
-  const starts = new Int32Array(prefixes.length);
-  const ends = new Int32Array(prefixes.length);
+  const starts = scratch.integers(prefixes.length);
+  const ends = scratch.integers(prefixes.length);
   let total = 0;
   for (let index = 0; index < prefixes.length; index++) {
     const prefix = Number(prefixes[index]);
@@ -104,12 +151,12 @@ export function readDeltaBytes(bytes: Uint8Array, from: number, count: number, b
     ends[index] = total;
     if (total > bytesMax) throw damaged('a length');
   }
-  const out = Buffer.allocUnsafe(total);
+  const out = scratch.bytes(total);
   for (let index = 0; index < prefixes.length; index++) {
     const prefix = Number(prefixes[index]);
     const start = starts[index] ?? 0;
     const last = index === 0 ? 0 : (starts[index - 1] ?? 0);
-    out.copy(out, start, last, last + prefix);
+    out.copyWithin(start, last, last + prefix);
     out.set(suffixes.bytes.subarray(suffixes.starts[index], suffixes.ends[index]), start + prefix);
   }
   return { bytes: out, starts, ends };

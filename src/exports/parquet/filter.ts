@@ -1,7 +1,7 @@
 /**
  * Filters a Parquet file: what may leave comes out as another one, with the same schema, row groups, pages and codecs.
  *
- * Row groups are read as output is taken, as many at a time as there are threads, and memory is bounded by these. Rows are
+ * Row groups are read as output is taken, one at a time or one more than there are threads, and memory is bounded by these. Rows are
  * judged by the table as it is when their group is read. A group of which every row stays is copied, unless it holds more than its
  * rows (remains.ts); one of which none does is left out.
  * @module
@@ -13,10 +13,20 @@ import { kernelModule } from '../kernel/row-kernel.js';
 import { THREADS_BYTES_MIN, THREADS_MAX } from '../limits.js';
 import { RowTotals } from '../row-counts.js';
 import { ThreadPool } from '../thread-pool.js';
-import { chunkEntry, copiedEntry, type Footer, groupEntry, readFooter, writeFooter } from './footer.js';
+import {
+  chunkEntry,
+  copiedEntry,
+  type Footer,
+  groupEntry,
+  placeOf,
+  type RowGroup,
+  readFooter,
+  writeFooter,
+} from './footer.js';
 import { MAGIC } from './format.js';
-import { GroupFilter, type GroupResult, type MappedColumns } from './group-filter.js';
+import { byteCountOf, GroupFilter, type GroupResult, type MappedColumns } from './group-filter.js';
 import { mappedColumns } from './mapped-columns.js';
+import { pageModule } from './page-kernel.js';
 import { type ReadAt, readerOf } from './read-at.js';
 import { answered, type GroupAnswer, type GroupJob, type GroupThreadTerms, resultOf } from './thread-messages.js';
 import type { ThriftStruct } from './thrift.js';
@@ -34,6 +44,7 @@ export type ParquetFilterOptions = Pick<
   | 'threadsBytesMin'
   | 'onFingerprints'
   | 'onProgress'
+  | 'isOutputLent'
 >;
 
 /**
@@ -73,23 +84,31 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
     const { rightsMask } = exportTerms;
     const terms: VerdictTerms = { mapping, rightsMask, mode, onUnidentifiable, wantsFingerprints };
     const mapped = mappedColumns(footer, terms);
-    const newFilter = () => new GroupFilter(readAt, footer, mapped, terms);
-    const filter = newFilter();
+    const filter = new GroupFilter(readAt, mapped, terms);
     const tableNow = () => tableOf(options.table);
     const { threads: wanted = 1, threadsBytesMin = THREADS_BYTES_MIN } = options;
     const threadCount = fileBytes < threadsBytesMin ? 1 : Math.min(wanted, footer.groups.length);
     const threads = new ThreadPool<GroupJob, GroupAnswer>({
       module: workerUrl('./group-thread.js', import.meta.url),
-      workerData: { descriptor: file.fd, fileBytes, terms, kernelModule: kernelModule() } satisfies GroupThreadTerms,
+      workerData: {
+        descriptor: file.fd,
+        mapped,
+        terms,
+        kernelModule: kernelModule(),
+        pageModule: pageModule(),
+      } satisfies GroupThreadTerms,
       tableNow,
-      // a filter gives out its own memory, and where there are threads several groups are under way
-      here: ({ index, rowsBefore }, table) =>
-        answered((threadCount > 1 ? newFilter() : filter).run(index, rowsBefore, table)),
+      here: ({ group, rowsBefore, room }, table) => answered(filter.run(group, rowsBefore, table, room)),
+      memoryOf: ({ room }) => (room === undefined ? [] : [room]),
     });
-    const run = async (index: number, rowsBefore: number) => resultOf(await threads.run({ index, rowsBefore }));
+    const rooms: ArrayBuffer[] = [];
+    const run = async (group: RowGroup, rowsBefore: number) =>
+      resultOf(await threads.run({ group: placeOf(group), rowsBefore, room: rooms.pop() }));
     try {
       if (threadCount > 1) threads.start(threadCount);
-      yield* written({ readAt, footer, mapped }, results(footer, threadCount, run), totals, options);
+      // one more than threads, so that none waits for a slower one
+      const aheadCount = threadCount > 1 ? threadCount + 1 : 1;
+      yield* written({ readAt, footer, mapped, rooms }, results(footer, aheadCount, run), totals, options);
     } finally {
       await threads.close();
     }
@@ -103,7 +122,7 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
 async function* results(
   { groups }: Footer,
   aheadCount: number,
-  run: (index: number, rowsBefore: number) => Promise<GroupResult>,
+  run: (group: RowGroup, rowsBefore: number) => Promise<GroupResult>,
 ): AsyncGenerator<GroupResult> {
   const ahead: Promise<GroupResult>[] = [];
   let next = 0;
@@ -111,7 +130,7 @@ async function* results(
   const start = () => {
     const group = groups[next];
     if (group === undefined) return;
-    const result = run(next, rowsBefore);
+    const result = run(group, rowsBefore);
     result.catch(() => {}); // its turn comes
     ahead.push(result);
     rowsBefore += group.rowCount;
@@ -131,13 +150,15 @@ interface Source {
   readonly readAt: ReadAt;
   readonly footer: Footer;
   readonly mapped: MappedColumns;
+  /** Memory that nobody uses any more. */
+  readonly rooms: ArrayBuffer[];
 }
 
 async function* written(
-  { readAt, footer, mapped }: Source,
+  { readAt, footer, mapped, rooms }: Source,
   groupResults: AsyncIterable<GroupResult>,
   totals: RowTotals,
-  { onFingerprints, onProgress }: ParquetFilterOptions,
+  { onFingerprints, onProgress, isOutputLent = false }: ParquetFilterOptions,
 ): AsyncGenerator<Uint8Array> {
   const withIdentifiers = new Set(mapped.map(({ column }) => column));
   const entries: ThriftStruct[] = [];
@@ -145,10 +166,10 @@ async function* written(
   let rowCount = 0;
   let index = 0;
   yield MAGIC;
-  for await (const { keptCount, blankedCount, chunks, tally, fingerprints } of groupResults) {
+  for await (const { keptCount, blankedCount, chunks, room, tally, fingerprints } of groupResults) {
     const group = footer.groups[index++];
     totals.add(tally);
-    totals.bytesIn += group?.chunks.reduce((sum, { byteCount }) => sum + byteCount, 0) ?? 0;
+    totals.bytesIn += group === undefined ? 0 : byteCountOf(group);
     onProgress?.(totals);
     if (keptCount === 0 || group === undefined) continue;
     const start = offset;
@@ -162,6 +183,8 @@ async function* written(
       offset += bytes.length;
       yield bytes;
     }
+
+    if (isOutputLent) rooms.push(room);
     entries.push(groupEntry(group, { rowCount: keptCount, isSorted: blankedCount === 0 }, columns, start));
     rowCount += keptCount;
     if (fingerprints !== null && fingerprints.length > 0) onFingerprints?.(fingerprints);

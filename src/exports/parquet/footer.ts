@@ -24,21 +24,39 @@ import {
   writeStruct,
 } from './thrift.js';
 
-/** A column of a row group: where it stands, and what is said of it. */
-export interface Chunk {
+/** Where a column of a row group stands, and what it takes to read it. */
+export interface ChunkPlace {
   readonly leaf: Leaf;
-  readonly chunk: ThriftStruct;
-  readonly meta: ThriftStruct;
   readonly codec: number;
   readonly offset: number;
   readonly byteCount: number;
+  /** Bytes and values that are said to be in it, for memory to be ready; 0 where nobody says. */
+  readonly saidRawBytes: number;
+  readonly saidValueCount: number;
 }
 
-export interface RowGroup {
-  readonly struct: ThriftStruct;
+/** What it takes to read a row group. */
+export interface GroupPlace {
   readonly rowCount: number;
+  readonly chunks: readonly ChunkPlace[];
+}
+
+/** A column of a row group, with what is said of it. */
+export interface Chunk extends ChunkPlace {
+  readonly chunk: ThriftStruct;
+  readonly meta: ThriftStruct;
+}
+
+export interface RowGroup extends GroupPlace {
+  readonly struct: ThriftStruct;
   readonly chunks: readonly Chunk[];
 }
+
+/** For another thread, which needs no more: to read a footer once more took it 30 ms, and more where that is large. */
+export const placeOf = ({ rowCount, chunks }: RowGroup): GroupPlace => ({
+  rowCount,
+  chunks: chunks.map(({ chunk: _, meta: __, ...place }) => place),
+});
 
 export interface Footer {
   readonly struct: ThriftStruct;
@@ -90,7 +108,16 @@ function chunkOf(chunk: ThriftStruct | undefined, leaf: Leaf, dataEnd: number): 
   if (offset < MAGIC.length || offset + byteCount > dataEnd) throw damaged('the place of a column');
   if (byteCount > CHUNK_BYTES_MAX)
     throw new ParquetError('parquet.too_large', `column chunk over ${CHUNK_BYTES_MAX} bytes`);
-  return { leaf, chunk, meta, codec: countIn(meta, COLUMN_META.codec), offset, byteCount };
+  return {
+    leaf,
+    chunk,
+    meta,
+    codec: countIn(meta, COLUMN_META.codec),
+    offset,
+    byteCount,
+    saidRawBytes: numberIn(meta, COLUMN_META.rawBytes) ?? 0,
+    saidValueCount: numberIn(meta, COLUMN_META.valueCount) ?? 0,
+  };
 }
 
 /** What became of a column of a row group. Offsets count from the start of the chunk. */

@@ -6,28 +6,23 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { useKernelModule } from '../kernel/row-kernel.js';
 import { READY } from '../thread-pool.js';
 import { AttachedTable, type WithTable } from '../thread-table.js';
-import { readFooter } from './footer.js';
 import { GroupFilter } from './group-filter.js';
-import { mappedColumns } from './mapped-columns.js';
+import { usePageModule } from './page-kernel.js';
 import { readerOf } from './read-at.js';
 import { answered, type GroupJob, type GroupThreadTerms } from './thread-messages.js';
 
-async function serve(): Promise<void> {
+function serve(): void {
   const port = parentPort;
   if (port === null) throw new TypeError('expected to run in a worker thread');
-  const { descriptor, fileBytes, terms, kernelModule } = workerData as GroupThreadTerms;
+  const { descriptor, mapped, terms, kernelModule, pageModule } = workerData as GroupThreadTerms;
   useKernelModule(kernelModule);
-  const readAt = readerOf(descriptor);
-  const footer = await readFooter(readAt, fileBytes);
-  const filter = new GroupFilter(readAt, footer, mappedColumns(footer, terms), terms);
+  usePageModule(pageModule);
+  const filter = new GroupFilter(readerOf(descriptor), mapped, terms);
   const attached = new AttachedTable();
   const work = async (message: GroupJob & WithTable) => {
-    const answer = await answered(filter.run(message.index, message.rowsBefore, attached.of(message)));
-    const chunks = answer.kind === 'result' ? answer.result.chunks : [];
-    port.postMessage(
-      answer,
-      chunks.flatMap((chunk) => (chunk === null ? [] : [chunk.bytes.buffer as ArrayBuffer])),
-    );
+    const { group, rowsBefore, room } = message;
+    const answer = await answered(filter.run(group, rowsBefore, attached.of(message), room));
+    port.postMessage(answer, answer.kind === 'result' ? [answer.result.room] : []);
   };
   let before = Promise.resolve();
   port.on('message', (message: GroupJob & WithTable) => {
@@ -36,4 +31,4 @@ async function serve(): Promise<void> {
   port.postMessage(READY);
 }
 
-void serve();
+serve();

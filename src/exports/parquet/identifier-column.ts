@@ -9,6 +9,7 @@ import type { BaseKind } from '../../core/vocabulary.js';
 import type { RowJudge } from '../judge.js';
 import type { RowKernel } from '../kernel/row-kernel.js';
 import { BATCH_COLUMN_BYTES_MAX } from '../limits.js';
+import type { Spans } from './delta.js';
 import { TYPE } from './format.js';
 import type { ChunkPages, DataPage } from './page.js';
 import { damaged, ParquetError } from './parquet-error.js';
@@ -70,15 +71,53 @@ export class IdentifierColumn {
    */
   fill(kernel: RowKernel, column: number, rowCount: number): boolean {
     const page = this.#current;
-    if (page === null || page.values.kind !== 'spans' || page.repetition !== null) return false;
+    const spans = page === null ? null : spansOf(page.values);
+    if (page === null || spans === null || page.repetition !== null) return false;
     if (page.entryCount - this.#entry < rowCount) return false;
-    const { definition, values } = page;
-    const { bytes, starts, ends } = values.spans;
+    const { definition } = page;
+    const isFilled =
+      definition === null
+        ? this.#fillAll(kernel, column, rowCount, spans)
+        : this.#fillSome(kernel, column, rowCount, spans, definition);
+    if (!isFilled) return false;
+    this.#entry += rowCount;
+    if (this.#entry === page.entryCount) this.#nextPage();
+    return true;
+  }
+
+  /** HOT. Where there is a value in every row. */
+  #fillAll(kernel: RowKernel, column: number, rowCount: number, { bytes, starts, ends }: Spans): boolean {
+    const first = this.#value;
+    const end = first + rowCount;
+    if (end > ends.length) return false;
+    const from = starts[first]!;
+    const to = ends[end - 1]!;
+    if (to - from > BATCH_COLUMN_BYTES_MAX) return false;
+    const digestBytes = this.#digestBytes;
+    const shift = kernel.addBytes(bytes, from, to) - from;
+    for (let row = 0; row < rowCount; row++) {
+      const start = starts[first + row]!;
+      const stop = ends[first + row]!;
+      if (stop - start === digestBytes) return false; // as below
+      kernel.setCell(column, row, start + shift, stop + shift);
+    }
+    this.#value = end;
+    return true;
+  }
+
+  /** HOT. Where some have none. */
+  #fillSome(
+    kernel: RowKernel,
+    column: number,
+    rowCount: number,
+    { bytes, starts, ends }: Spans,
+    definition: Uint8Array,
+  ): boolean {
     const { maxDefinition } = this.leaf;
     const first = this.#value;
     let end = first;
     for (let row = 0; row < rowCount; row++) {
-      if (definition !== null && definition[this.#entry + row] !== maxDefinition) continue;
+      if (definition[this.#entry + row] !== maxDefinition) continue;
       // a digest that is bytes, not text, or a value that is not there
       if (end >= ends.length || ends[end]! - starts[end]! === this.#digestBytes) return false;
       end++;
@@ -87,13 +126,11 @@ export class IdentifierColumn {
     if (end > first && ends[end - 1]! - from > BATCH_COLUMN_BYTES_MAX) return false;
     const shift = end === first ? 0 : kernel.addBytes(bytes, from, ends[end - 1]!) - from;
     for (let row = 0, value = first; row < rowCount; row++) {
-      const isThere = definition === null || definition[this.#entry + row] === maxDefinition;
-      if (isThere) kernel.setCell(column, row, starts[value]! + shift, ends[value++]! + shift);
+      if (definition[this.#entry + row] === maxDefinition)
+        kernel.setCell(column, row, starts[value]! + shift, ends[value++]! + shift);
       else kernel.setCell(column, row, 0, 0);
     }
     this.#value = end;
-    this.#entry += rowCount;
-    if (this.#entry === page.entryCount) this.#nextPage();
     return true;
   }
 
@@ -112,8 +149,9 @@ export class IdentifierColumn {
       index = values.indexes[index]!;
       values = this.pages.dictionary?.values ?? values;
     }
-    if (values.kind === 'spans') {
-      const { bytes, starts, ends } = values.spans;
+    const spans = spansOf(values);
+    if (spans !== null) {
+      const { bytes, starts, ends } = spans;
       const end = ends[index];
       if (end === undefined) throw damaged('an index of a dictionary');
       this.#addBytes(bytes, starts[index]!, end);
@@ -146,6 +184,11 @@ export class IdentifierColumn {
     else if (type === TYPE.int64) this.judge.addText(this.place, String(value.readBigInt64LE()));
     else this.judge.addText(this.place, value.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'));
   }
+}
+
+/** Where texts stand; `null` for values that are none. */
+function spansOf(values: PageValues): Spans | null {
+  return values.kind === 'spans' || values.kind === 'texts' ? values.spans : null;
 }
 
 /** HOT. */

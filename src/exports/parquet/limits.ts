@@ -9,8 +9,8 @@ export const FOOTER_BYTES_MAX = 256 * 1024 * 1024;
 export const CHUNK_BYTES_MAX = 2 ** 30;
 /** Bytes of a page, decompressed. */
 export const PAGE_BYTES_MAX = 2 ** 29;
-/** Memory that a thread keeps from one column to the next, twice. */
-export const SCRATCH_BYTES_MAX = 64 * 1024 * 1024;
+/** Memory that a thread keeps from one row group to the next. */
+export const SCRATCH_BYTES_MAX = 256 * 1024 * 1024;
 /** Values of a page, nulls included. */
 export const PAGE_VALUES_MAX = 2 ** 26;
 /** Rows of a row group. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { type Codec, codecOf } from './codecs.js';
-import type { Chunk } from './footer.js';
+import type { ChunkPlace } from './footer.js';
 import { DATA_PAGE, DATA_PAGE_V2, DICTIONARY_PAGE, ENCODING, PAGE_HEADER, PAGE_TYPE } from './format.js';
 import { bitWidth, endOfHybrid, hybridBytesMax, readHybrid, valueOfRun, writeHybrid, writeRun } from './hybrid.js';
 import { PAGE_BYTES_MAX, PAGE_VALUES_MAX } from './limits.js';
@@ -21,10 +21,11 @@ import {
   type ThriftStruct,
   writeStruct,
 } from './thrift.js';
-import { type PageValues, readPlain, readValues } from './values.js';
+import { type PageValues, type Reading, readPlain, readValues } from './values.js';
 
 /** Levels and values of a page. An entry is a value or a null, or the place of an empty list. */
 export interface DataPage {
+  readonly kind: 'data';
   readonly version: 1 | 2;
   readonly entryCount: number;
   /** Of each entry; `null`: 0, so that every entry begins a row. */
@@ -32,12 +33,18 @@ export interface DataPage {
   /** Of each entry; `null`: the highest, so that every entry is a value. */
   readonly definition: Uint8Array | null;
   readonly values: PageValues;
+  /** In the header. */
+  readonly hasStatistics: boolean;
 }
 
 export interface DictionaryPage {
+  readonly kind: 'dictionary';
   readonly valueCount: number;
   readonly values: PageValues;
 }
+
+export type Page = DataPage | DictionaryPage | { readonly kind: 'other' };
+const OTHER_PAGE = { kind: 'other' } as const;
 
 export interface ChunkPages {
   readonly dictionary: DictionaryPage | null;
@@ -46,12 +53,30 @@ export interface ChunkPages {
   readonly hasMore: boolean;
 }
 
-/** All pages of a chunk, some of it in memory of `scratch`. @throws {ParquetError}; whatever the bytes are, nothing else. */
-export function readPages({ leaf, codec: codecNumber }: Chunk, bytes: Uint8Array, scratch: Scratch): ChunkPages {
-  const codec = codecOf(codecNumber);
+/** All pages of a chunk, most of it in memory of the scratch. @throws {ParquetError}; whatever the bytes are, nothing else. */
+export function readPages(chunk: ChunkPlace, bytes: Uint8Array, scratch: Scratch): ChunkPages {
   let dictionary: DictionaryPage | null = null;
   const pages: DataPage[] = [];
   let hasMore = false;
+  for (const page of pagesOf(chunk, bytes, scratch, true)) {
+    if (page.kind === 'dictionary') dictionary = page;
+    else if (page.kind === 'data') pages.push(page);
+    hasMore ||= page.kind === 'other' || (page.kind === 'data' && page.hasStatistics);
+  }
+  if (dictionary === null && pages.some(({ values }) => values.kind === 'indexes')) throw damaged('no dictionary');
+  return { dictionary, pages, hasMore };
+}
+
+/** The pages of a chunk, read one after the other. @param wantsSpans It is asked where texts stand. @throws As {@link readPages}. */
+export function* pagesOf(
+  { leaf, codec: codecNumber }: ChunkPlace,
+  bytes: Uint8Array,
+  scratch: Scratch,
+  wantsSpans: boolean,
+): Generator<Page> {
+  const codec = codecOf(codecNumber);
+  const reading: Reading = { leaf, scratch, wantsSpans };
+  let isFirst = true;
   for (let at = 0; at < bytes.length; ) {
     const { struct: header, end } = readStruct(bytes, at);
     const rawBytes = countIn(header, PAGE_HEADER.rawBytes);
@@ -60,30 +85,27 @@ export function readPages({ leaf, codec: codecNumber }: Chunk, bytes: Uint8Array
     if (at > bytes.length) throw new ParquetError('parquet.truncated');
     const body = bytes.subarray(end, at);
     switch (countIn(header, PAGE_HEADER.type)) {
-      case PAGE_TYPE.dictionary:
-        dictionary = readDictionary(
-          leaf,
-          structOf(header, PAGE_HEADER.dictionary),
-          codec.decompress(body, rawBytes, scratch),
-          scratch,
-        );
+      case PAGE_TYPE.dictionary: {
+        if (!isFirst) throw damaged('a dictionary');
+        isFirst = false;
+        const special = structOf(header, PAGE_HEADER.dictionary);
+        yield readDictionary(reading, special, codec.decompress(body, rawBytes, scratch));
         break;
-      case PAGE_TYPE.data:
-        pages.push(
-          readFirst(leaf, structOf(header, PAGE_HEADER.data), codec.decompress(body, rawBytes, scratch), scratch),
-        );
-        hasMore ||= structOf(header, PAGE_HEADER.data).has(DATA_PAGE.statistics);
+      }
+      case PAGE_TYPE.data: {
+        isFirst = false;
+        const special = structOf(header, PAGE_HEADER.data);
+        yield readFirst(reading, special, codec.decompress(body, rawBytes, scratch));
         break;
+      }
       case PAGE_TYPE.dataV2:
-        pages.push(readSecond(leaf, structOf(header, PAGE_HEADER.dataV2), body, rawBytes, codec, scratch));
-        hasMore ||= structOf(header, PAGE_HEADER.dataV2).has(DATA_PAGE_V2.statistics);
+        isFirst = false;
+        yield readSecond(reading, structOf(header, PAGE_HEADER.dataV2), body, rawBytes, codec);
         break;
       default: // pages of indexes were never used; what is unknown may be left out
-        hasMore = true;
+        yield OTHER_PAGE;
     }
   }
-  if (dictionary === null && pages.some(({ values }) => values.kind === 'indexes')) throw damaged('no dictionary');
-  return { dictionary, pages, hasMore };
 }
 
 function structOf(header: ThriftStruct, id: number): ThriftStruct {
@@ -98,12 +120,13 @@ function valueCountIn(header: ThriftStruct): number {
   return count;
 }
 
-function readDictionary(leaf: Leaf, header: ThriftStruct, raw: Uint8Array, scratch: Scratch): DictionaryPage {
+function readDictionary(reading: Reading, header: ThriftStruct, raw: Uint8Array): DictionaryPage {
   const valueCount = valueCountIn(header);
-  return { valueCount, values: readPlain(leaf, raw, 0, valueCount, scratch) };
+  return { kind: 'dictionary', valueCount, values: readPlain(reading, raw, 0, valueCount) };
 }
 
-function readFirst(leaf: Leaf, header: ThriftStruct, raw: Uint8Array, scratch: Scratch): DataPage {
+function readFirst(reading: Reading, header: ThriftStruct, raw: Uint8Array): DataPage {
+  const { leaf } = reading;
   const entryCount = valueCountIn(header);
   let at = 0;
   const levels = (max: number, encodingId: number, usual: number): Uint8Array | null => {
@@ -119,18 +142,26 @@ function readFirst(leaf: Leaf, header: ThriftStruct, raw: Uint8Array, scratch: S
   const repetition = levels(leaf.maxRepetition, DATA_PAGE.repetitionEncoding, 0);
   const definition = levels(leaf.maxDefinition, DATA_PAGE.definitionEncoding, leaf.maxDefinition);
   const valueCount = countOf(definition, leaf.maxDefinition, entryCount);
-  const values = readValues(leaf, countIn(header, DATA_PAGE.encoding), raw, at, valueCount, scratch);
-  return { version: 1, entryCount, repetition, definition: valueCount === entryCount ? null : definition, values };
+  const values = readValues(reading, countIn(header, DATA_PAGE.encoding), raw, at, valueCount);
+  return {
+    kind: 'data',
+    version: 1,
+    entryCount,
+    repetition,
+    definition: valueCount === entryCount ? null : definition,
+    values,
+    hasStatistics: header.has(DATA_PAGE.statistics),
+  };
 }
 
 function readSecond(
-  leaf: Leaf,
+  reading: Reading,
   header: ThriftStruct,
   body: Uint8Array,
   rawBytes: number,
   codec: Codec,
-  scratch: Scratch,
 ): DataPage {
+  const { leaf, scratch } = reading;
   const entryCount = valueCountIn(header);
   const repetitionBytes = countIn(header, DATA_PAGE_V2.repetitionBytes);
   const levelBytes = repetitionBytes + countIn(header, DATA_PAGE_V2.definitionBytes);
@@ -145,8 +176,16 @@ function readSecond(
   const packed = body.subarray(levelBytes);
   const raw = isCompressed && packed.length > 0 ? codec.decompress(packed, rawBytes - levelBytes, scratch) : packed;
   const valueCount = countOf(definition, maxDefinition, entryCount);
-  const values = readValues(leaf, countIn(header, DATA_PAGE_V2.encoding), raw, 0, valueCount, scratch);
-  return { version: 2, entryCount, repetition, definition: valueCount === entryCount ? null : definition, values };
+  const values = readValues(reading, countIn(header, DATA_PAGE_V2.encoding), raw, 0, valueCount);
+  return {
+    kind: 'data',
+    version: 2,
+    entryCount,
+    repetition,
+    definition: valueCount === entryCount ? null : definition,
+    values,
+    hasStatistics: header.has(DATA_PAGE_V2.statistics),
+  };
 }
 
 /** `null` where one run says that all are `usual`: telling that from all the levels took a twelfth of the time of a run. */
@@ -177,16 +216,45 @@ function countOf(definition: Uint8Array | null, max: number, entryCount: number)
   return count;
 }
 
-/** What is kept of a page, its values encoded: the width and the indexes of a dictionary, or plain. */
-export interface KeptPage {
+/** What is kept of a page but its values. */
+export interface KeptEntries {
   readonly version: 1 | 2;
   readonly entryCount: number;
   readonly rowCount: number;
+  readonly valueCount: number;
   readonly repetition: Uint8Array | null;
   readonly definition: Uint8Array | null;
-  readonly valueCount: number;
-  readonly encoding: number;
-  readonly values: Uint8Array;
+}
+
+/** Levels and values of a page, encoded, in one piece. */
+export interface PageBody {
+  /** With room for values. */
+  readonly bytes: Uint8Array;
+  readonly repetitionBytes: number;
+  readonly definitionBytes: number;
+  /** Where values begin. */
+  readonly valuesFrom: number;
+}
+
+/** The body of a page, for values that take so many bytes at most: with its levels, and in memory of `scratch`. */
+export function bodyOf(leaf: Leaf, entries: KeptEntries, valueBytesMax: number, scratch: Scratch): PageBody {
+  const { version, entryCount, repetition, definition } = entries;
+  const { maxRepetition, maxDefinition } = leaf;
+  const bytesMax = levelBytesMax(repetition, maxRepetition, entryCount);
+  const definitionBytesMax = levelBytesMax(definition, maxDefinition, entryCount);
+  const bytes = scratch.bytes(bytesMax + definitionBytesMax + valueBytesMax);
+  const hasLengths = version === 1;
+  const repetitionBytes = writeLevels(repetition, maxRepetition, 0, entryCount, hasLengths, bytes, 0);
+  const valuesFrom = writeLevels(
+    definition,
+    maxDefinition,
+    maxDefinition,
+    entryCount,
+    hasLengths,
+    bytes,
+    repetitionBytes,
+  );
+  return { bytes, repetitionBytes, definitionBytes: valuesFrom - repetitionBytes, valuesFrom };
 }
 
 /** A page ready to be written: its header, and what follows. */
@@ -196,41 +264,46 @@ export interface WrittenPage {
   readonly rawBytes: number;
 }
 
-/** In memory of `scratch`. */
-export function writeDataPage(leaf: Leaf, codec: Codec, page: KeptPage, scratch: Scratch): WrittenPage {
-  const repetition = writeLevels(page.repetition, leaf.maxRepetition, 0, page.entryCount);
-  const definition = writeLevels(page.definition, leaf.maxDefinition, leaf.maxDefinition, page.entryCount);
-  if (page.version === 1) {
-    const raw = [...withLength(repetition), ...withLength(definition), page.values];
+/** In memory of `scratch`. @param end Of the values in the body. */
+export function writeDataPage(
+  codec: Codec,
+  entries: KeptEntries,
+  encoding: number,
+  body: PageBody,
+  end: number,
+  scratch: Scratch,
+): WrittenPage {
+  const { version, entryCount, rowCount, valueCount } = entries;
+  const { bytes, repetitionBytes, definitionBytes, valuesFrom } = body;
+  if (version === 1) {
     return written(
       PAGE_TYPE.data,
-      raw.reduce((sum, { length }) => sum + length, 0),
-      [codec.compress(raw, scratch)],
+      end,
+      [codec.compress(bytes.subarray(0, end), scratch)],
       [
         PAGE_HEADER.data,
         structField([
-          [DATA_PAGE.valueCount, i32(page.entryCount)],
-          [DATA_PAGE.encoding, i32(page.encoding)],
+          [DATA_PAGE.valueCount, i32(entryCount)],
+          [DATA_PAGE.encoding, i32(encoding)],
           [DATA_PAGE.definitionEncoding, i32(ENCODING.rle)],
           [DATA_PAGE.repetitionEncoding, i32(ENCODING.rle)],
         ]),
       ],
     );
   }
-  const rawBytes = repetition.length + definition.length + page.values.length;
   return written(
     PAGE_TYPE.dataV2,
-    rawBytes,
-    [repetition, definition, codec.compress([page.values], scratch)],
+    end,
+    [bytes.subarray(0, valuesFrom), codec.compress(bytes.subarray(valuesFrom, end), scratch)],
     [
       PAGE_HEADER.dataV2,
       structField([
-        [DATA_PAGE_V2.valueCount, i32(page.entryCount)],
-        [DATA_PAGE_V2.nullCount, i32(page.entryCount - page.valueCount)],
-        [DATA_PAGE_V2.rowCount, i32(page.rowCount)],
-        [DATA_PAGE_V2.encoding, i32(page.encoding)],
-        [DATA_PAGE_V2.definitionBytes, i32(definition.length)],
-        [DATA_PAGE_V2.repetitionBytes, i32(repetition.length)],
+        [DATA_PAGE_V2.valueCount, i32(entryCount)],
+        [DATA_PAGE_V2.nullCount, i32(entryCount - valueCount)],
+        [DATA_PAGE_V2.rowCount, i32(rowCount)],
+        [DATA_PAGE_V2.encoding, i32(encoding)],
+        [DATA_PAGE_V2.definitionBytes, i32(definitionBytes)],
+        [DATA_PAGE_V2.repetitionBytes, i32(repetitionBytes)],
         [DATA_PAGE_V2.isCompressed, flag(true)],
       ]),
     ],
@@ -246,7 +319,7 @@ export function writeDictionaryPage(
   return written(
     PAGE_TYPE.dictionary,
     values.length,
-    [codec.compress([values], scratch)],
+    [codec.compress(values, scratch)],
     [
       PAGE_HEADER.dictionary,
       structField([
@@ -275,21 +348,31 @@ function written(
   return { parts: [header, ...body], byteCount: header.length + bodyBytes, rawBytes: header.length + rawBytes };
 }
 
-/** Levels as bytes; `levels` is `null` where all are `level`. Nothing where there is no level but 0. */
-function writeLevels(levels: Uint8Array | null, max: number, level: number, count: number): Uint8Array {
-  if (max === 0) return new Uint8Array(0);
-  const width = bitWidth(max);
-  if (levels !== null) {
-    const out = Buffer.allocUnsafe(hybridBytesMax(count, width));
-    return out.subarray(0, writeHybrid(levels, count, width, out, 0));
-  }
-  const out = Buffer.allocUnsafe(16);
-  return out.subarray(0, writeRun(level, count, width, out, 0));
+/** Bytes of the length that stands before levels of the first version. */
+const LEVELS_LENGTH_BYTES = 4;
+/** Most bytes of a run. */
+const RUN_BYTES_MAX = 16;
+
+function levelBytesMax(levels: Uint8Array | null, max: number, count: number): number {
+  if (max === 0) return 0;
+  return LEVELS_LENGTH_BYTES + (levels === null ? RUN_BYTES_MAX : hybridBytesMax(count, bitWidth(max)));
 }
 
-function withLength(levels: Uint8Array): readonly Uint8Array[] {
-  if (levels.length === 0) return [];
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(levels.length);
-  return [length, levels];
+/** Writes levels to `out[from..]`; `levels` is `null` where all are `level`. Nothing where there is no level but 0. @returns Where that ends. */
+function writeLevels(
+  levels: Uint8Array | null,
+  max: number,
+  level: number,
+  count: number,
+  hasLength: boolean,
+  out: Uint8Array,
+  from: number,
+): number {
+  if (max === 0) return from;
+  const width = bitWidth(max);
+  const start = hasLength ? from + LEVELS_LENGTH_BYTES : from;
+  const end =
+    levels === null ? writeRun(level, count, width, out, start) : writeHybrid(levels, count, width, out, start);
+  if (hasLength) new DataView(out.buffer, out.byteOffset).setUint32(from, end - start, true);
+  return end;
 }

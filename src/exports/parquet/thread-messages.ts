@@ -5,7 +5,8 @@
 
 import type { WasmModule } from '../../core/wasm.js';
 import { RowError, type RowErrorCode } from '../row-error.js';
-import type { GroupResult } from './group-filter.js';
+import type { GroupPlace } from './footer.js';
+import type { GroupResult, MappedColumns } from './group-filter.js';
 import { ParquetError, type ParquetErrorCode } from './parquet-error.js';
 import type { VerdictTerms } from './verdicts.js';
 
@@ -13,15 +14,18 @@ import type { VerdictTerms } from './verdicts.js';
 export interface GroupThreadTerms {
   /** Of the open file; the parent closes it when all threads have ended. */
   readonly descriptor: number;
-  readonly fileBytes: number;
+  readonly mapped: MappedColumns;
   readonly terms: VerdictTerms;
   readonly kernelModule: WasmModule;
+  readonly pageModule: WasmModule;
 }
 
 /** A row group to be filtered. */
 export interface GroupJob {
-  readonly index: number;
+  readonly group: GroupPlace;
   readonly rowsBefore: number;
+  /** Memory for what is written, handed over. */
+  readonly room?: ArrayBuffer | undefined;
 }
 
 /** Classes do not survive being posted. */

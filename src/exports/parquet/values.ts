@@ -1,13 +1,13 @@
 /**
  * The values of a page, and those of them that are kept, in plain encoding.
  *
- * Values are never made into JavaScript values: bytes are moved together in runs of kept rows, in the memory they stand in, which
- * nobody needs as it was.
+ * Values are never made into JavaScript values: bytes are copied. What stands in memory of a kernel is left to it; the functions
+ * here are its twins, for what does not.
  * @module
  */
 import { readDeltaBytes, readDeltaLengths, readDeltaNumbers, type Spans } from './delta.js';
 import { ENCODING, TYPE } from './format.js';
-import { bitWidth, readHybrid } from './hybrid.js';
+import { bitWidth, HYBRID_WIDTH_MAX, hybridBytesMax, readHybrid, writeHybrid } from './hybrid.js';
 import { PAGE_BYTES_MAX } from './limits.js';
 import { damaged, ParquetError } from './parquet-error.js';
 import type { Leaf } from './schema.js';
@@ -17,10 +17,14 @@ export type PageValues =
   /** Into the dictionary of the chunk. */
   | { readonly kind: 'indexes'; readonly indexes: Int32Array }
   | { readonly kind: 'fixed'; readonly bytes: Uint8Array; readonly from: number; readonly width: number }
-  /** `isPlain`: each value stands behind its length in four bytes, one after the other. */
-  | { readonly kind: 'spans'; readonly spans: Spans; readonly isPlain: boolean }
+  /** Each value stands behind its length in four bytes, one after the other. `spans`: where, if that was asked for. */
+  | { readonly kind: 'texts'; readonly bytes: Uint8Array; readonly from: number; readonly spans: Spans | null }
+  | { readonly kind: 'spans'; readonly spans: Spans }
   /** Booleans, a byte each. */
   | { readonly kind: 'flags'; readonly flags: Uint8Array };
+
+/** What stands before a text in plain encoding. */
+const LENGTH_BYTES = 4;
 
 const WIDTH: Readonly<Record<number, number>> = {
   [TYPE.int32]: 4,
@@ -35,22 +39,29 @@ export function widthOf({ type, typeLength }: Leaf): number {
   return type === TYPE.fixed ? typeLength : (WIDTH[type] ?? 0);
 }
 
+/** Where values are read: the column, the memory that may be taken, and whether it is asked where texts stand. */
+export interface Reading {
+  readonly leaf: Leaf;
+  readonly scratch: Scratch;
+  readonly wantsSpans: boolean;
+}
+
 /** The `count` values in `bytes[from..]`. @throws {ParquetError} `parquet.damaged`, `parquet.unsupported`. */
 export function readValues(
-  leaf: Leaf,
+  reading: Reading,
   encoding: number,
   bytes: Uint8Array,
   from: number,
   count: number,
-  scratch: Scratch,
 ): PageValues {
+  const { leaf, scratch } = reading;
   switch (encoding) {
     case ENCODING.plain:
-      return readPlain(leaf, bytes, from, count, scratch);
+      return readPlain(reading, bytes, from, count);
     case ENCODING.plainDictionary:
     case ENCODING.rleDictionary: {
       const indexes = scratch.integers(count);
-      if (count > 0) readHybrid(bytes, from + 1, bytes.length, bytes[from] ?? 0, count, indexes);
+      if (count > 0) readIndexes(bytes, from + 1, bytes[from] ?? 0, indexes, scratch);
       return { kind: 'indexes', indexes };
     }
     case ENCODING.rle: {
@@ -62,26 +73,31 @@ export function readValues(
     case ENCODING.deltaBinaryPacked:
       return {
         kind: 'fixed',
-        ...plainNumbers(leaf, exact(readDeltaNumbers(bytes, from, count).numbers, count)),
+        ...plainNumbers(leaf, exact(readDeltaNumbers(bytes, from, count, scratch).numbers, count), scratch),
         from: 0,
       };
     case ENCODING.deltaLengthBytes:
-      return { kind: 'spans', spans: exactSpans(readDeltaLengths(bytes, from, count), count), isPlain: false };
+      return { kind: 'spans', spans: exactSpans(readDeltaLengths(bytes, from, count, scratch), count) };
     case ENCODING.deltaBytes: {
-      const spans = exactSpans(readDeltaBytes(bytes, from, count, PAGE_BYTES_MAX), count);
-      if (leaf.type !== TYPE.fixed) return { kind: 'spans', spans, isPlain: false };
+      const spans = exactSpans(readDeltaBytes(bytes, from, count, PAGE_BYTES_MAX, scratch), count);
+      if (leaf.type !== TYPE.fixed) return { kind: 'spans', spans };
       if (spans.bytes.length !== count * leaf.typeLength) throw damaged('a length');
       return { kind: 'fixed', bytes: spans.bytes, from: 0, width: leaf.typeLength };
     }
     case ENCODING.byteStreamSplit:
-      return { kind: 'fixed', ...joinedStreams(leaf, bytes, from, count), from: 0 };
+      return { kind: 'fixed', ...joinedStreams(leaf, bytes, from, count, scratch), from: 0 };
     default:
       throw new ParquetError('parquet.unsupported', `encoding ${encoding}`);
   }
 }
 
 /** Values in plain encoding. */
-export function readPlain(leaf: Leaf, bytes: Uint8Array, from: number, count: number, scratch: Scratch): PageValues {
+export function readPlain(
+  { leaf, scratch, wantsSpans }: Reading,
+  bytes: Uint8Array,
+  from: number,
+  count: number,
+): PageValues {
   if (leaf.type === TYPE.boolean) {
     if (from + Math.ceil(count / 8) > bytes.length) throw damaged('a page');
     const flags = new Uint8Array(count);
@@ -93,14 +109,31 @@ export function readPlain(leaf: Leaf, bytes: Uint8Array, from: number, count: nu
     if (width === 0 || from + width * count > bytes.length) throw damaged('a page');
     return { kind: 'fixed', bytes, from, width };
   }
-  return { kind: 'spans', spans: plainSpans(bytes, from, count, scratch), isPlain: true };
+  if (LENGTH_BYTES * count > bytes.length - from) throw damaged('a page');
+  return { kind: 'texts', bytes, from, spans: wantsSpans ? plainSpans(bytes, from, count, scratch) : null };
+}
+
+/** Indexes as they are packed. */
+function readIndexes(bytes: Uint8Array, from: number, width: number, indexes: Int32Array, scratch: Scratch): void {
+  const [at, out] = [scratch.addressOf(bytes), scratch.addressOf(indexes)];
+  if (at === 0 || out === 0 || width === 0 || width > HYBRID_WIDTH_MAX) {
+    readHybrid(bytes, from, bytes.length, width, indexes.length, indexes);
+  } else if (scratch.kernel.readIndexes(at + from, at + bytes.length, width, indexes.length, out) === 0) {
+    throw damaged('a run');
+  }
 }
 
 /** HOT. */
 function plainSpans(bytes: Uint8Array, from: number, count: number, scratch: Scratch): Spans {
-  if (4 * count > bytes.length - from) throw damaged('a page');
   const starts = scratch.integers(count);
   const ends = scratch.integers(count);
+  const base = scratch.addressOf(bytes);
+  const [startsAt, endsAt] = [scratch.addressOf(starts), scratch.addressOf(ends)];
+  if (base > 0 && startsAt > 0 && endsAt > 0) {
+    const isWhole = scratch.kernel.spans(base + from, base + bytes.length, count, base, startsAt, endsAt);
+    if (isWhole === 0) throw damaged('a length');
+    return { bytes, starts, ends };
+  }
   let at = from;
   for (let index = 0; index < count; index++) {
     const start = at + 4;
@@ -114,13 +147,14 @@ function plainSpans(bytes: Uint8Array, from: number, count: number, scratch: Scr
   return { bytes, starts, ends };
 }
 
-function plainNumbers({ type }: Leaf, numbers: BigInt64Array): { bytes: Uint8Array; width: number } {
-  if (type === TYPE.int64) return { bytes: new Uint8Array(numbers.buffer), width: 8 };
+function plainNumbers({ type }: Leaf, numbers: BigInt64Array, scratch: Scratch): { bytes: Uint8Array; width: number } {
+  const { buffer, byteOffset, byteLength, length } = numbers;
+  if (type === TYPE.int64) return { bytes: new Uint8Array(buffer, byteOffset, byteLength), width: 8 };
   if (type !== TYPE.int32) throw damaged('an encoding');
-  return {
-    bytes: new Uint8Array(Int32Array.from(numbers, (value) => Number(BigInt.asIntN(32, value))).buffer),
-    width: 4,
-  };
+  const words = new Int32Array(buffer, byteOffset, 2 * length);
+  const lows = scratch.integers(length);
+  for (let index = 0; index < length; index++) lows[index] = words[2 * index] ?? 0;
+  return { bytes: new Uint8Array(lows.buffer, lows.byteOffset, lows.byteLength), width: 4 };
 }
 
 /** BYTE_STREAM_SPLIT: first the first bytes of all values, then the second ones, and so on. */
@@ -129,10 +163,11 @@ function joinedStreams(
   bytes: Uint8Array,
   from: number,
   count: number,
+  scratch: Scratch,
 ): { bytes: Uint8Array; width: number } {
   const width = widthOf(leaf);
   if (width === 0 || from + width * count > bytes.length) throw damaged('a page');
-  const out = new Uint8Array(width * count);
+  const out = scratch.bytes(width * count);
   for (let stream = 0, at = from; stream < width; stream++) {
     for (let index = 0; index < count; index++) out[index * width + stream] = bytes[at++] ?? 0;
   }
@@ -149,92 +184,145 @@ function exactSpans(spans: Spans, count: number): Spans {
   return spans;
 }
 
-/** Of some values those for which `mask` is not 0, of which there are `keptCount`, in plain encoding. The values are lost. */
-export function keptPlain(
-  values: Exclude<PageValues, { kind: 'indexes' }>,
-  mask: Uint8Array,
-  keptCount: number,
-): Uint8Array {
+/** The most bytes that {@link keepPlain} may write of so many values. */
+export function plainBytesMax(values: PlainValues, count: number): number {
   switch (values.kind) {
     case 'fixed':
-      return keptFixed(values.bytes, values.from, values.width, mask, keptCount);
+      return values.width * count;
+    case 'texts':
+      return values.bytes.length - values.from;
     case 'spans':
-      return values.isPlain ? keptRuns(values.spans, mask) : keptSpans(values.spans, mask);
+      return values.spans.bytes.length + LENGTH_BYTES * count;
     case 'flags':
-      return keptFlags(values.flags, mask, keptCount);
+      return Math.ceil(count / 8);
     default:
       return values satisfies never;
   }
 }
 
-/** HOT. Four bytes at a time where the width allows it, in half the time of bytes one by one; most runs are too short for `copyWithin`. */
-function keptFixed(bytes: Uint8Array, from: number, width: number, mask: Uint8Array, keptCount: number): Uint8Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const isWords = width % 4 === 0;
-  let target = from;
-  for (let index = 0; index < mask.length; index++) {
-    if (mask[index] === 0) continue;
-    const at = from + index * width;
-    if (at === target) target += width;
-    else if (isWords) {
-      for (let end = target + width, source = at; target < end; target += 4, source += 4) {
-        view.setInt32(target, view.getInt32(source));
-      }
-    } else for (let byte = 0; byte < width; byte++) bytes[target++] = bytes[at + byte]!;
+export type PlainValues = Exclude<PageValues, { kind: 'indexes' }>;
+
+/**
+ * Writes to `out[from..]` the values for which `mask` is not 0, in plain encoding; there is room for {@link plainBytesMax}.
+ * @returns Where that ends.
+ * @throws {ParquetError} `parquet.damaged`.
+ */
+export function keepPlain(
+  values: PlainValues,
+  mask: Uint8Array,
+  out: Uint8Array,
+  from: number,
+  scratch: Scratch,
+): number {
+  switch (values.kind) {
+    case 'fixed':
+      return keepFixed(values, mask, out, from, scratch);
+    case 'texts':
+      return keepTexts(values, mask, out, from, scratch);
+    case 'spans':
+      return keepSpans(values.spans, mask, out, from, scratch);
+    case 'flags':
+      return keepFlags(values.flags, mask, out, from);
+    default:
+      return values satisfies never;
   }
-  return bytes.subarray(from, from + width * keptCount);
+}
+
+/** HOT. */
+function keepFixed(
+  { bytes, from: first, width }: PlainValues & { kind: 'fixed' },
+  mask: Uint8Array,
+  out: Uint8Array,
+  from: number,
+  scratch: Scratch,
+): number {
+  const count = mask.length;
+  const [source, target, masks] = [scratch.addressOf(bytes), scratch.addressOf(out), scratch.addressOf(mask)];
+  if (source > 0 && target > 0 && masks > 0) {
+    const { kernel } = scratch;
+    if (width === 8) return kernel.keepLongs(source + first, count, masks, target + from) - target;
+    if (width === 4) return kernel.keepWords(source + first, count, masks, target + from) - target;
+    return kernel.keepWide(source + first, count, masks, target + from, width) - target;
+  }
+  let end = from;
+  for (let index = 0; index < count; index++) {
+    if (mask[index] === 0) continue;
+    const at = first + index * width;
+    for (let byte = 0; byte < width; byte++) out[end++] = bytes[at + byte]!;
+  }
+  return end;
 }
 
 /** HOT. Values with their lengths. */
-function keptRuns({ bytes, starts, ends }: Spans, mask: Uint8Array): Uint8Array {
-  const count = mask.length;
-  const first = count === 0 ? 0 : starts[0]! - 4;
-  let target = first;
-  for (let index = 0; index < count; ) {
-    if (mask[index] === 0) {
-      index++;
-      continue;
-    }
-    const from = starts[index]! - 4;
-    do index++;
-    while (index < count && mask[index] !== 0);
-    const to = ends[index - 1]!;
-    if (from !== target) bytes.copyWithin(target, from, to);
-    target += to - from;
+function keepTexts(
+  { bytes, from: first }: PlainValues & { kind: 'texts' },
+  mask: Uint8Array,
+  out: Uint8Array,
+  from: number,
+  scratch: Scratch,
+): number {
+  const [source, target, masks] = [scratch.addressOf(bytes), scratch.addressOf(out), scratch.addressOf(mask)];
+  if (source > 0 && target > 0 && masks > 0) {
+    const sourceEnd = source + bytes.length;
+    const end = scratch.kernel.keepTexts(source + first, sourceEnd, mask.length, masks, target + from);
+    if (end === 0) throw damaged('a length');
+    return end - target;
   }
-  return bytes.subarray(first, target);
-}
-
-function keptSpans({ bytes, starts, ends }: Spans, mask: Uint8Array): Uint8Array {
-  let total = 0;
-  for (let index = 0; index < mask.length; index++) {
-    if (mask[index] !== 0) total += 4 + (ends[index] ?? 0) - (starts[index] ?? 0);
-  }
-  const out = Buffer.allocUnsafe(total);
-  let at = 0;
+  const { starts, ends } = plainSpans(bytes, first, mask.length, scratch);
+  let end = from;
   for (let index = 0; index < mask.length; index++) {
     if (mask[index] === 0) continue;
-    const [start, end] = [starts[index] ?? 0, ends[index] ?? 0];
-    at = out.writeInt32LE(end - start, at);
-    out.set(bytes.subarray(start, end), at);
-    at += end - start;
+    const text = bytes.subarray(starts[index]! - LENGTH_BYTES, ends[index]);
+    out.set(text, end);
+    end += text.length;
   }
-  return out;
+  return end;
 }
 
-function keptFlags(flags: Uint8Array, mask: Uint8Array, keptCount: number): Uint8Array {
-  const out = new Uint8Array(Math.ceil(keptCount / 8));
-  let at = 0;
+function keepSpans(
+  { bytes, starts, ends }: Spans,
+  mask: Uint8Array,
+  out: Uint8Array,
+  from: number,
+  scratch: Scratch,
+): number {
+  const [source, target, masks] = [scratch.addressOf(bytes), scratch.addressOf(out), scratch.addressOf(mask)];
+  const [startsAt, endsAt] = [scratch.addressOf(starts), scratch.addressOf(ends)];
+  if (source > 0 && target > 0 && masks > 0 && startsAt > 0 && endsAt > 0) {
+    return scratch.kernel.keepSpans(source, startsAt, endsAt, mask.length, masks, target + from) - target;
+  }
+  const view = new DataView(out.buffer, out.byteOffset, out.length);
+  let end = from;
   for (let index = 0; index < mask.length; index++) {
     if (mask[index] === 0) continue;
-    out[at >> 3] = (out[at >> 3] ?? 0) | ((flags[index] ?? 0) << (at & 7));
-    at++;
+    const text = bytes.subarray(starts[index] ?? 0, ends[index] ?? 0);
+    view.setInt32(end, text.length, true);
+    out.set(text, end + LENGTH_BYTES);
+    end += LENGTH_BYTES + text.length;
   }
-  return out;
+  return end;
+}
+
+function keepFlags(flags: Uint8Array, mask: Uint8Array, out: Uint8Array, from: number): number {
+  let count = 0;
+  for (let index = 0; index < mask.length; index++) {
+    if (mask[index] === 0) continue;
+    const at = from + (count >> 3);
+    const before = (count & 7) === 0 ? 0 : (out[at] ?? 0);
+    out[at] = before | ((flags[index] ?? 0) << (count & 7));
+    count++;
+  }
+  return from + Math.ceil(count / 8);
 }
 
 /** HOT. The indexes that are kept, moved together; each is noted in `isUsed`. @throws {ParquetError} `parquet.damaged`. */
-export function keptIndexes(indexes: Int32Array, mask: Uint8Array, isUsed: Uint8Array): Int32Array {
+export function keptIndexes(indexes: Int32Array, mask: Uint8Array, isUsed: Uint8Array, scratch: Scratch): Int32Array {
+  const [source, masks, marks] = [scratch.addressOf(indexes), scratch.addressOf(mask), scratch.addressOf(isUsed)];
+  if (source > 0 && masks > 0 && marks > 0) {
+    const count = scratch.kernel.keepIndexes(source, mask.length, masks, marks, isUsed.length);
+    if (count < 0) throw damaged('an index of a dictionary');
+    return indexes.subarray(0, count);
+  }
   let at = 0;
   for (let index = 0; index < mask.length; index++) {
     if (mask[index] === 0) continue;
@@ -245,6 +333,30 @@ export function keptIndexes(indexes: Int32Array, mask: Uint8Array, isUsed: Uint8
   }
   return indexes.subarray(0, at);
 }
+
+/** HOT. Puts in the place of each index the new one. */
+export function renumber(indexes: Int32Array, newIndexes: Int32Array, scratch: Scratch): void {
+  const [source, numbers] = [scratch.addressOf(indexes), scratch.addressOf(newIndexes)];
+  if (source > 0 && numbers > 0) scratch.kernel.renumber(source, indexes.length, numbers);
+  else for (let index = 0; index < indexes.length; index++) indexes[index] = newIndexes[indexes[index]!]!;
+}
+
+/** Writes indexes to `out[from..]`: their width, then runs and packed bits. There is room for {@link indexBytesMax}. @returns Where that ends. */
+export function writeIndexes(
+  indexes: Int32Array,
+  width: number,
+  out: Uint8Array,
+  from: number,
+  scratch: Scratch,
+): number {
+  out[from] = width;
+  const [source, target] = [scratch.addressOf(indexes), scratch.addressOf(out)];
+  if (source === 0 || target === 0) return writeHybrid(indexes, indexes.length, width, out, from + 1);
+  return scratch.kernel.writeIndexes(source, source + 4 * indexes.length, width, target + from + 1) - target;
+}
+
+/** The most bytes that {@link writeIndexes} may write. */
+export const indexBytesMax = (count: number, width: number): number => 1 + hybridBytesMax(count, width);
 
 /** Bits of an index into a dictionary of so many values: one at least, for no bits at all are more than some readers take. */
 export const indexWidth = (valueCount: number): number => bitWidth(Math.max(1, valueCount - 1));

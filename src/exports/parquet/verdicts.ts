@@ -3,7 +3,7 @@
  * @module
  */
 import type { SuppressionTable } from '../../core/suppression/index.js';
-import { CLEAR, RowJudge, SUPPRESSED } from '../judge.js';
+import { RowJudge, SUPPRESSED } from '../judge.js';
 import { RowKernel } from '../kernel/row-kernel.js';
 import { BATCH_COLUMNS_MAX, BATCH_ROWS_MAX } from '../limits.js';
 import type { ColumnMapping } from '../mapping.js';
@@ -32,8 +32,6 @@ export interface MappedColumn {
 }
 
 export interface Verdicts {
-  /** {@link DROP}, {@link KEEP} or {@link BLANK} for each row. */
-  readonly fates: Uint8Array;
   readonly tally: Float64Array;
   /** Of the rows that leave as they came; `null` where nobody wants them. */
   readonly fingerprints: BigUint64Array | null;
@@ -51,17 +49,18 @@ export class GroupJudge {
   }
 
   /**
+   * @param fates Is set to {@link DROP}, {@link KEEP} or {@link BLANK} for each row.
    * @param rowsBefore Rows of the file before this group, for errors to count from.
    * @throws {RowError} `row.unidentifiable`, {ParquetError} `parquet.damaged`.
    */
-  run(mapped: readonly MappedColumn[], rowCount: number, rowsBefore: number, table: SuppressionTable): Verdicts {
+  run(mapped: readonly MappedColumn[], fates: Uint8Array, rowsBefore: number, table: SuppressionTable): Verdicts {
+    const rowCount = fates.length;
     const judge = this.#judge;
     judge.use(table);
     const columns = mapped.map(
       ({ place, leaf, pages }) =>
         new IdentifierColumn(judge, place, this.#terms.mapping[place]?.base ?? 'email', leaf, pages),
     );
-    const fates = new Uint8Array(rowCount);
     const tally = new Float64Array(TALLY.kinds + judge.kinds.length);
     let fingerprintCount = 0;
     for (let batchFrom = 0; batchFrom < rowCount; batchFrom += BATCH_ROWS_MAX) {
@@ -75,7 +74,7 @@ export class GroupJudge {
       judge.clear();
     }
     if (columns.some(({ isAtEnd }) => !isAtEnd)) throw damaged('the rows of a column');
-    return { fates, tally, fingerprints: this.#terms.wantsFingerprints ? judge.fingerprints.take() : null };
+    return { tally, fingerprints: this.#terms.wantsFingerprints ? judge.fingerprints.take() : null };
   }
 
   /** HOT. The identifiers of the next rows, a column at a time. */
@@ -102,7 +101,13 @@ export class GroupJudge {
   #decide(fates: Uint8Array, from: number, tally: Float64Array, rowsBefore: number): void {
     const { mode, onUnidentifiable } = this.#terms;
     const judge = this.#judge;
+    let clearCount = 0;
     for (let row = 0; row < judge.rowCount; row++) {
+      const isClear = judge.clearBit(row);
+      clearCount += isClear;
+      fates[from + row] = KEEP;
+      this.#leaves[row] = 1;
+      if (isClear === 1) continue;
       const verdict = judge.verdict(row);
       let fate = KEEP;
       let count: number = TALLY.kept;
@@ -112,9 +117,9 @@ export class GroupJudge {
         for (let bits = judge.hitKinds(row); bits !== 0; bits &= bits - 1) {
           tally[TALLY.kinds + 31 - Math.clz32(bits & -bits)]!++;
         }
-      } else if (verdict !== CLEAR && onUnidentifiable === 'keep') {
+      } else if (onUnidentifiable === 'keep') {
         tally[TALLY.keptUnidentifiable]!++;
-      } else if (verdict !== CLEAR) {
+      } else {
         if (onUnidentifiable === 'fail') {
           throw new RowError('row.unidentifiable', null, `row ${rowsBefore + from + row + 1}`);
         }
@@ -126,5 +131,7 @@ export class GroupJudge {
       tally[TALLY.rowsIn]!++;
       tally[count]!++;
     }
+    tally[TALLY.rowsIn]! += clearCount;
+    tally[TALLY.kept]! += clearCount;
   }
 }

@@ -106,6 +106,7 @@ describe('runs and packed bits', () => {
 });
 
 describe('deltas', () => {
+  const scratch = new Scratch();
   /** Varints of one byte. */
   const zigzag = (value: number) => (value < 0 ? -2 * value - 1 : 2 * value);
   /** One block of 128 values in four parts, of which the first has bits. */
@@ -116,17 +117,79 @@ describe('deltas', () => {
   ];
 
   test('the examples of the format', () => {
-    expect([...readDeltaNumbers(Uint8Array.from(block(5, 1, 1, 0, [])), 0, 5).numbers]).toEqual([1n, 2n, 3n, 4n, 5n]);
+    expect([...readDeltaNumbers(Uint8Array.from(block(5, 1, 1, 0, [])), 0, 5, scratch).numbers]).toEqual([
+      1n,
+      2n,
+      3n,
+      4n,
+      5n,
+    ]);
     // 7 5 3 1 2 3 4 5: deltas -2 -2 -2 1 1 1 1, less -2: 0 0 0 3 3 3 3 in two bits
-    const numbers = readDeltaNumbers(Uint8Array.from(block(8, 7, -2, 2, [0b11000000, 0b00111111])), 0, 8).numbers;
+    const numbers = readDeltaNumbers(
+      Uint8Array.from(block(8, 7, -2, 2, [0b11000000, 0b00111111])),
+      0,
+      8,
+      scratch,
+    ).numbers;
     expect([...numbers]).toEqual([7n, 5n, 3n, 1n, 2n, 3n, 4n, 5n]);
   });
+
+  /** As a writer packs them: blocks of 128 in four parts, each with the width that it needs. */
+  function packed(values: readonly bigint[]): Uint8Array {
+    const bytes: number[] = [];
+    const varint = (value: bigint) => {
+      let rest = value;
+      for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+      bytes.push(Number(rest));
+    };
+    const zigzag = (value: bigint) => varint(BigInt.asUintN(64, (value << 1n) ^ (value >> 63n)));
+    for (const count of [128, 4, values.length]) varint(BigInt(count));
+    zigzag(values[0] ?? 0n);
+    const deltas = values.slice(1).map((value, index) => BigInt.asIntN(64, value - (values[index] ?? 0n)));
+    for (let from = 0; from < deltas.length; from += 128) {
+      const some = deltas.slice(from, from + 128);
+      const smallest = some.reduce((least, delta) => (delta < least ? delta : least));
+      const parts = [0, 32, 64, 96].map((at) =>
+        some.slice(at, at + 32).map((delta) => BigInt.asUintN(64, delta - smallest)),
+      );
+      const widths = parts.map((part) =>
+        Math.max(0, ...part.map((delta) => (delta === 0n ? 0 : delta.toString(2).length))),
+      );
+      zigzag(smallest);
+      bytes.push(...widths);
+      for (const [index, part] of parts.entries()) {
+        const width = widths[index] ?? 0;
+        const bits = part.reduce((all, delta, at) => all | (delta << BigInt(at * width)), 0n);
+        if (part.length > 0)
+          for (let byte = 0; byte < 4 * width; byte++) bytes.push(Number((bits >> BigInt(8 * byte)) & 0xffn));
+      }
+    }
+    return Uint8Array.from(bytes);
+  }
+
+  test('numbers of any size, with steps of any size, both ways', () =>
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+        fc.integer({ min: 0, max: 64 }),
+        fc.array(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { maxLength: 300 }),
+        (first, width, steps) => {
+          const values = [first];
+          for (const step of steps) {
+            const delta = BigInt.asIntN(width, step);
+            values.push(BigInt.asIntN(64, (values.at(-1) ?? 0n) + delta));
+          }
+          expect([...readDeltaNumbers(packed(values), 0, values.length, scratch).numbers]).toEqual(values);
+        },
+      ),
+      { numRuns: 300 },
+    ));
 
   test('lengths, then the texts; beginnings, then what differs', () => {
     // Hello World Foobar ABCDEF: lengths 5 5 6 6, deltas 0 1 0
     const lengths = block(4, 5, 0, 1, [0b010]);
     const bytes = Uint8Array.from([...lengths, ...Buffer.from('HelloWorldFoobarABCDEF')]);
-    expect(textsOf(readDeltaLengths(bytes, 0, 4))).toEqual(['Hello', 'World', 'Foobar', 'ABCDEF']);
+    expect(textsOf(readDeltaLengths(bytes, 0, 4, scratch))).toEqual(['Hello', 'World', 'Foobar', 'ABCDEF']);
     // axis axle babble babyhood: beginnings of 0 2 0 3, and axis le babble yhood
     const numbers = (values: readonly number[]) => {
       const deltas = values.slice(1).map((value, index) => value - (values[index] ?? 0));
@@ -139,15 +202,15 @@ describe('deltas', () => {
       ...numbers(rest.map(({ length }) => length)),
       ...Buffer.from(rest.join('')),
     ]);
-    expect(textsOf(readDeltaBytes(all, 0, 4, 100))).toEqual(['axis', 'axle', 'babble', 'babyhood']);
+    expect(textsOf(readDeltaBytes(all, 0, 4, 100, scratch))).toEqual(['axis', 'axle', 'babble', 'babyhood']);
   });
 
   test('any bytes at all are refused in order', () =>
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
-        refusedInOrder(() => readDeltaNumbers(bytes, 0, 100));
-        refusedInOrder(() => readDeltaLengths(bytes, 0, 100));
-        refusedInOrder(() => readDeltaBytes(bytes, 0, 100, 1000));
+        refusedInOrder(() => readDeltaNumbers(bytes, 0, 100, scratch));
+        refusedInOrder(() => readDeltaLengths(bytes, 0, 100, scratch));
+        refusedInOrder(() => readDeltaBytes(bytes, 0, 100, 1000, scratch));
       }),
     ));
 });

@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import * as zlib from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,10 +18,11 @@ import { RIGHTS_ALL, rightsMask } from '../../../src/core/vocabulary.js';
 import { fingerprintsOf, parseMapping, RowError } from '../../../src/exports/index.js';
 import { kernelModule } from '../../../src/exports/kernel/row-kernel.js';
 import { filterParquet, type ParquetFilterOptions } from '../../../src/exports/parquet/filter.js';
-import { readFooter } from '../../../src/exports/parquet/footer.js';
+import { placeOf, readFooter } from '../../../src/exports/parquet/footer.js';
 import { ROW_GROUP } from '../../../src/exports/parquet/format.js';
 import { GroupFilter } from '../../../src/exports/parquet/group-filter.js';
 import { mappedColumns } from '../../../src/exports/parquet/mapped-columns.js';
+import { pageModule } from '../../../src/exports/parquet/page-kernel.js';
 import { ParquetError } from '../../../src/exports/parquet/parquet-error.js';
 import { readerOf } from '../../../src/exports/parquet/read-at.js';
 import type { GroupAnswer } from '../../../src/exports/parquet/thread-messages.js';
@@ -335,6 +337,22 @@ describe('threads', () => {
     expect(one.length).toBeGreaterThan(0);
   });
 
+  test.each([1, 2, 3])('%i use memory again that was lent, once all of it was taken', async (threads) => {
+    const alone = await filter(path('many.parquet'), {});
+    const options = { table, terms: termsOf(), mapping: parseMapping(MAPPING), threads, threadsBytesMin: 0 };
+    const { output, done } = filterParquet(path('many.parquet'), { ...options, isOutputLent: true });
+    const pieces: Uint8Array[] = [];
+    const memories = new Set<ArrayBufferLike>();
+    for await (const piece of output) {
+      await nextTurn(); // whoever used it too early has done so by now
+      pieces.push(Uint8Array.from(piece));
+      memories.add(piece.buffer);
+    }
+    expect(Buffer.concat(pieces).equals(readFileSync(alone.out))).toBe(true);
+    expect(await done).toEqual(alone.counts);
+    if (threads === 1) expect(memories.size).toBeLessThan(6); // of fifteen groups
+  });
+
   test('one that has several groups at once filters one after another', async () => {
     const file = await open(path('many.parquet'));
     const { size: fileBytes } = await file.stat();
@@ -348,28 +366,29 @@ describe('threads', () => {
       onUnidentifiable: 'drop',
       wantsFingerprints: false,
     } as const;
-    const groupFilter = new GroupFilter(readAt, footer, mappedColumns(footer, terms), terms);
+    const mapped = mappedColumns(footer, terms);
+    const groupFilter = new GroupFilter(readAt, mapped, terms);
     const module = workerUrl(
       './group-thread.js',
       new URL('../../../src/exports/parquet/filter.ts', import.meta.url).href,
     );
     const worker = new Worker(module, {
-      workerData: { descriptor: file.fd, fileBytes, terms, kernelModule: kernelModule() },
+      workerData: { descriptor: file.fd, mapped, terms, kernelModule: kernelModule(), pageModule: pageModule() },
     });
     const answers: GroupAnswer[] = [];
-    const indexes = [0, 1, 2, 3, 4, 5, 6, 7];
+    const groups = footer.groups.slice(0, 8).map(placeOf);
     const answered = new Promise<void>((resolve, reject) => {
       worker.on('error', reject);
       worker.on('message', (answer) => {
         if (answer === READY) {
-          for (const index of indexes)
-            worker.postMessage({ index, rowsBefore: 0, tableNumber: 1, table: table.share() });
-        } else if (answers.push(answer) === indexes.length) resolve();
+          for (const group of groups)
+            worker.postMessage({ group, rowsBefore: 0, tableNumber: 1, table: table.share() });
+        } else if (answers.push(answer) === groups.length) resolve();
       });
     });
     await answered;
-    for (const index of indexes) {
-      const expected = await groupFilter.run(index, 0, table);
+    for (const [index, group] of groups.entries()) {
+      const expected = await groupFilter.run(group, 0, table);
       expect(answers[index]).toEqual({ kind: 'result', result: expected });
     }
     await worker.terminate();

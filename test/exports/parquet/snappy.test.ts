@@ -13,7 +13,7 @@ import * as twin from '../../reference/snappy.js';
 const RUNS = 3;
 const BLOCK_BYTES = 65_536;
 
-const snappyCompress = (bytes: Uint8Array) => fast.snappyCompress([bytes], new Scratch());
+const snappyCompress = (bytes: Uint8Array) => fast.snappyCompress(bytes, new Scratch());
 const snappyDecompress = (bytes: Uint8Array, rawBytes: number) => fast.snappyDecompress(bytes, rawBytes, new Scratch());
 
 const lengthOf = (value: number): readonly number[] =>

@@ -1,5 +1,5 @@
 /**
- * What both directions of Snappy have in common, in WebAssembly: how bytes are copied.
+ * How bytes are copied in WebAssembly.
  * @module
  */
 import {
