@@ -32,6 +32,9 @@ import { answered, type GroupAnswer, type GroupJob, type GroupThreadTerms, resul
 import type { ThriftStruct } from './thrift.js';
 import type { VerdictTerms } from './verdicts.js';
 
+/** Groups that are under way beside those that threads are at. */
+const GROUPS_MORE = 2;
+
 /** As for rows of text; a mapping names columns as schema.ts says. */
 export type ParquetFilterOptions = Pick<
   FilterOptions,
@@ -105,10 +108,11 @@ async function* filtered(path: string, options: ParquetFilterOptions, totals: Ro
     const run = async (group: RowGroup, rowsBefore: number) =>
       resultOf(await threads.run({ group: placeOf(group), rowsBefore, room: rooms.pop() }));
     try {
-      if (threadCount > 1) threads.start(threadCount);
-      // one more than threads, so that none waits for a slower one
-      const aheadCount = threadCount > 1 ? threadCount + 1 : 1;
-      yield* written({ readAt, footer, mapped, rooms }, results(footer, aheadCount, run), totals, options);
+      if (threadCount > 1) threads.start(threadCount - 1);
+      // so that none waits for a slower one
+      const aheadCount = threadCount > 1 ? threadCount + GROUPS_MORE : 1;
+      const groupResults = results(footer, aheadCount, run, (result) => threads.helpUntil(result));
+      yield* written({ readAt, footer, mapped, rooms }, groupResults, totals, options);
     } finally {
       await threads.close();
     }
@@ -123,6 +127,7 @@ async function* results(
   { groups }: Footer,
   aheadCount: number,
   run: (group: RowGroup, rowsBefore: number) => Promise<GroupResult>,
+  waitFor: (result: Promise<GroupResult>) => Promise<GroupResult>,
 ): AsyncGenerator<GroupResult> {
   const ahead: Promise<GroupResult>[] = [];
   let next = 0;
@@ -138,7 +143,7 @@ async function* results(
   };
   while (ahead.length < aheadCount && next < groups.length) start();
   for (let result = ahead.shift(); result !== undefined; result = ahead.shift()) {
-    const done = await result;
+    const done = await waitFor(result);
     // one thread that does all must not begin another group before this one was taken
     if (aheadCount > 1) start();
     yield done;

@@ -311,7 +311,7 @@ describe('threads', () => {
 
   test.each([2, 3])('%i give the very bytes that one gives, while each has several groups to do', async (threads) => {
     const alone = await filter(path('many.parquet'), {});
-    const ready = threadsReady(threads);
+    const ready = threadsReady(threads - 1);
     const options = { table, terms: termsOf(), mapping: parseMapping(MAPPING), threads, threadsBytesMin: 0 };
     const { output, done } = filterParquet(path('many.parquet'), options);
     const pieces: Uint8Array[] = [];
