@@ -1,7 +1,7 @@
 /**
  * What is done to whole pages, in WebAssembly: Snappy, values that are kept, indexes. One module of a process, compiled once, and so made
  * fast once for all threads: in TypeScript, which each has to make fast by itself, two threads took 1.4 s more of CPU than one
- * over 5 M rows, and 0.4 s like this.
+ * over 5 M rows, and 0.5 s like this.
  *
  *     0          which positions of a block had which hash last (snappy-compress.ts)
  *     32768      pieces of scratch.ts, with {@link SLACK_BYTES} behind each
