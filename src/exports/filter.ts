@@ -56,8 +56,8 @@ export interface FilterOptions {
   /** Bytes read before rows are looked at. Default: `BLOCK_BYTES`. */
   readonly blockBytes?: number | undefined;
   /**
-   * What is given out is used no longer when the next piece is asked for: its memory is then written to again, which saves a
-   * fifth of the time. Not for a stream that keeps pieces to write them later.
+   * What is given out is used no longer when the next piece is asked for: its memory is then written to again, which takes
+   * half the time. Not for a stream that keeps pieces to write them later.
    */
   readonly isOutputLent?: boolean | undefined;
   /** Told of the fingerprints of rows that left as they came, after those rows were taken; those of a block in any order. */
