@@ -29,8 +29,8 @@ export interface WasmMemory {
   grow(pageCount: number): number;
 }
 
-/** Memory that threads share; it may be sent to other threads. */
-export interface SharedWasmMemory {
+/** Memory that threads share: it may be sent to other threads. What {@link sharedMemory} makes, modules can see, too. */
+export interface SharedMemory {
   readonly buffer: SharedArrayBuffer;
 }
 
@@ -42,10 +42,11 @@ interface MemoryLimits {
 
 /** What the types of Node.js 20 leave out. */
 const { WebAssembly } = globalThis as unknown as {
+  /** Not there where nothing may be compiled (`--jitless`). */
   readonly WebAssembly: {
     readonly Module: new (bytes: Uint8Array) => object;
     readonly Instance: new (module: object, imports?: object) => { readonly exports: unknown };
-    readonly Memory: new (limits: MemoryLimits) => SharedWasmMemory;
+    readonly Memory: new (limits: MemoryLimits) => SharedMemory;
   };
 };
 
@@ -62,17 +63,18 @@ export function compiledForShared(functions: readonly WasmFunction[]): WasmModul
 }
 
 /** Zeroed memory of so many pages at least; the system gives it page by page as it is touched. Throws a RangeError. */
-export function sharedMemory(byteLength: number): SharedWasmMemory {
+export function sharedMemory(byteLength: number): SharedMemory {
   const pageCount = Math.ceil(byteLength / WASM_PAGE_BYTES);
   return new WebAssembly.Memory({ initial: pageCount, maximum: pageCount, shared: true });
 }
 
-export function isSharedMemory(value: unknown): value is SharedWasmMemory {
-  return value instanceof WebAssembly.Memory && value.buffer instanceof SharedArrayBuffer;
+/** Whether modules can see it. */
+export function isForWasm(memory: SharedMemory): boolean {
+  return WebAssembly !== undefined && memory instanceof WebAssembly.Memory;
 }
 
 /** An instance over memory that there is already. */
-export function instanceOver<Exports>(module: WasmModule, memory: SharedWasmMemory): Exports {
+export function instanceOver<Exports>(module: WasmModule, memory: SharedMemory): Exports {
   return new WebAssembly.Instance(module, { [IMPORTED]: { [IMPORTED]: memory } }).exports as Exports;
 }
 
@@ -249,7 +251,6 @@ export const word32 = (vector: Code, lane: number) => op(0xfd, 0x1b, lane)(vecto
 export const constant128 = (bytes: readonly number[]) => op(0xfd, 0x0c, ...bytes)();
 export const splat8 = op(0xfd, 0x0f);
 export const equal8 = op(0xfd, 0x23);
-export const lessU8 = op(0xfd, 0x26);
 export const atMostU8 = op(0xfd, 0x2a);
 export const equal32x4 = op(0xfd, 0x37);
 export const and128 = op(0xfd, 0x4e);
@@ -257,10 +258,6 @@ export const or128 = op(0xfd, 0x50);
 export const xor128 = op(0xfd, 0x51);
 /** Bits of the first where those of the third are set, and of the second where not. */
 export const select128 = op(0xfd, 0x52);
-/** Whether any bit is set. */
-export const anyBit128 = op(0xfd, 0x53);
-/** Whether no byte is zero. */
-export const allBytes8 = op(0xfd, 0x63);
 /** The highest bits of sixteen bytes. */
 export const bitmask8 = op(0xfd, 0x64);
 export const add8 = op(0xfd, 0x6e);
@@ -273,11 +270,6 @@ export const add32x4 = op(0xfd, 0xae, 0x01);
 
 /** Which halves are the same, as all bits of each. */
 export const equal64x2 = op(0xfd, 0xd6, 0x01);
-/** A 64-bit number with a fraction, and what JavaScript makes of `| 0` of one from 0 to 2^31 - 1. */
-export const f64 = (value: number) => op(0x44, ...new Uint8Array(Float64Array.of(value).buffer))();
-export const float64 = op(0xb8);
-export const mulFloat64 = op(0xa2);
-export const whole32 = op(0xaa);
 
 export const atLeastU8 = op(0xfd, 0x2c);
 /** Bits of the first that are not set in the second. */
@@ -298,7 +290,6 @@ export const storeWord32At = (address: Code, offset: number, vector: Code, lane:
   op(0xfd, 0x5a, 0, ...unsigned(offset), lane)(address, vector);
 
 export const countBits = op(0x69);
-export const load64At = (address: Code, offset: number) => op(0x29, 0, ...unsigned(offset))(address);
 /** The first where the third is not 0, else the second. */
 export const select = op(0x1b);
 export const leadingZeros64 = op(0x79);

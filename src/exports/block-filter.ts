@@ -89,8 +89,9 @@ export class BlockFilter {
     bytes.set(length === block.bytes.length ? block.bytes : block.bytes.subarray(0, length));
     const result = this.#run({ ...block, bytes }, copiedRoom, table);
     const { output } = result;
-    const isWhole = output.byteOffset >= bytes.byteOffset && output.byteOffset < bytes.byteOffset + bytes.length;
-    if (isWhole) return { ...result, output: partOf(block.bytes, output.byteOffset - bytes.byteOffset, output.length) };
+    const from = output.byteOffset - bytes.byteOffset;
+    const isWhole = output.buffer === bytes.buffer && from >= 0 && from < bytes.length;
+    if (isWhole) return { ...result, output: partOf(block.bytes, from, output.length) };
     if (room.length < output.length) return { ...result, output: Uint8Array.prototype.slice.call(output) };
     room.set(output);
     return { ...result, output: partOf(room, 0, output.length) };

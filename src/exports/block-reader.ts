@@ -151,9 +151,10 @@ export class BlockReader {
 
   /** Lets go of the stream before its end. */
   async close(): Promise<void> {
+    const hadEnded = this.#hasEnded;
+    this.#hasEnded = true; // a block that is being read asks for no more
     if (this.#source !== null) await this.#source.close();
-    else if (!this.#hasEnded) await this.#iterator?.return?.();
-    this.#hasEnded = true;
+    else if (!hadEnded) await this.#iterator?.return?.();
   }
 
   /** Reads into the memory of the next block, behind what was left of the one before. */

@@ -5,8 +5,8 @@
  * other. When that turns out, the rest of the row is joined to the next block, and that one filtered again. What comes out
  * is the same as on one thread.
  *
- * One thread begins with the next block while what left of the last one is being written. It may be long until somebody asks
- * for it: should the table have changed by then, the block is judged again, so that nobody leaves who had opted out before.
+ * Blocks are begun with while what left of the last one is being written, on one thread as well. It may be long until somebody
+ * asks for them: should the table have changed by then, a block is judged again, so that nobody leaves who had opted out before.
  * @module
  */
 import { type SuppressionTable, workerUrl } from '../core/suppression/index.js';
@@ -37,8 +37,8 @@ export interface FlowOptions {
 
 /** A block that was filtered, and what it came to. */
 interface FilteredBlock extends BlockAnswer {
-  /** Where it was judged on this thread: whether by a table that is not the one of the moment, or not as it is. */
-  readonly isOutdated?: () => boolean;
+  /** Whether the table has changed since it was begun with, or is another one. */
+  readonly isOutdated: () => boolean;
 }
 
 export async function* filterBlocks(
@@ -58,7 +58,7 @@ class BlockFlow {
   readonly #reader: BlockReader;
   readonly #terms: BlockTerms;
   readonly #options: FlowOptions;
-  readonly #pool: ThreadPool<BlockJob, FilteredBlock>;
+  readonly #pool: ThreadPool<BlockJob, BlockAnswer>;
   /** Blocks that were begun with, the oldest first. */
   readonly #begun: (Promise<FilteredBlock> | 'too_long')[] = [];
   #hasThreads = false;
@@ -72,17 +72,13 @@ class BlockFlow {
     this.#terms = terms;
     this.#options = options;
     reader.useSlots(filter.makeSlots(SLOT_COUNT));
-    this.#pool = new ThreadPool<BlockJob, FilteredBlock>({
+    this.#pool = new ThreadPool<BlockJob, BlockAnswer>({
       module: workerUrl('./filter-thread.js', import.meta.url),
       workerData: { terms, kernelModule: kernelModule() } satisfies BlockThreadTerms,
       tableNow: options.tableNow,
       memoryOf,
       canLeave: ({ block, room }) => !filter.holds(block.bytes) && !filter.holds(room),
-      here: (job, table) => {
-        const { changeCount } = table;
-        const isOutdated = () => options.tableNow() !== table || table.changeCount !== changeCount;
-        return { ...blockAnswer(filter, job, table), isOutdated };
-      },
+      here: (job, table) => blockAnswer(filter, job, table),
     });
   }
 
@@ -117,7 +113,7 @@ class BlockFlow {
       const next = await this.#reader.next();
       this.#hasMore = next !== null && next !== 'too_long' && !next.isLast;
       if (next === 'too_long') this.#begun.push(next);
-      else this.#push(this.#begun.length > 0 ? next : joined(this.#takeTail(), next));
+      else this.#push(next);
       this.#startThreads();
     }
     if (!this.#hasMore && this.#begun.length === 0) this.#push(joined(this.#takeTail(), null));
@@ -149,14 +145,18 @@ class BlockFlow {
   /** A block whose turn has come, filtered again if it did not begin where a row begins, or the table has changed. */
   async #inOrder(filtered: FilteredBlock): Promise<FilteredBlock> {
     const block = joined(this.#takeTail(), filtered.block);
-    if (block === null || (block === filtered.block && filtered.isOutdated?.() !== true)) return filtered;
+    if (block === null || (block === filtered.block && !filtered.isOutdated())) return filtered;
     const again = this.#filter(block, filtered.room);
     if (block !== filtered.block) this.#reader.recycle(filtered.block.bytes);
     return again;
   }
 
-  #filter(block: Block, room = this.#reader.memory()): Promise<FilteredBlock> {
-    return this.#pool.run({ block, room });
+  async #filter(block: Block, room = this.#reader.memory()): Promise<FilteredBlock> {
+    const { tableNow } = this.#options;
+    const table = tableNow();
+    const { changeCount } = table;
+    const isOutdated = () => tableNow() !== table || table.changeCount !== changeCount;
+    return { ...(await this.#pool.run({ block, room })), isOutdated };
   }
 
   /** What is given out: a copy where it may be kept. */

@@ -33,6 +33,7 @@ export function isByteSource(input: AsyncIterable<Uint8Array>): input is ByteSou
 class FileBytes implements ByteSource {
   #file: FileHandle | null = null;
   #coming: Promise<unknown> | null = null;
+  #isClosed = false;
 
   constructor(
     private readonly path: string,
@@ -40,6 +41,7 @@ class FileBytes implements ByteSource {
   ) {}
 
   async readInto(memory: Uint8Array): Promise<number> {
+    if (this.#isClosed) return 0;
     this.#file ??= await open(this.path, 'r');
     const coming = this.#file.read(memory, 0, memory.length, null).then(({ bytesRead }) => bytesRead);
     this.#coming = coming;
@@ -47,6 +49,7 @@ class FileBytes implements ByteSource {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     // not waited for: a pipe may never give what was asked for
     void Promise.resolve(this.#coming)
       .catch(() => {})

@@ -4,13 +4,15 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createReadStream, readdirSync, readlinkSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { RIGHTS_ALL } from '../../src/core/vocabulary.js';
 import { type FilterOptions, fileBytes, filterRows, parseMapping } from '../../src/exports/index.js';
+import { InputFile } from '../../src/exports/input-file.js';
 import { optedOutTable, termsOf, VALUES } from './people.js';
 
 const MIB = 1024 * 1024;
@@ -89,6 +91,20 @@ describe('a file whose rows are filtered', () => {
     const { output, done } = filterRows(fileBytes(folder), options);
     await expect(bytesOf(output)).rejects.toMatchObject({ code: 'EISDIR' });
     await expect(done).rejects.toMatchObject({ code: 'EISDIR' });
+  });
+
+  test('and is compressed, in a pipe that gives no more: who leaves does not wait for it', async () => {
+    const path = join(folder, 'pipe.gz');
+    expect(spawnSync('mkfifo', [path]).status).toBe(0);
+    const writer = open(path, 'r+'); // keeps it from ending
+    const file = await writer;
+    await file.write(
+      gzipSync(`mail,note\n${Array.from({ length: 4000 }, (_, row) => `ok${row}@x.com,n`).join('\n')}`).subarray(0, -9),
+    );
+    const input = await InputFile.open(path);
+    for await (const _ of filterRows(input.rows(), options).output) break;
+    await input.discard();
+    await file.close();
   });
 
   test.runIf(process.platform === 'linux')('is closed when the reader leaves', async () => {

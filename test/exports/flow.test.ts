@@ -10,6 +10,7 @@ import { enterIdentifier } from '../../src/core/opt-out.js';
 import { TableHolder } from '../../src/core/suppression/index.js';
 import { type FilterOptions, filterRows, parseMapping } from '../../src/exports/index.js';
 import { filter, optedOutTable, pieces, termsOf } from './people.js';
+import { heldBack, threadsReady } from './ready-threads.js';
 
 const RUNS = Number(process.env.OPTGATE_CASES ?? 1);
 const OUT = 'digest@example.org';
@@ -80,12 +81,11 @@ describe('a file that may be damaged', () => {
   );
 });
 
-describe('on one thread, which has begun with the next piece when', () => {
-  const rows = Array.from({ length: 60 }, () => 'late@x.com,note');
-  const file = Buffer.from(`mail,note\n${rows.join('\n')}\n`);
+describe('where the next pieces have been begun with when', () => {
+  const rowCount = 3000;
+  const file = Buffer.from(`mail,note\n${'late@x.com,note\n'.repeat(rowCount)}`);
   const optOut = { kind: 'email', value: 'late@x.com' } as const;
-
-  test.each([
+  const happenings = [
     ['an opt-out comes', (holder: TableHolder) => enterIdentifier(holder, optOut, 127)],
     [
       'another table comes',
@@ -95,18 +95,23 @@ describe('on one thread, which has begun with the next piece when', () => {
         if (other.current !== null) holder.replace(other.current);
       },
     ],
-  ])('%s, it is honoured in what is asked for then', async (_, happens) => {
-    for (const isOutputLent of [false, true]) {
+  ] as const;
+  const settings = [1, 2].flatMap((threads) => [false, true].map((isOutputLent) => ({ threads, isOutputLent })));
+
+  test.each(happenings)('%s, it is honoured in what is asked for then', async (_, happens) => {
+    for (const { threads, isOutputLent } of settings) {
       const holder = new TableHolder({ table: optedOutTable() });
-      const options = { ...csv, table: holder, blockBytes: 160, isOutputLent };
-      const { output, done } = filterRows(pieces(file, [50]), options);
+      const options = { ...csv, table: holder, blockBytes: 160, threads, threadsBytesMin: 500, isOutputLent };
+      const ready = threads === 1 ? Promise.resolve() : threadsReady(threads - 1);
+      const { output, done } = filterRows(heldBack(pieces(file, [50]), 1000, ready), options);
       let count = 0;
       for await (const _piece of output) {
+        if (++count < 20) continue;
         await setTimeout(5); // a slow reader
-        if (++count === 3) happens(holder);
+        if (count === 20) happens(holder);
       }
-      expect(count).toBe(3); // header and two pieces
-      expect(await done).toMatchObject({ rowsIn: 60, rowsKept: 2 * 10 });
+      expect(count).toBe(20); // the header among them
+      expect(await done).toMatchObject({ rowsIn: rowCount, droppedSuppressed: rowCount - 19 * 10 });
     }
   });
 });

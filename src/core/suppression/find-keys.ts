@@ -26,7 +26,7 @@ import {
   load128,
   or,
   or128,
-  type SharedWasmMemory,
+  type SharedMemory,
   set,
   shl,
   shuffle8,
@@ -62,7 +62,7 @@ export interface KeyFinder {
 let ofThread: WasmModule | null = null;
 
 /** A finder for the table that stands in this memory. */
-export function keyFinder(memory: SharedWasmMemory): KeyFinder {
+export function keyFinder(memory: SharedMemory): KeyFinder {
   ofThread ??= compiledForShared([findFunction()]);
   return instanceOver(ofThread, memory);
 }

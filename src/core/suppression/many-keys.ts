@@ -2,10 +2,11 @@
  * Many keys looked up together, for exports: mixed already, one found in every few.
  * @module
  */
-import { FIND_AT_ONCE, type KeyFinder } from './find-keys.js';
+import { isForWasm, type SharedMemory } from '../wasm.js';
+import { FIND_AT_ONCE, type KeyFinder, keyFinder } from './find-keys.js';
 import { BUCKET_WORDS, RIGHTS_MASK } from './layout.js';
 import { findRights } from './probe.js';
-import type { KeySieve } from './sieve.js';
+import { KeySieve, type SiftedTable } from './sieve.js';
 
 /**
  * Keys that are looked for together: the first line of each is loaded before any is looked at, so that the waits overlap, then the
@@ -23,8 +24,41 @@ const buckets = new Int32Array(KEYS_TOGETHER);
 const pending = new Int32Array(KEYS_TOGETHER + FIND_AT_ONCE);
 const touchedWords = new Int32Array(1);
 
-/** A table, and what finds keys in its buckets. */
-export interface SearchedTable {
+/** What the search has to know of a table. */
+export interface KeyedTable extends SiftedTable {
+  readonly displacementMax: number;
+  rightsOfMixed(high: number, low: number): number;
+}
+
+/** The rights of every key, `outRights[i]` for key `i`; returns their union. */
+export type ManyKeys = (high: Int32Array, low: Int32Array, keyCount: number, outRights: Uint8Array) => number;
+
+/** The search in a table that stands in `memory`; one by one where WebAssembly does not see that. */
+export function manyKeysOf(table: KeyedTable, memory: SharedMemory): ManyKeys {
+  if (!isForWasm(memory)) return (...keys) => rightsOfEach(table, ...keys);
+  const { bucketCount, displacementMax } = table;
+  const [finder, sieve, words] = [keyFinder(memory), new KeySieve(table), table.bucketWords()];
+  const searched = { finder, sieve, words, bucketCount, displacementMax };
+  return (high, low, keyCount, outRights) => rightsOfMany(searched, high, low, keyCount, outRights);
+}
+
+function rightsOfEach(
+  table: KeyedTable,
+  high: Int32Array,
+  low: Int32Array,
+  keyCount: number,
+  outRights: Uint8Array,
+): number {
+  let union = 0;
+  for (let index = 0; index < keyCount; index++) {
+    const rights = table.rightsOfMixed(high[index]!, low[index]!);
+    outRights[index] = rights;
+    union |= rights;
+  }
+  return union;
+}
+
+interface SearchedTable {
   readonly finder: KeyFinder;
   readonly sieve: KeySieve;
   readonly words: Int32Array;
@@ -32,8 +66,8 @@ export interface SearchedTable {
   readonly displacementMax: number;
 }
 
-/** HOT. The rights of every key, `outRights[i]` for key `i`; returns their union. */
-export function rightsOfMany(
+/** HOT. */
+function rightsOfMany(
   table: SearchedTable,
   high: Int32Array,
   low: Int32Array,
@@ -124,6 +158,7 @@ function rightsOfSome(
     outRights[key] = rights;
     union |= rights;
   }
+  pending.fill(0, goingOn, goingOn + FIND_AT_ONCE); // what stands there may be of a larger table
   return goingOn === 0 ? union : union | rightsFurther(table, high, low, from, goingOn, outRights);
 }
 
@@ -150,7 +185,7 @@ function rightsFurther(
     let goingOn = 0;
     for (let at = 0; at < count; at += FIND_AT_ONCE) {
       const first = pending[at]!;
-      const second = pending[at + 1]!; // behind the last stand keys of before: any will do
+      const second = pending[at + 1]!; // behind the last stand others of these keys: any will do
       const third = pending[at + 2]!;
       const fourth = pending[at + 3]!;
       let found = finder.find4(

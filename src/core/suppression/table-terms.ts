@@ -2,11 +2,11 @@
  * The words that tables are spoken of in: what they are made with, what they answer, what they say of themselves.
  * @module
  */
-import type { SharedWasmMemory } from '../wasm.js';
+import type { SharedMemory } from '../wasm.js';
 
 /** What another thread needs to read the same table; post it as it is. */
 export interface TableShare {
-  readonly memory: SharedWasmMemory;
+  readonly memory: SharedMemory;
 }
 
 /** `full`: the key has no room within its reach; the table must grow. Nothing was changed. */

@@ -15,9 +15,8 @@
  * @module
  */
 import { KEY_WORDS, type KeyList } from '../identity/key.js';
-import { isSharedMemory, type SharedWasmMemory } from '../wasm.js';
+import type { SharedMemory } from '../wasm.js';
 import { isEpoch, readEpoch, writeEpoch } from './epoch.js';
-import { keyFinder } from './find-keys.js';
 import {
   BUCKET_BYTES,
   BUCKET_WORDS,
@@ -28,12 +27,11 @@ import {
   RIGHTS_MASK,
   TABLE_MAGIC,
 } from './layout.js';
-import { rightsOfMany, type SearchedTable } from './many-keys.js';
+import { type ManyKeys, manyKeysOf } from './many-keys.js';
 import { allocateShared } from './memory.js';
 import { mixedLow, mixKey } from './mix.js';
 import { PositionReader, publishPosition } from './position.js';
 import { digestText, digestWord, findRights, findSlot, mintHigh, mintLow } from './probe.js';
-import { KeySieve } from './sieve.js';
 import {
   type SetOutcome,
   STANDINGS,
@@ -63,10 +61,10 @@ export class SuppressionTable {
   private readonly seedHigh: number;
   private readonly bucketScale: number;
   private readonly position: PositionReader;
-  private searched: SearchedTable | null = null;
+  private manyKeys: ManyKeys | null = null;
 
   private constructor(
-    private readonly memory: SharedWasmMemory,
+    private readonly memory: SharedMemory,
     private readonly isWriter: boolean,
   ) {
     const { buffer } = memory;
@@ -115,8 +113,8 @@ export class SuppressionTable {
    */
   static attach(share: TableShare, role: 'reader' | 'writer' = 'reader'): SuppressionTable {
     const { memory } = share;
-    if (!isSharedMemory(memory)) throw notATable();
-    const { buffer } = memory;
+    const buffer = memory?.buffer;
+    if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength < HEADER_BYTES) throw notATable();
     const header = new Int32Array(buffer, 0, HEADER_BYTES / 4);
     const bucketCount = header[HEADER.bucketCount]!;
     if (Atomics.load(header, HEADER.magic) !== TABLE_MAGIC) throw notATable();
@@ -165,14 +163,8 @@ export class SuppressionTable {
 
   /** HOT. {@link rightsOfKeys} for any number of keys of one kind that were mixed and minted already. */
   rightsOfMixedKeys(high: Int32Array, low: Int32Array, keyCount: number, outRights: Uint8Array): number {
-    this.searched ??= {
-      finder: keyFinder(this.memory),
-      sieve: new KeySieve(this),
-      words: this.words,
-      bucketCount: this.bucketCount,
-      displacementMax: this.displacementMax,
-    };
-    return rightsOfMany(this.searched, high, low, keyCount, outRights);
+    this.manyKeys ??= manyKeysOf(this, this.memory);
+    return this.manyKeys(high, low, keyCount, outRights);
   }
 
   /** HOT. One batch: mix all keys, touch all lines, then look. */
@@ -263,7 +255,7 @@ export class SuppressionTable {
     }
     header[HEADER.digestHigh]! += digestWord(high, rights) - digestWord(high, before);
     header[HEADER.digestLow]! += digestWord(low, rights) - digestWord(low, before);
-    header[HEADER.changeCount]! += 1;
+    this.countChanges(1);
     if (before === 0) return 'added';
     return rights === 0 ? 'removed' : 'changed';
   }
@@ -274,13 +266,18 @@ export class SuppressionTable {
     Atomics.or(this.header, HEADER.givenKindMask, givenKinds);
   }
 
+  /** Behind the changes themselves: whoever sees the new count must see them, too (sieve.ts). */
+  private countChanges(count: number): void {
+    Atomics.store(this.header, HEADER.changeCount, this.header[HEADER.changeCount]! + count);
+  }
+
   /** @internal Counts entries that a copy has put into the buckets itself. */
   count(entryCount: number, digestHigh: number, digestLow: number): void {
     const header = this.header;
     header[HEADER.entryCount]! += entryCount;
     header[HEADER.digestHigh]! += digestHigh;
     header[HEADER.digestLow]! += digestLow;
-    header[HEADER.changeCount]! += entryCount;
+    this.countChanges(entryCount);
   }
 
   /** @internal The word index of a mixed key's slot, or of the empty one where it belongs; -1 if it has no room. */

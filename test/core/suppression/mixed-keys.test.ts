@@ -185,3 +185,21 @@ test('many mixed keys at once answer as one by one do, from full buckets, far fr
   expect(union).toBe(expected.reduce((all, one) => all | one, 0));
   expect(table.rightsOfMixedKeys(high, low, 0, rights)).toBe(0);
 });
+
+test('many mixed keys are looked for in a small table right after a large one', () => {
+  const large = SuppressionTable.create({ capacity: 1_000_000, seed: SEED, epoch: 'large' });
+  const small = SuppressionTable.create({ capacity: 16_000, seed: SEED, epoch: 'small' });
+  for (const table of [large, small]) {
+    for (let index = 0; index < table.bucketCount * 5; index++) table.set(...keyAt(index), rightsAt(index));
+  }
+  const keys = Array.from({ length: 200 }, (_, index) => keyAt(index * 7919)).map(mixed);
+  const [high, low] = [Int32Array.from(keys, (key) => key.high), Int32Array.from(keys, (key) => key.low)];
+  const rights = new Uint8Array(200);
+  for (let count = 1; count <= 200; count++) {
+    for (const table of [large, small]) {
+      table.rightsOfMixedKeys(high, low, count, rights);
+      const expected = keys.slice(0, count).map((key) => table.rightsOfMixed(key.high, key.low));
+      expect([...rights.subarray(0, count)]).toEqual(expected);
+    }
+  }
+});

@@ -5,11 +5,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { auditTable } from '../../../src/core/suppression/copy.js';
+import { allocatePlain } from '../../../src/core/suppression/memory.js';
 import { SuppressionTable } from '../../../src/core/suppression/table.js';
 import type { TableShare } from '../../../src/core/suppression/table-terms.js';
 import { sharedMemory } from '../../../src/core/wasm.js';
 import type { PlainKey } from '../../reference/suppression.js';
-import { collidingPairs, keyAt, keyListOf, keysOfBucket, rightsAt, SEED } from './keys.js';
+import { collidingPairs, highOfKey, keyAt, keyListOf, keysOfBucket, lowOfKey, rightsAt, SEED } from './keys.js';
 
 const emptyTable = (seed = SEED): SuppressionTable => SuppressionTable.create({ capacity: 0, seed, epoch: 'test' });
 const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
@@ -231,6 +232,22 @@ describe('sharing', () => {
     const writer = SuppressionTable.attach(table.share(), 'writer');
     expect(writer.set(...keyAt(1), 5)).toBe('added');
     expect(table.rightsOf(...keyAt(1))).toBe(5);
+  });
+
+  test('a table lies in memory that WebAssembly does not see, too, where there is no other', () => {
+    const table = emptyTable();
+    for (let index = 0; index < 300; index++) table.set(...keyAt(index), 5);
+    const { buffer } = table.share().memory;
+    const memory = allocatePlain(buffer.byteLength);
+    new Uint8Array(memory.buffer).set(new Uint8Array(buffer));
+    const plain = SuppressionTable.attach({ memory }, 'writer');
+    plain.set(...keyAt(300), 6);
+    const keys = Array.from({ length: 600 }, (_, index) => keyAt(index));
+    const [high, low] = [Int32Array.from(keys, highOfKey), Int32Array.from(keys, lowOfKey)];
+    const rights = new Uint8Array(600);
+    expect(plain.rightsOfMixedKeys(high, low, 600, rights)).toBe(5 | 6);
+    expect([...rights]).toEqual(keys.map((key) => plain.rightsOf(...key)));
+    expect([...rights.subarray(299, 302)]).toEqual([5, 6, 0]);
   });
 
   test('memory that is not a table is refused', () => {
