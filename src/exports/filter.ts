@@ -1,8 +1,8 @@
 /**
  * Filters the rows of a stream: what may leave comes out byte for byte, in order, as it is asked for.
  *
- * Input is read only as output is taken, and memory is bounded by the longest row, whatever the length of the stream. Rows
- * are judged by the table as it is when they are read.
+ * Input is read only as output is taken, a few blocks ahead, and memory is bounded by the longest row, whatever the length of the
+ * stream. Nobody leaves in a piece who had opted out when it was asked for.
  * @module
  */
 import { availableParallelism } from 'node:os';

@@ -2,7 +2,7 @@
  * One run: a file in, a file out, and the proof of what left.
  *
  * What must stay true, wherever it is stopped: under the final name there is no file, or a complete one that was recorded
- * before; and nobody is in it whose opt-out the set held at `seqEnd`. Rows are judged by the set as it is when they are read,
+ * before; and nobody is in it whose opt-out the set held at `seqEnd`. Rows are judged by the set as it is when they are asked for,
  * so when it has moved by the end of a pass, what was kept is filtered once more, until it stands still or the passes
  * are used up; then `seqEnd` is what the last pass began with.
  * @module
