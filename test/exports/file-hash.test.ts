@@ -3,9 +3,14 @@
  * @module
  */
 import { createHash } from 'node:crypto';
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fileHash } from '../../src/exports/file-hash.js';
+import { InputFile } from '../../src/exports/input-file.js';
+import { HASH_THREAD_BYTES_MIN } from '../../src/exports/limits.js';
 
 const MIB = 1024 * 1024;
 
@@ -48,4 +53,21 @@ test('what is not hashed has no hash', async () => {
   const hash = fileHash('none');
   await hash.update(new Uint8Array(10));
   await expect(hash.digest()).rejects.toThrow(TypeError);
+});
+
+test.each([
+  [HASH_THREAD_BYTES_MIN - 1, 'here'],
+  [HASH_THREAD_BYTES_MIN, 'thread'],
+])('a file of %i bytes is hashed %s', async (length, hashing) => {
+  const folder = await mkdtemp(join(tmpdir(), 'optgate-hash-'));
+  try {
+    const file = await open(join(folder, 'long'), 'w');
+    await file.truncate(length);
+    await file.close();
+    const input = await InputFile.open(join(folder, 'long'));
+    expect(input.hashing).toBe(hashing);
+    await input.discard();
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

@@ -55,6 +55,13 @@ import { copyBytes, copyInSteps, increase } from './copies.js';
 export const isKept = (mask: Code): Code => shr(add(mask, i32(1)), i32(1));
 const UNROLLED = 8;
 
+/** Does `body` for every `step` of `count`, as long as there are as many, and leaves the rest in `count`. */
+const inSteps = (count: number, step: number, ...body: readonly Code[]): Code =>
+  block(
+    'done',
+    loop('next', brIf('done', lessU(get(count), i32(step))), ...body, increase(count, i32(-step)), br('next')),
+  );
+
 /** HOT. Eight values a turn: one a turn took half as long again. */
 function keepFixed(name: string, shift: number, copy: (out: Code, at: Code) => Code): WasmFunction {
   const [AT, COUNT, MASK, OUT] = [0, 1, 2, 3] as const;
@@ -64,17 +71,7 @@ function keepFixed(name: string, shift: number, copy: (out: Code, at: Code) => C
     increase(OUT, shl(isKept(load8At(get(MASK), offset)), i32(shift))),
   ];
   const some = (count: number, offsets: readonly number[]) =>
-    block(
-      'done',
-      loop(
-        'next',
-        brIf('done', lessU(get(COUNT), i32(count))),
-        ...offsets.flatMap(keepOne),
-        increase(MASK, i32(count)),
-        increase(COUNT, i32(-count)),
-        br('next'),
-      ),
-    );
+    inSteps(COUNT, count, ...offsets.flatMap(keepOne), increase(MASK, i32(count)));
   const body = [
     some(
       UNROLLED,
@@ -89,18 +86,13 @@ function keepFixed(name: string, shift: number, copy: (out: Code, at: Code) => C
 function keepWideFunction(): WasmFunction {
   const [AT, COUNT, MASK, OUT, WIDTH, STEP] = [0, 1, 2, 3, 4, 5] as const;
   const body = [
-    block(
-      'done',
-      loop(
-        'next',
-        brIf('done', lessU(get(COUNT), i32(1))),
-        ...copyInSteps(get(AT), get(OUT), get(WIDTH), STEP),
-        increase(AT, get(WIDTH)),
-        increase(OUT, mul(get(WIDTH), isKept(load8(get(MASK))))),
-        increase(MASK, i32(1)),
-        increase(COUNT, i32(-1)),
-        br('next'),
-      ),
+    inSteps(
+      COUNT,
+      1,
+      ...copyInSteps(get(AT), get(OUT), get(WIDTH), STEP),
+      increase(AT, get(WIDTH)),
+      increase(OUT, mul(get(WIDTH), isKept(load8(get(MASK))))),
+      increase(MASK, i32(1)),
     ),
     get(OUT),
   ];
@@ -118,28 +110,23 @@ function keepTextsFunction(): WasmFunction {
   const [AT, END, COUNT, MASK, OUT, LENGTH, STEP] = [0, 1, 2, 3, 4, 5, 6] as const;
   const [rest, target] = [add(get(AT), i32(32)), add(get(OUT), i32(32))];
   const body = [
-    block(
-      'done',
-      loop(
-        'next',
-        brIf('done', lessU(get(COUNT), i32(1))),
-        ...readLength(AT, END, LENGTH),
-        increase(LENGTH, i32(4)),
-        store128(get(OUT), load128(get(AT))),
-        store128At(get(OUT), 16, load128(get(AT), 16)),
-        when(moreU(get(LENGTH), i32(32)), [
-          when(
-            moreU(get(LENGTH), i32(160)),
-            [copyMemory(target, rest, sub(get(LENGTH), i32(32)))],
-            copyInSteps(rest, target, sub(get(LENGTH), i32(32)), STEP),
-          ),
-        ]),
-        increase(AT, get(LENGTH)),
-        increase(OUT, and(get(LENGTH), sub(i32(0), isKept(load8(get(MASK)))))),
-        increase(MASK, i32(1)),
-        increase(COUNT, i32(-1)),
-        br('next'),
-      ),
+    inSteps(
+      COUNT,
+      1,
+      ...readLength(AT, END, LENGTH),
+      increase(LENGTH, i32(4)),
+      store128(get(OUT), load128(get(AT))),
+      store128At(get(OUT), 16, load128(get(AT), 16)),
+      when(moreU(get(LENGTH), i32(32)), [
+        when(
+          moreU(get(LENGTH), i32(160)),
+          [copyMemory(target, rest, sub(get(LENGTH), i32(32)))],
+          copyInSteps(rest, target, sub(get(LENGTH), i32(32)), STEP),
+        ),
+      ]),
+      increase(AT, get(LENGTH)),
+      increase(OUT, and(get(LENGTH), sub(i32(0), isKept(load8(get(MASK)))))),
+      increase(MASK, i32(1)),
     ),
     get(OUT),
   ];
@@ -150,23 +137,18 @@ function keepSpansFunction(): WasmFunction {
   const [BASE, STARTS, ENDS, COUNT, MASK, OUT, AT, LENGTH, STEP] = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
   const target = add(get(OUT), i32(4));
   const body = [
-    block(
-      'done',
-      loop(
-        'next',
-        brIf('done', lessU(get(COUNT), i32(1))),
-        set(AT, load32(get(STARTS))),
-        set(LENGTH, sub(load32(get(ENDS)), get(AT))),
-        set(AT, add(get(AT), get(BASE))),
-        store32(get(OUT), get(LENGTH)),
-        copyBytes(get(AT), target, get(LENGTH), STEP),
-        increase(OUT, and(add(get(LENGTH), i32(4)), sub(i32(0), isKept(load8(get(MASK)))))),
-        increase(STARTS, i32(4)),
-        increase(ENDS, i32(4)),
-        increase(MASK, i32(1)),
-        increase(COUNT, i32(-1)),
-        br('next'),
-      ),
+    inSteps(
+      COUNT,
+      1,
+      set(AT, load32(get(STARTS))),
+      set(LENGTH, sub(load32(get(ENDS)), get(AT))),
+      set(AT, add(get(AT), get(BASE))),
+      store32(get(OUT), get(LENGTH)),
+      copyBytes(get(AT), target, get(LENGTH), STEP),
+      increase(OUT, and(add(get(LENGTH), i32(4)), sub(i32(0), isKept(load8(get(MASK)))))),
+      increase(STARTS, i32(4)),
+      increase(ENDS, i32(4)),
+      increase(MASK, i32(1)),
     ),
     get(OUT),
   ];
@@ -176,21 +158,16 @@ function keepSpansFunction(): WasmFunction {
 function spansFunction(): WasmFunction {
   const [AT, END, COUNT, BASE, STARTS, ENDS, LENGTH] = [0, 1, 2, 3, 4, 5, 6] as const;
   const body = [
-    block(
-      'done',
-      loop(
-        'next',
-        brIf('done', lessU(get(COUNT), i32(1))),
-        ...readLength(AT, END, LENGTH),
-        increase(AT, i32(4)),
-        store32(get(STARTS), sub(get(AT), get(BASE))),
-        increase(AT, get(LENGTH)),
-        store32(get(ENDS), sub(get(AT), get(BASE))),
-        increase(STARTS, i32(4)),
-        increase(ENDS, i32(4)),
-        increase(COUNT, i32(-1)),
-        br('next'),
-      ),
+    inSteps(
+      COUNT,
+      1,
+      ...readLength(AT, END, LENGTH),
+      increase(AT, i32(4)),
+      store32(get(STARTS), sub(get(AT), get(BASE))),
+      increase(AT, get(LENGTH)),
+      store32(get(ENDS), sub(get(AT), get(BASE))),
+      increase(STARTS, i32(4)),
+      increase(ENDS, i32(4)),
     ),
     i32(1),
   ];
@@ -200,28 +177,13 @@ function spansFunction(): WasmFunction {
 function countKeptFunction(): WasmFunction {
   const [MASK, COUNT, KEPT] = [0, 1, 2] as const;
   const body = [
-    block(
-      'sixteen',
-      loop(
-        'next',
-        brIf('sixteen', lessU(get(COUNT), i32(16))),
-        increase(KEPT, sub(i32(16), countBits(bitmask8(equal8(load128(get(MASK)), splat8(i32(0))))))),
-        increase(MASK, i32(16)),
-        increase(COUNT, i32(-16)),
-        br('next'),
-      ),
+    inSteps(
+      COUNT,
+      16,
+      increase(KEPT, sub(i32(16), countBits(bitmask8(equal8(load128(get(MASK)), splat8(i32(0))))))),
+      increase(MASK, i32(16)),
     ),
-    block(
-      'done',
-      loop(
-        'next',
-        brIf('done', lessU(get(COUNT), i32(1))),
-        increase(KEPT, isKept(load8(get(MASK)))),
-        increase(MASK, i32(1)),
-        increase(COUNT, i32(-1)),
-        br('next'),
-      ),
-    ),
+    inSteps(COUNT, 1, increase(KEPT, isKept(load8(get(MASK)))), increase(MASK, i32(1))),
     get(KEPT),
   ];
   return { name: 'countKept', paramCount: 2, locals: [I32], body };
