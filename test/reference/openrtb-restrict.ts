@@ -19,7 +19,7 @@ interface Slot {
   readonly value: unknown;
 }
 type Has = (...groups: StripGroup[]) => boolean;
-type Collect = 'all' | 'named' | 'listed';
+type Collect = 'all' | 'named' | 'listed' | 'addresses';
 
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -51,7 +51,7 @@ export function plainRestrict(request: Json, strip: readonly StripGroup[], optio
     if (!has(group)) continue;
     for (const slot of paths.flatMap((path) => find(copy, path))) {
       const value = applyOperation(operation, slot.value, options);
-      const collect = group === 'ip' ? 'all' : group === 'ids' ? 'named' : 'listed';
+      const collect = group === 'ip' ? 'addresses' : group === 'ids' ? 'named' : 'listed';
       if (value === undefined) remove(slot, collect);
       else {
         if (group === 'ip' && value !== slot.value) collectFrom(found, slot.key, slot.value, collect);
@@ -138,7 +138,7 @@ const REMOVED: readonly (readonly [StripGroup, Collect, readonly string[]])[] = 
   ['ufpd', 'listed', ['data', 'keywords', 'kwarray', 'yob', 'gender', 'geo', 'ext.data'].map((name) => `user.${name}`)],
   ['ufpd', 'named', ['user.customdata', 'openrtb.request.cdata']],
   ['ufpd', 'listed', INVENTORY.flatMap((top) => [`${top}.content.data`, `${top}.ext.data`])],
-  ['ip', 'all', ['device.xff']],
+  ['ip', 'addresses', ['device.xff']],
   ['ip', 'listed', ['device.iptr']],
   ['tid', 'all', ['source.tid', 'imp[].ext.tid', 'imp[].ext.prebid.tid']],
   ['tid', 'listed', ['source.ext.tidSource', 'imp[].ext.tidSource']],
@@ -318,26 +318,25 @@ function goesByName(key: string, value: unknown, ids: boolean, eids: boolean): b
 }
 
 function collectFrom(found: string[], key: string, value: unknown, how: Collect): void {
+  const isAll = how === 'all' || how === 'addresses';
   if (Array.isArray(value)) {
     for (const element of value) collectFrom(found, key, element, how);
   } else if (isObject(value)) {
     for (const [name, inner] of Object.entries(value)) {
-      collectFrom(found, name, inner, groupOfNamed(name, inner) === null ? how : 'all');
+      collectFrom(found, name, inner, isAll || groupOfNamed(name, inner) === null ? how : 'all');
+    }
+  } else if (typeof value === 'number') {
+    const isLong = Math.abs(value) >= 1e7;
+    if (isLong && (isAll || (how === 'named' && isIdName(key)))) found.push(String(value));
+  } else if (typeof value === 'string') {
+    const inner = parsed(value);
+    if (inner !== undefined) collectFrom(found, key, inner, isAll ? 'named' : how);
+    for (const text of [value.trim(), ...(how === 'addresses' ? value.split(/[\s,]+/) : [])]) {
+      if (text.length < 8 || isPlaceholder(text) || (how === 'addresses' && text.startsWith('127.'))) continue;
+      const shaped = isIdentifierShaped(text) || isTokenShaped(text);
+      if (isAll || (how === 'named' && (isIdName(key) || shaped))) found.push(text);
     }
   }
-  if (typeof value !== 'string' && typeof value !== 'number') return;
-  const text = String(value).trim();
-  if (typeof value === 'number' && Math.abs(value) < 1e7) return;
-  if (typeof value === 'string') {
-    const inner = parsed(text);
-    if (inner !== undefined) collectFrom(found, key, inner, how === 'all' ? 'named' : how);
-    for (const part of key.toLowerCase() === 'xff' || /^ip(v6)?$/i.test(key) ? text.split(/[\s,]+/) : []) {
-      if (how === 'all' && part.length >= 8 && !isPlaceholder(part) && !part.startsWith('127.')) found.push(part);
-    }
-    if (isPlaceholder(text) || text.startsWith('127.')) return;
-  }
-  const shaped = typeof value === 'string' && (isIdentifierShaped(text) || isTokenShaped(text));
-  if (text.length >= 8 && (how === 'all' || (how === 'named' && (isIdName(key) || shaped)))) found.push(text);
 }
 
 /** Removes every member and element that holds one of `found`, as it is, in another case or percent-encoded. */

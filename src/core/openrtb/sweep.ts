@@ -34,7 +34,8 @@ export interface Seen {
 /** Adds the identifiers in a part that is being removed. `how` as in fields.ts. */
 export function collectIdentifiers(seen: Seen, key: string, value: unknown, how: Collect, depth = 0): void {
   if (typeof value === 'string') {
-    const texts = how === 'addresses' ? value.split(ADDRESS_SEPARATORS) : [value.trim()];
+    // each address of a list, and the list as a whole: what stands in its place may be something else with spaces in it
+    const texts = how === 'addresses' ? [value.trim(), ...value.split(ADDRESS_SEPARATORS)] : [value.trim()];
     for (const text of texts) {
       if (text.length >= SWEEP_LENGTH_MIN && isCollected(key, text, how)) seen.identifiers.add(text);
     }

@@ -75,6 +75,17 @@ describe('the sweep', () => {
     },
   );
 
+  test.each<[string, unknown, string, string]>([
+    ['an object', { id: 'abc def ghi' }, 'abc def ghi', 'abc def'],
+    ['an object, a part of its text', { id: 'id with space/slash?' }, 'space/slash?', 'id with'],
+    ['a list of short ones', '1.1.1.1, 2.2.2.2', 'from 1.1.1.1, 2.2.2.2', '2.2.2.2'],
+  ])('what stands in the place of an address: %s', (_name, value, copy, other) => {
+    for (const name of ['ip', 'ipv6', 'xff', 'XFF']) {
+      const rest = restrict({ device: { [name]: value, os: 'x' }, ext: { x: copy, y: { z: other } } }, ['ip']);
+      expect(rest).toEqual({ device: { os: 'x' }, ext: { y: { z: other } } });
+    }
+  });
+
   test('an address that stays as it is, and the loopback address, are not looked for', () => {
     const ext = { a: '203.0.113.0', ua: 'Chrome/127.0.0.1' };
     expect(restrict({ device: { ip: '203.0.113.0' }, ext }, ['ip']).ext).toEqual(ext);
