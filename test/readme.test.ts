@@ -21,7 +21,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'optgate-readme-'));
   cpSync('demo', join(folder, 'demo'), { recursive: true });
   // the first command would make one (test/cli/embedded.test.ts), which takes long
-  await prepareEmbedded(join(folder, '.optgate'));
+  await prepareEmbedded(join(folder, '.optgate'), 'bare');
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -14,7 +14,7 @@ let ledger: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'optgate-inventory-'));
   ledger = join(folder, 'ledger');
-  await prepareEmbedded(ledger);
+  await prepareEmbedded(ledger, 'bare');
   expect((await optgate(['ledger', 'migrate', '--ledger', ledger])).status).toBe(0);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

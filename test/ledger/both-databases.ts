@@ -19,7 +19,8 @@ export interface TestLocation {
 export interface Backend {
   readonly name: 'postgres' | 'pglite';
   readonly describe: typeof plainDescribe | typeof plainDescribe.skip;
-  create(): Promise<TestLocation>;
+  /** `bare`: an empty database. Otherwise one that may hold an empty ledger. */
+  create(content?: 'bare'): Promise<TestLocation>;
 }
 
 export const BACKENDS: readonly Backend[] = [
@@ -34,9 +35,9 @@ export const BACKENDS: readonly Backend[] = [
   {
     name: 'pglite',
     describe: plainDescribe,
-    create: async () => {
+    create: async (content) => {
       const location = await mkdtemp(join(tmpdir(), 'optgate-ledger-'));
-      await prepareEmbedded(location);
+      await prepareEmbedded(location, content);
       return { location, remove: () => rm(location, { recursive: true, force: true }) };
     },
   },

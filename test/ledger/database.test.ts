@@ -38,7 +38,7 @@ for (const backend of BACKENDS) {
     let place: TestLocation;
     let database: Database;
     beforeAll(async () => {
-      place = await backend.create();
+      place = await backend.create('bare');
       database = await openDatabase(place.location);
       await database.query(
         'create table item (id int4 primary key, name text not null constraint name_length check (length(name) < 99))',
@@ -179,7 +179,7 @@ for (const backend of BACKENDS) {
 
   backend.describe(`a closed database of ${backend.name}`, () => {
     test('refuses everything, and closes twice', async () => {
-      const place = await backend.create();
+      const place = await backend.create('bare');
       const database = await openDatabase(place.location);
       const session = await database.dedicated();
       await Promise.all([database.close(), database.close()]);
@@ -305,7 +305,7 @@ describe('a folder', () => {
   let folder: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'optgate-folder-'));
-    await prepareEmbedded(folder);
+    await prepareEmbedded(folder, 'bare');
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 

@@ -171,7 +171,7 @@ describe('a feed', () => {
   test('is not opened on a database without a ledger', async () => {
     for (const { create, describe: run } of BACKENDS) {
       if (run === describe.skip) continue;
-      const { location, remove } = await create();
+      const { location, remove } = await create('bare');
       expect(await openFeed(location).catch((error) => error.code)).toBe('ledger.not_migrated');
       await remove();
     }

@@ -21,7 +21,7 @@ for (const backend of BACKENDS) {
     let place: TestLocation;
     let database: Database;
     beforeAll(async () => {
-      place = await backend.create();
+      place = await backend.create('bare');
       database = await openDatabase(place.location);
     });
     afterAll(async () => {

@@ -58,9 +58,11 @@ describe.each(BACKENDS)('rows from elsewhere on $name', ({ make }) => {
     ['body', { kind: 'checkpoint', body: '{"n":1}' }],
   ];
 
-  test.each(IMPOSSIBLE)('the database refuses %s: %j', async (_, row) => {
+  test('the database refuses what cannot be', async () => {
     await insert({});
-    await expect(insert(row)).rejects.toMatchObject({ sqlState: '23514' });
+    for (const [, row] of IMPOSSIBLE) {
+      await expect(insert(row), JSON.stringify(row)).rejects.toMatchObject({ sqlState: '23514' });
+    }
   });
 
   test('the database refuses a head that cannot be', async () => {
