@@ -19,6 +19,7 @@ import {
   createControlPlane,
   TokenSet,
 } from '../../../src/sidecar/control-plane/index.js';
+import { prepareEmbedded } from '../../ledger/embedded-folder.js';
 
 /** One token of each role. */
 export const TOKENS = {
@@ -45,6 +46,7 @@ export interface TestLedger {
 /** An embedded ledger of the test's own. */
 export async function openTestLedger(options: LedgerOptions = {}): Promise<TestLedger> {
   const folder = await mkdtemp(join(tmpdir(), 'optgate-control-'));
+  await prepareEmbedded(folder);
   const ledger = await openLedger(folder, options);
   const close = async () => {
     await ledger.close();
