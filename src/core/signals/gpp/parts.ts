@@ -161,7 +161,8 @@ function partEnd(sextets: Int8Array, first: number, length: number): number {
  * codes begin at 1; each other part is.
  */
 function readSectionHeader(gpp: string, start: number, length: number, parts: SectionParts): boolean {
-  if (readRange(gpp, start + SECTION_HEADER_RANGE_AT, parts.listed) < 0) {
+  // a dot where the version belongs: what follows is the core
+  if (parts.sextets[1]! < 0 || readRange(gpp, start + SECTION_HEADER_RANGE_AT, parts.listed) < 0) {
     return refuse(parts, 'section_header_invalid', start);
   }
   let dotCount = 0;
