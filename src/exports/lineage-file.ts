@@ -14,11 +14,14 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { GateError } from '../core/errors.js';
+import { distinct, isBefore, sortedFingerprints } from './sort-fingerprints.js';
 
 /** Fingerprints that are sorted in memory at a time: 32 MiB, and as much again while they are sorted. */
 export const SORT_COUNT_MAX = 4 * 1024 * 1024;
-/** Fingerprints that are read and written at a time. */
+/** Fingerprints that are read at a time, of each spilled piece, and written. */
 const PIECE_COUNT = 8192;
+/** Those that are written at a time where there is nothing to merge. */
+const WRITE_COUNT = 131_072;
 const MAGIC = Buffer.from('OGLINE\0\x01', 'latin1');
 const HEADER_BYTES = 24;
 const CHECKSUM_BYTES = 32;
@@ -67,13 +70,14 @@ export class LineageBuilder {
   /** Sorts and writes it all, to disk. @returns How many fingerprints there are. */
   async finish(seed: bigint): Promise<number> {
     await this.#spilling;
-    const rest = this.#buffer.subarray(0, this.#count).sort();
+    const rest = distinct(sortedFingerprints(this.#buffer.subarray(0, this.#count)));
+    if (this.#spills.length === 0) return writeLineage(this.path, seed, piecesOf(rest, WRITE_COUNT));
     const files = await Promise.all(this.#spills.map((path) => open(path, 'r')));
     try {
       return await writeLineage(
         this.path,
         seed,
-        merged([piecesOf(rest), ...files.map((file) => readPieces(file, 0, null))]),
+        merged([piecesOf(rest, PIECE_COUNT), ...files.map((file) => readPieces(file, 0, null))]),
       );
     } finally {
       await Promise.all(files.map((file) => file.close()));
@@ -96,7 +100,7 @@ export class LineageBuilder {
   }
 
   #spill(): void {
-    const sorted = this.#buffer.slice().sort();
+    const sorted = sortedFingerprints(this.#buffer);
     this.#count = 0;
     const path = `${this.path}.${this.#spills.length}`;
     this.#spills.push(path);
@@ -200,16 +204,19 @@ async function* merged(lists: readonly AsyncIterable<BigInt64Array>[]): AsyncGen
     if (await cursor.fill()) heap.push(cursor);
   }
   for (let at = (heap.length >> 1) - 1; at >= 0; at--) sink(heap, at);
-  let out = new BigInt64Array(PIECE_COUNT);
+  const words = new Int32Array(2 * PIECE_COUNT);
+  const taken = () => new BigInt64Array(words.slice(0, count).buffer);
   let count = 0;
-  let last: bigint | null = null;
+  let [lastHigh, lastLow, isFirst] = [0, 0, true];
   for (let least = heap[0]; least !== undefined; least = heap[0]) {
-    if (least.head !== last) {
-      last = least.head;
-      out[count++] = last;
-      if (count === PIECE_COUNT) {
-        yield out;
-        out = new BigInt64Array(PIECE_COUNT);
+    const { high, low } = least;
+    if (isFirst || high !== lastHigh || low !== lastLow) {
+      [lastHigh, lastLow, isFirst] = [high, low, false];
+      words[count] = low;
+      words[count + 1] = high;
+      count += 2;
+      if (count === words.length) {
+        yield taken();
         count = 0;
       }
     }
@@ -219,21 +226,24 @@ async function* merged(lists: readonly AsyncIterable<BigInt64Array>[]): AsyncGen
     }
     sink(heap, 0);
   }
-  if (count > 0) yield out.subarray(0, count);
+  if (count > 0) yield taken();
 }
 
+/** Where one list is: its head as halves, since a number of 64 bits would be an object each. */
 class Cursor {
-  head = 0n;
-  #piece: BigInt64Array = new BigInt64Array(0);
+  high = 0;
+  low = 0;
+  #words: Int32Array = new Int32Array(0);
   #at = 0;
 
   constructor(private readonly pieces: AsyncIterator<BigInt64Array>) {}
 
   /** Moves to the next one in the piece; false at its end. */
   step(): boolean {
-    this.#at++;
-    if (this.#at >= this.#piece.length) return false;
-    this.head = this.#piece[this.#at] ?? 0n;
+    this.#at += 2;
+    if (this.#at >= this.#words.length) return false;
+    this.low = this.#words[this.#at] ?? 0;
+    this.high = this.#words[this.#at + 1] ?? 0;
     return true;
   }
 
@@ -241,9 +251,14 @@ class Cursor {
   async fill(): Promise<boolean> {
     const next = await this.pieces.next();
     if (next.done === true) return false;
-    this.#piece = next.value;
-    this.#at = -1;
+    const { buffer, byteOffset, length } = next.value;
+    this.#words = new Int32Array(buffer, byteOffset, 2 * length);
+    this.#at = -2;
     return this.step();
+  }
+
+  isBefore({ high, low }: Cursor): boolean {
+    return isBefore(this.high, this.low, high, low);
   }
 }
 
@@ -253,7 +268,7 @@ function sink(heap: Cursor[], from: number): void {
     let least = at;
     for (const child of [left, left + 1]) {
       const [one, other] = [heap[child], heap[least]];
-      if (one !== undefined && other !== undefined && one.head < other.head) least = child;
+      if (one !== undefined && other !== undefined && one.isBefore(other)) least = child;
     }
     const [here, there] = [heap[at], heap[least]];
     if (least === at || here === undefined || there === undefined) return;
@@ -262,8 +277,8 @@ function sink(heap: Cursor[], from: number): void {
   }
 }
 
-async function* piecesOf(list: BigInt64Array): AsyncGenerator<BigInt64Array> {
-  for (let from = 0; from < list.length; from += PIECE_COUNT) yield list.subarray(from, from + PIECE_COUNT);
+async function* piecesOf(list: BigInt64Array, count: number): AsyncGenerator<BigInt64Array> {
+  for (let from = 0; from < list.length; from += count) yield list.subarray(from, from + count);
 }
 
 /** `count`: how many; `null`: to the end of the file. */

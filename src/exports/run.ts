@@ -222,7 +222,6 @@ class Run {
       await lineage?.settled();
     }
     const counts = await filtering.done;
-    await file?.seal();
     return { counts, written: { file, lineage, sha256: isDryRun ? '' : await hash.digest(), bytes } };
   }
 
@@ -240,6 +239,10 @@ class Run {
   }): Promise<Manifest> {
     const { output, set, isDryRun = false } = this.#options;
     const { startedAtMs, seqStart, seqEnd, rows, written, input } = end;
+    const sealed = written.file?.seal();
+    sealed?.catch(() => {}); // looked at below
+    const fingerprintCount = (await written.lineage?.finish(set.seed)) ?? 0; // sorts while the disk writes
+    await sealed;
     const manifest = manifestOf(this.#options, {
       dryRun: isDryRun,
       set: { epoch: set.epoch, seqStart, seqEnd, passes: this.#passCount },
@@ -248,7 +251,7 @@ class Run {
       input,
       output: isDryRun ? null : { name: basename(output), bytes: written.bytes, sha256: written.sha256 },
       rows,
-      fingerprintCount: (await written.lineage?.finish(set.seed)) ?? 0,
+      fingerprintCount,
     });
     if (!isDryRun) await this.#publish(manifest, written);
     return manifest;

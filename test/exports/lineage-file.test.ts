@@ -60,6 +60,16 @@ test('across the pieces of a large one', async () => {
   expect(await contents(path)).toEqual(list.map((one) => BigInt.asIntN(64, one)).sort((a, b) => (a < b ? -1 : 1)));
 });
 
+test('many, some of them twice, without a piece spilled', async () => {
+  const list = Array.from(
+    { length: 300_000 },
+    (_, n) => (BigInt(n % 200_003) * 0x9e37_79b9_7f4a_7c15n) & (2n ** 64n - 1n),
+  );
+  const path = await build([list.slice(0, 1000), list.slice(1000)]);
+  const expected = BigInt64Array.from(new Set(list.map((one) => BigInt.asIntN(64, one)))).sort();
+  expect((await contents(path)).join()).toBe(expected.join());
+});
+
 test('a changed, cut or foreign file is refused', async () => {
   const path = await build([[1n, 2n, 3n]]);
   const bytes = await readFile(path);
