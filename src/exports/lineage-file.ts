@@ -37,7 +37,7 @@ export class LineageBuilder {
   readonly path: string;
   #buffer: BigInt64Array;
   #count = 0;
-  #isDiscarded = false;
+  #isClosed = false;
   /** Files of sorted pieces. */
   readonly #spills: string[] = [];
   /** The spill in progress; fingerprints arrive without waiting for it. */
@@ -51,7 +51,7 @@ export class LineageBuilder {
 
   /** Takes fingerprints in any order. The memory stays the caller's. */
   add(fingerprints: BigUint64Array): void {
-    if (this.#isDiscarded) return; // from a filter that has not heard yet that its run failed
+    if (this.#isClosed) return; // from a filter that has not heard yet that its run failed
     const signed = new BigInt64Array(fingerprints.buffer, fingerprints.byteOffset, fingerprints.length);
     for (let from = 0; from < signed.length; ) {
       const some = signed.subarray(from, from + this.#buffer.length - this.#count);
@@ -71,6 +71,7 @@ export class LineageBuilder {
   async finish(seed: bigint): Promise<number> {
     await this.#spilling;
     const rest = distinct(sortedFingerprints(this.#buffer.subarray(0, this.#count)));
+    this.#close();
     if (this.#spills.length === 0) return writeLineage(this.path, seed, piecesOf(rest, WRITE_COUNT));
     const files = await Promise.all(this.#spills.map((path) => open(path, 'r')));
     try {
@@ -92,11 +93,16 @@ export class LineageBuilder {
 
   /** Removes what was written, unless it was published. Never throws. */
   async discard(): Promise<void> {
-    this.#isDiscarded = true;
-    this.#buffer = new BigInt64Array(0);
+    this.#close();
     await this.#spilling.catch(() => {});
     await this.#removeSpills();
     await rm(this.path, { force: true }).catch(() => {});
+  }
+
+  /** Takes no more, and lets go of the memory. */
+  #close(): void {
+    this.#isClosed = true;
+    this.#buffer = new BigInt64Array(0);
   }
 
   #spill(): void {
@@ -204,20 +210,19 @@ async function* merged(lists: readonly AsyncIterable<BigInt64Array>[]): AsyncGen
     if (await cursor.fill()) heap.push(cursor);
   }
   for (let at = (heap.length >> 1) - 1; at >= 0; at--) sink(heap, at);
-  const words = new Int32Array(2 * PIECE_COUNT);
-  const taken = () => new BigInt64Array(words.slice(0, count).buffer);
-  let count = 0;
+  const halves = new Int32Array(2 * PIECE_COUNT);
+  let end = 0;
   let [lastHigh, lastLow, isFirst] = [0, 0, true];
   for (let least = heap[0]; least !== undefined; least = heap[0]) {
     const { high, low } = least;
     if (isFirst || high !== lastHigh || low !== lastLow) {
       [lastHigh, lastLow, isFirst] = [high, low, false];
-      words[count] = low;
-      words[count + 1] = high;
-      count += 2;
-      if (count === words.length) {
-        yield taken();
-        count = 0;
+      halves[end] = low;
+      halves[end + 1] = high;
+      end += 2;
+      if (end === halves.length) {
+        yield new BigInt64Array(halves.slice().buffer);
+        end = 0;
       }
     }
     if (!(least.step() || (await least.fill()))) {
@@ -226,14 +231,14 @@ async function* merged(lists: readonly AsyncIterable<BigInt64Array>[]): AsyncGen
     }
     sink(heap, 0);
   }
-  if (count > 0) yield taken();
+  if (end > 0) yield new BigInt64Array(halves.slice(0, end).buffer);
 }
 
 /** Where one list is: its head as halves, since a number of 64 bits would be an object each. */
 class Cursor {
   high = 0;
   low = 0;
-  #words: Int32Array = new Int32Array(0);
+  #halves: Int32Array = new Int32Array(0);
   #at = 0;
 
   constructor(private readonly pieces: AsyncIterator<BigInt64Array>) {}
@@ -241,9 +246,9 @@ class Cursor {
   /** Moves to the next one in the piece; false at its end. */
   step(): boolean {
     this.#at += 2;
-    if (this.#at >= this.#words.length) return false;
-    this.low = this.#words[this.#at] ?? 0;
-    this.high = this.#words[this.#at + 1] ?? 0;
+    if (this.#at >= this.#halves.length) return false;
+    this.low = this.#halves[this.#at] ?? 0;
+    this.high = this.#halves[this.#at + 1] ?? 0;
     return true;
   }
 
@@ -252,7 +257,7 @@ class Cursor {
     const next = await this.pieces.next();
     if (next.done === true) return false;
     const { buffer, byteOffset, length } = next.value;
-    this.#words = new Int32Array(buffer, byteOffset, 2 * length);
+    this.#halves = new Int32Array(buffer, byteOffset, 2 * length);
     this.#at = -2;
     return this.step();
   }
@@ -277,8 +282,8 @@ function sink(heap: Cursor[], from: number): void {
   }
 }
 
-async function* piecesOf(list: BigInt64Array, count: number): AsyncGenerator<BigInt64Array> {
-  for (let from = 0; from < list.length; from += count) yield list.subarray(from, from + count);
+async function* piecesOf(list: BigInt64Array, pieceCount: number): AsyncGenerator<BigInt64Array> {
+  for (let from = 0; from < list.length; from += pieceCount) yield list.subarray(from, from + pieceCount);
 }
 
 /** `count`: how many; `null`: to the end of the file. */

@@ -23,7 +23,6 @@ import {
   LINEAGE_SUFFIX,
   MANIFEST_SUFFIX,
   type Manifest,
-  type ManifestFile,
   type ManifestRows,
   manifestJson,
   manifestOf,
@@ -173,15 +172,32 @@ class Run {
       if (seq === seqEnd) break;
       const before = written;
       await before.lineage?.discard(); // its memory is needed for the next one
+      const sealed = sealing(before); // what is read below must not be what a disk has dropped
       const path = before.file?.temporaryPath ?? '';
       const kept = await this.#source(path, { compression: this.#packing, hashing: 'none' });
       ({ counts, written } = await this.#pass(kept, source.hashing));
       refuseReplaced();
+      await sealed;
       await this.#drop(before);
       rows = recheckedRows(rows, counts);
       seqEnd = seq;
     }
-    return this.#finish({ startedAtMs, seqStart, seqEnd, rows, written, input: { name: basename(input), ...read } });
+    const sealed = sealing(written);
+    const fingerprintCount = (await written.lineage?.finish(seed)) ?? 0; // sorts while the disk writes
+    await sealed;
+    refuseReplaced();
+    const manifest = manifestOf(this.#options, {
+      dryRun: isDryRun,
+      set: { epoch, seqStart, seqEnd, passes: this.#passCount },
+      startedAtMs,
+      finishedAtMs: this.#now(),
+      input: { name: basename(input), ...read },
+      output: isDryRun ? null : { name: basename(output), bytes: written.bytes, sha256: written.sha256 },
+      rows,
+      fingerprintCount,
+    });
+    if (!isDryRun) await this.#publish(manifest, written, seed);
+    return manifest;
   }
 
   /** Removes everything that has no final name. Never throws. */
@@ -229,37 +245,9 @@ class Run {
     this.#options.onProgress?.({ passNumber, rowsRead: rowsIn, bytesRead: bytesStreamed ?? bytesIn, bytesTotal });
   }
 
-  async #finish(end: {
-    startedAtMs: number;
-    seqStart: number;
-    seqEnd: number;
-    rows: ManifestRows;
-    written: Written;
-    input: ManifestFile;
-  }): Promise<Manifest> {
-    const { output, set, isDryRun = false } = this.#options;
-    const { startedAtMs, seqStart, seqEnd, rows, written, input } = end;
-    const sealed = written.file?.seal();
-    sealed?.catch(() => {}); // looked at below
-    const fingerprintCount = (await written.lineage?.finish(set.seed)) ?? 0; // sorts while the disk writes
-    await sealed;
-    const manifest = manifestOf(this.#options, {
-      dryRun: isDryRun,
-      set: { epoch: set.epoch, seqStart, seqEnd, passes: this.#passCount },
-      startedAtMs,
-      finishedAtMs: this.#now(),
-      input,
-      output: isDryRun ? null : { name: basename(output), bytes: written.bytes, sha256: written.sha256 },
-      rows,
-      fingerprintCount,
-    });
-    if (!isDryRun) await this.#publish(manifest, written);
-    return manifest;
-  }
-
   /** Recorded first, then the manifest, then the output: what has left without a trace is worse than a trace of nothing. */
-  async #publish(manifest: Manifest, { file, lineage }: Written): Promise<void> {
-    const { output, runId, record, set, signal } = this.#options;
+  async #publish(manifest: Manifest, { file, lineage }: Written, seed: bigint): Promise<void> {
+    const { output, runId, record, signal } = this.#options;
     if (file === null || lineage === null) throw new Error('unreachable: a run that is no dry run writes');
     const proof = this.#keep(await AtomicFile.create(`${output}${MANIFEST_SUFFIX}`, runId));
     await proof.write(manifestJson(manifest));
@@ -267,7 +255,7 @@ class Run {
     signal?.throwIfAborted();
     await keepEarlierProof(output);
     if (record === undefined) await lineage.publish(`${output}${LINEAGE_SUFFIX}`);
-    else await recordIndex(lineage.path, set.seed, (index) => record(manifest, index));
+    else await recordIndex(lineage.path, seed, (index) => record(manifest, index));
     await proof.publish();
     await file.publish();
     await lineage.discard();
@@ -283,6 +271,13 @@ class Run {
     await file?.discard();
     await lineage?.discard();
   }
+}
+
+/** Begins to bring a file to disk. To be waited for; if nobody does, since something else went wrong, no matter. */
+function sealing({ file }: Written): Promise<void> {
+  const sealed = file?.seal() ?? Promise.resolve();
+  sealed.catch(() => {});
+  return sealed;
 }
 
 /** Lets `record` read a lineage file. */

@@ -33,7 +33,16 @@ async function contents(path: string): Promise<readonly bigint[]> {
   return all;
 }
 
-const fingerprint = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.bigInt({ min: 0n, max: 9n }));
+/** Many that are alike in one half. */
+const alike = fc.tuple(
+  fc.constantFrom(0n, 1n, 2n ** 31n, 2n ** 32n - 1n),
+  fc.constantFrom(0n, 5n, 2n ** 31n, 2n ** 32n - 1n),
+);
+const fingerprint = fc.oneof(
+  alike.map(([high, low]) => (high << 32n) | low),
+  fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+  fc.bigInt({ min: 0n, max: 9n }),
+);
 
 test('what was added, ascending, each once, however it was spilled', async () => {
   const lists = fc.array(fc.array(fingerprint, { maxLength: 40 }), { maxLength: 6 });
@@ -60,12 +69,15 @@ test('across the pieces of a large one', async () => {
   expect(await contents(path)).toEqual(list.map((one) => BigInt.asIntN(64, one)).sort((a, b) => (a < b ? -1 : 1)));
 });
 
-test('many, some of them twice, without a piece spilled', async () => {
+test.each([
+  ['without a piece spilled', undefined],
+  ['in large pieces', 70_000],
+])('many, some of them twice, %s', async (_, sortCountMax) => {
   const list = Array.from(
     { length: 300_000 },
     (_, n) => (BigInt(n % 200_003) * 0x9e37_79b9_7f4a_7c15n) & (2n ** 64n - 1n),
   );
-  const path = await build([list.slice(0, 1000), list.slice(1000)]);
+  const path = await build([list.slice(0, 1000), list.slice(1000)], sortCountMax);
   const expected = BigInt64Array.from(new Set(list.map((one) => BigInt.asIntN(64, one)))).sort();
   expect((await contents(path)).join()).toBe(expected.join());
 });

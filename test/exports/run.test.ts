@@ -178,8 +178,8 @@ describe('no output, no manifest and nothing half-written', () => {
     await onlyInput();
   });
 
-  test('where another history begins in mid-run, in the first pass and while catching up', async () => {
-    for (const when of ['pass', 'catchUp']) {
+  test('where another history begins in mid-run, in the first pass, while catching up, and at the end', async () => {
+    for (const when of ['pass', 'catchUp', 'end']) {
       let epoch = 'e';
       const changing: ExportSet = {
         seed: set.seed,
@@ -191,6 +191,7 @@ describe('no output, no manifest and nothing half-written', () => {
         },
         catchUp: () => {
           if (when === 'catchUp' && set.catchUps === 1) epoch = 'f';
+          if (when === 'end' && set.catchUps === 1) setImmediate(() => (epoch = 'f'));
           return set.catchUp();
         },
       };

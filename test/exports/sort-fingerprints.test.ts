@@ -16,6 +16,9 @@ const SPREADS: Readonly<Record<string, (n: number) => bigint>> = {
   'a few again and again': (n) => BigInt(n % 7) * LOW_BITS,
   'from end to end': (n) => (n % 2 === 0 ? 2n ** 63n - 1n - BigInt(n) : -(2n ** 63n) + BigInt(n)),
   'alike in their high half': (n) => (5n << 32n) | ((BigInt(n) * 0x9e37_79b1n) & 0xffff_ffffn),
+  'alike in their low half': (n) => (BigInt(n) << 40n) | 5n,
+  'dozens in each place, alike in their high half': (n) =>
+    ((BigInt(n >> 4) * LOW_BITS) & ~0xffff_ffffn) | ((BigInt(n) * 0x9e37_79b1n) & 0xffff_ffffn),
   'most in one place, others not': (n) => (n % 3 === 0 ? BigInt(n) * LOW_BITS : BigInt(n)),
 };
 

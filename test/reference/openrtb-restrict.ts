@@ -331,11 +331,22 @@ function collectFrom(found: string[], key: string, value: unknown, how: Collect)
   } else if (typeof value === 'string') {
     const inner = parsed(value);
     if (inner !== undefined) collectFrom(found, key, inner, isAll ? 'named' : how);
-    for (const text of [value.trim(), ...(how === 'addresses' ? value.split(/[\s,]+/) : [])]) {
-      if (text.length < 8 || isPlaceholder(text) || (how === 'addresses' && text.startsWith('127.'))) continue;
-      const shaped = isIdentifierShaped(text) || isTokenShaped(text);
-      if (isAll || (how === 'named' && (isIdName(key) || shaped))) found.push(text);
+    if (how === 'addresses') {
+      let rest = value;
+      for (const part of value.split(/[\s,]/).filter((one) => one.length >= 8)) {
+        if (isPlaceholder(part) || part.startsWith('127.')) continue;
+        found.push(part);
+        rest = '';
+      }
+      const says = (part: string) => part !== '' && !isPlaceholder(part) && !part.startsWith('127.');
+      rest = rest.split(/[\s,]/).some(says) ? rest.trim() : '';
+      if (rest.length >= 8 && !isPlaceholder(rest)) found.push(rest);
+      return;
     }
+    const text = value.trim();
+    if (text.length < 8 || isPlaceholder(text)) return;
+    const shaped = isIdentifierShaped(text) || isTokenShaped(text);
+    if (isAll || (how === 'named' && (isIdName(key) || shaped))) found.push(text);
   }
 }
 

@@ -34,9 +34,9 @@ export interface Seen {
 /** Adds the identifiers in a part that is being removed. `how` as in fields.ts. */
 export function collectIdentifiers(seen: Seen, key: string, value: unknown, how: Collect, depth = 0): void {
   if (typeof value === 'string') {
-    // each address of a list, and the list as a whole: what stands in its place may be something else with spaces in it
-    const texts = how === 'addresses' ? [value.trim(), ...value.split(ADDRESS_SEPARATORS)] : [value.trim()];
-    for (const text of texts) {
+    if (how === 'addresses') collectAddresses(seen, value);
+    else {
+      const text = value.trim();
       if (text.length >= SWEEP_LENGTH_MIN && isCollected(key, text, how)) seen.identifiers.add(text);
     }
     const parsed = depth < DEPTH_MAX && isJsonLike(value) ? parsedJson(value) : undefined;
@@ -58,14 +58,25 @@ export function collectIdentifiers(seen: Seen, key: string, value: unknown, how:
   }
 }
 
-function isCollected(key: string, text: string, how: Collect): boolean {
+/**
+ * Each address of a list by itself. Where all are too short for that, or it is something else with spaces in it, the whole:
+ * what holds it would hold a part that is looked for, too.
+ */
+function collectAddresses(seen: Seen, value: string): void {
+  // the loopback address is no person's, but looks like a version
+  const parts = value.split(ADDRESS_SEPARATORS).filter((part) => !isPlaceholder(part) && !part.startsWith('127.'));
+  const long = parts.filter(({ length }) => length >= SWEEP_LENGTH_MIN);
+  for (const part of long) seen.identifiers.add(part);
+  const whole = value.trim();
+  const isWanted = long.length === 0 && parts.some((part) => part !== '') && whole.length >= SWEEP_LENGTH_MIN;
+  if (isWanted && !isPlaceholder(whole)) seen.identifiers.add(whole);
+}
+
+function isCollected(key: string, text: string, how: Exclude<Collect, 'addresses'>): boolean {
   if (isPlaceholder(text)) return false;
   switch (how) {
     case 'all':
       return true;
-    case 'addresses':
-      // the loopback address is no person's, but looks like a version
-      return !text.startsWith('127.');
     case 'named':
       return isIdName(key) || isIdentifierShaped(text) || isTokenShaped(text);
     case 'listed':

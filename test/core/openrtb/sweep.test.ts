@@ -76,15 +76,26 @@ describe('the sweep', () => {
   );
 
   test.each<[string, unknown, string, string]>([
-    ['an object', { id: 'abc def ghi' }, 'abc def ghi', 'abc def'],
+    ['an object', { id: 'Abc Def 123' }, 'Abc Def 123', 'Abc Def'],
     ['an object, a part of its text', { id: 'id with space/slash?' }, 'space/slash?', 'id with'],
     ['a list of short ones', '1.1.1.1, 2.2.2.2', 'from 1.1.1.1, 2.2.2.2', '2.2.2.2'],
+    ['the loopback address and a short one', '127.0.0.1, 1.1.1.1', '127.0.0.1, 1.1.1.1', '127.0.0.1'],
+    ['a short one and the loopback address', '1.1.1.1, 127.0.0.1', '1.1.1.1, 127.0.0.1', '127.0.0.1'],
+    ['a long one after a short one', '1.1.1.1, 198.51.100.9', 'from 198.51.100.9', '1.1.1.1'],
   ])('what stands in the place of an address: %s', (_name, value, copy, other) => {
     for (const name of ['ip', 'ipv6', 'xff', 'XFF']) {
       const rest = restrict({ device: { [name]: value, os: 'x' }, ext: { x: copy, y: { z: other } } }, ['ip']);
       expect(rest).toEqual({ device: { os: 'x' }, ext: { y: { z: other } } });
     }
   });
+
+  test.each(['not available', 'unknown, unknown', '127.0.0.1, 127.0.0.1', ' , ,, , , , ,'])(
+    'what says of an address that there is none is not looked for: %s',
+    (value) => {
+      const ext = { x: `it says ${value} today` };
+      expect(restrict({ device: { xff: value, os: 'x' }, ext }, ['ip'])).toEqual({ device: { os: 'x' }, ext });
+    },
+  );
 
   test('an address that stays as it is, and the loopback address, are not looked for', () => {
     const ext = { a: '203.0.113.0', ua: 'Chrome/127.0.0.1' };

@@ -60,8 +60,8 @@ describe.each(BACKENDS)('rows from elsewhere on $name', ({ make }) => {
 
   test('the database refuses what cannot be', async () => {
     await insert({});
-    for (const [, row] of IMPOSSIBLE) {
-      await expect(insert(row), JSON.stringify(row)).rejects.toMatchObject({ sqlState: '23514' });
+    for (const [field, row] of IMPOSSIBLE) {
+      await expect(insert(row), `${field}: ${JSON.stringify(row)}`).rejects.toMatchObject({ sqlState: '23514' });
     }
   });
 
