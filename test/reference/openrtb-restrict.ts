@@ -332,15 +332,10 @@ function collectFrom(found: string[], key: string, value: unknown, how: Collect)
     const inner = parsed(value);
     if (inner !== undefined) collectFrom(found, key, inner, isAll ? 'named' : how);
     if (how === 'addresses') {
-      let rest = value;
-      for (const part of value.split(/[\s,]/).filter((one) => one.length >= 8)) {
-        if (isPlaceholder(part) || part.startsWith('127.')) continue;
-        found.push(part);
-        rest = '';
-      }
       const says = (part: string) => part !== '' && !isPlaceholder(part) && !part.startsWith('127.');
-      rest = rest.split(/[\s,]/).some(says) ? rest.trim() : '';
-      if (rest.length >= 8 && !isPlaceholder(rest)) found.push(rest);
+      const parts = value.split(/[\s,]/).filter(says);
+      if (parts.some(({ length }) => length >= 8)) found.push(...parts.filter(({ length }) => length >= 8));
+      else if (parts.length > 0 && value.trim().length >= 8) found.push(value.trim());
       return;
     }
     const text = value.trim();

@@ -79,7 +79,7 @@ backend.describe(`clear values on ${backend.name}`, () => {
     ]);
     expect(valuesOf(true)).toHaveLength(2);
     for (const { text } of receiver.received.filter(({ text }) => !text.includes('"value"'))) {
-      expect(text).not.toMatch(/jane@|4155550100|customer-/);
+      expect(text).not.toMatch(/jane|415555|customer-/);
     }
   });
 

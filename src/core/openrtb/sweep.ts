@@ -63,13 +63,16 @@ export function collectIdentifiers(seen: Seen, key: string, value: unknown, how:
  * what holds it would hold a part that is looked for, too.
  */
 function collectAddresses(seen: Seen, value: string): void {
-  // the loopback address is no person's, but looks like a version
-  const parts = value.split(ADDRESS_SEPARATORS).filter((part) => !isPlaceholder(part) && !part.startsWith('127.'));
+  const parts = value.split(ADDRESS_SEPARATORS).filter(saysSomething);
   const long = parts.filter(({ length }) => length >= SWEEP_LENGTH_MIN);
   for (const part of long) seen.identifiers.add(part);
   const whole = value.trim();
-  const isWanted = long.length === 0 && parts.some((part) => part !== '') && whole.length >= SWEEP_LENGTH_MIN;
-  if (isWanted && !isPlaceholder(whole)) seen.identifiers.add(whole);
+  if (long.length === 0 && parts.length > 0 && whole.length >= SWEEP_LENGTH_MIN) seen.identifiers.add(whole);
+}
+
+/** The loopback address is no person's, but looks like a version. */
+function saysSomething(part: string): boolean {
+  return part !== '' && !isPlaceholder(part) && !part.startsWith('127.');
 }
 
 function isCollected(key: string, text: string, how: Exclude<Collect, 'addresses'>): boolean {
