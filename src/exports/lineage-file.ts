@@ -72,6 +72,7 @@ export class LineageBuilder {
     await this.#spilling;
     const rest = distinct(sortedFingerprints(this.#buffer.subarray(0, this.#count)));
     this.#close();
+    // a list alone: 0.4 s for 4 M, and 0.6 through the heap of one
     if (this.#spills.length === 0) return writeLineage(this.path, seed, piecesOf(rest, WRITE_COUNT));
     const files = await Promise.all(this.#spills.map((path) => open(path, 'r')));
     try {
@@ -202,7 +203,10 @@ async function writeLineage(path: string, seed: bigint, ascending: AsyncIterable
   }
 }
 
-/** What several ascending lists hold, ascending, each once. The list with the least head is at the root of a heap. */
+/**
+ * What several ascending lists hold, ascending, each once. The list with the least head is at the root of a heap. The memory of
+ * a piece is used again for the next one.
+ */
 async function* merged(lists: readonly AsyncIterable<BigInt64Array>[]): AsyncGenerator<BigInt64Array> {
   const heap: Cursor[] = [];
   for (const list of lists) {
@@ -210,7 +214,8 @@ async function* merged(lists: readonly AsyncIterable<BigInt64Array>[]): AsyncGen
     if (await cursor.fill()) heap.push(cursor);
   }
   for (let at = (heap.length >> 1) - 1; at >= 0; at--) sink(heap, at);
-  const halves = new Int32Array(2 * PIECE_COUNT);
+  const out = new BigInt64Array(PIECE_COUNT);
+  const halves = new Int32Array(out.buffer);
   let end = 0;
   let [lastHigh, lastLow, isFirst] = [0, 0, true];
   for (let least = heap[0]; least !== undefined; least = heap[0]) {
@@ -221,7 +226,7 @@ async function* merged(lists: readonly AsyncIterable<BigInt64Array>[]): AsyncGen
       halves[end + 1] = high;
       end += 2;
       if (end === halves.length) {
-        yield new BigInt64Array(halves.slice().buffer);
+        yield out;
         end = 0;
       }
     }
@@ -231,7 +236,7 @@ async function* merged(lists: readonly AsyncIterable<BigInt64Array>[]): AsyncGen
     }
     sink(heap, 0);
   }
-  if (end > 0) yield new BigInt64Array(halves.slice(0, end).buffer);
+  if (end > 0) yield out.subarray(0, end / 2);
 }
 
 /** Where one list is: its head as halves, since a number of 64 bits would be an object each. */
